@@ -1,0 +1,54 @@
+// The arrows of the house: api, workflows, activities -> livekit, capacity -> recording, fleet. See docs/architecture.md.
+const nodeBuiltIns = ['core'];
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'domain-is-pure',
+      comment:
+        'recording/ and fleet/ are plain data and functions: no I/O, no Node built-in, no Temporal, nothing of the other rooms',
+      severity: 'error',
+      from: { path: '^src/(recording|fleet)/' },
+      to: { pathNot: ['^src/(recording|fleet)/', 'node_modules/zod/'] },
+    },
+    {
+      name: 'workflows-see-only-types-of-activities',
+      severity: 'error',
+      from: { path: '^src/workflows/' },
+      to: { path: '^src/(activities|livekit|capacity|api|dev|cli)/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'workflows-are-deterministic',
+      severity: 'error',
+      from: { path: '^src/workflows/' },
+      to: { dependencyTypes: nodeBuiltIns },
+    },
+    {
+      name: 'livekit-and-capacity-know-no-temporal',
+      severity: 'error',
+      from: { path: '^src/(livekit|capacity)/' },
+      to: { path: ['^src/(api|workflows|activities|dev|cli)/', 'node_modules/@temporalio/'] },
+    },
+    {
+      name: 'activities-know-no-api',
+      severity: 'error',
+      from: { path: '^src/activities/' },
+      to: { path: '^src/(api|dev|cli)/' },
+    },
+    {
+      name: 'api-knows-no-dev',
+      severity: 'error',
+      from: { path: '^src/api/' },
+      to: { path: '^src/(dev|cli|activities)/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
+  },
+};

@@ -1,0 +1,312 @@
+// Reelkit's configuration: one schema over file, environment and defaults. Every key is documented here.
+// Environment wins over the file. Errors name the key, the value and the remedy; secrets are never printed.
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { DEFAULT_COSTS } from './fleet/cost.ts';
+import { formatDuration, parseDuration } from './recording/duration.ts';
+import { checkPathTemplate, DEFAULT_PATH_TEMPLATE } from './recording/path-template.ts';
+
+const duration = (fallback: string) =>
+  z
+    .string()
+    .refine((text) => parseDuration(text) !== undefined, { error: 'must be a duration such as "30s", "15m" or "1h"' })
+    .transform((text) => parseDuration(text) ?? 0)
+    .prefault(fallback);
+
+const webUrl = z.string().refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
+  error: 'must be an http or https URL, for example http://127.0.0.1:8080',
+});
+
+const secret = z.string().min(1);
+
+const livekit = z.strictObject({
+  /** LIVEKIT_URL. http(s) or ws(s) URL of the LiveKit server. */
+  url: z.string().refine((text) => URL.canParse(text) && /^(wss?|https?):$/.test(new URL(text).protocol), {
+    error: 'must be the URL of your LiveKit server, for example wss://livekit.example.com',
+  }),
+  /** LIVEKIT_API_KEY, LIVEKIT_API_SECRET. The same pair signs API tokens, StartEgress calls and webhooks. */
+  apiKey: z.string().min(1),
+  apiSecret: secret,
+});
+
+const temporal = z.strictObject({
+  /** TEMPORAL_* are read by Temporal's own envconfig (address, namespace, API key, TLS, profile); these override nothing of it. */
+  taskQueue: z.string().min(1).default('reelkit'),
+});
+
+const api = z.strictObject({
+  /** REELKIT_HOST, REELKIT_PORT. */
+  host: z.string().default('127.0.0.1'),
+  port: z.coerce.number().int().min(0).max(65_535).default(8080),
+  /**
+   * REELKIT_PUBLIC_URL. Where LiveKit reaches this API for webhooks. Without it the marker goes into the file path and the
+   * end of an egress is found by the fleet pass alone.
+   */
+  publicUrl: webUrl.optional(),
+  /** Requests a minute from one address, for each route that changes something. */
+  requestsPerMinute: z.coerce.number().int().min(1).default(6_000),
+});
+
+const storage = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('local'),
+    /** Folder on the worker's own disk. */
+    path: z.string().startsWith('/', { error: 'must be an absolute path on the worker' }),
+  }),
+  z.strictObject({
+    type: z.literal('s3'),
+    bucket: z.string().min(1),
+    region: z.string().default(''),
+    endpoint: z.string().default(''),
+    /** Leave both keys out to use the worker's own role. */
+    accessKey: z.string().default(''),
+    secret: z.string().default(''),
+    sessionToken: z.string().default(''),
+    forcePathStyle: z.boolean().default(false),
+    prefix: z.string().default(''),
+  }),
+  z.strictObject({
+    type: z.literal('gcs'),
+    bucket: z.string().min(1),
+    /** Service account JSON; leave out to use the worker's own identity. */
+    credentials: z.string().default(''),
+    prefix: z.string().default(''),
+  }),
+  z.strictObject({
+    type: z.literal('azure'),
+    accountName: z.string().min(1),
+    accountKey: secret,
+    containerName: z.string().min(1),
+    prefix: z.string().default(''),
+  }),
+]);
+
+const processCapacity = z.strictObject({
+  provider: z.literal('process'),
+  /** REELKIT_EGRESS_BIN. The egress binary. */
+  bin: z.string().min(1),
+  /** Worker configuration in livekit/egress's own keys; ports are set for each worker. */
+  configFile: z.string().min(1),
+  /** State, logs and configuration of each worker; what is found here after a restart is adopted. */
+  stateDir: z.string().min(1),
+  /** CPU cores each worker's admission counts. */
+  coresPerWorker: z.coerce.number().positive().default(4),
+  /** Waits this long before it starts the binary: a stand-in for a booting node. */
+  bootDelay: duration('0s'),
+  env: z.record(z.string(), z.string()).default({}),
+});
+
+const staticCapacity = z.strictObject({
+  provider: z.literal('static'),
+  workers: z
+    .array(
+      z.strictObject({
+        id: z.string().min(1),
+        /** The worker's health_port. */
+        healthUrl: webUrl,
+        /** The worker's prometheus_port. */
+        metricsUrl: webUrl.optional(),
+        cpuCores: z.coerce.number().positive(),
+      }),
+    )
+    .min(1),
+});
+
+const fleet = z.strictObject({
+  /** One fleet for each LiveKit deployment (each Redis). */
+  name: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, { error: 'must be lower-case letters, digits and dashes' })
+    .default('default'),
+  minWorkers: z.coerce.number().int().min(0).default(0),
+  maxWorkers: z.coerce.number().int().min(1).default(10),
+  /** Free CPU cores kept ready beyond demand. */
+  headroomCores: z.coerce.number().min(0).default(0),
+  /** A worker must be idle this long before it is retired. */
+  cooldown: duration('5m'),
+  /** A worker that is not ready by then is replaced. Scheduled recordings count as demand this long before they are due. */
+  bootTimeout: duration('10m'),
+  /** Between passes while something waits or boots. */
+  busyInterval: duration('2s'),
+  /** Between passes while recordings run: the safety net for lost webhooks and dead workers. */
+  watchInterval: duration('30s'),
+  /** Egresses are called lost or orphaned when two looks this far apart agree. */
+  confirmAfter: duration('10s'),
+  /** CPU cores that admission charges; must equal the workers' own `cpu_cost`. */
+  costs: z
+    .strictObject(
+      Object.fromEntries(
+        Object.entries(DEFAULT_COSTS).map(([key, cores]) => [key, z.coerce.number().positive().default(cores)]),
+      ) as unknown as { [K in keyof typeof DEFAULT_COSTS]: z.ZodDefault<z.ZodCoercedNumber> },
+    )
+    .prefault({}),
+  capacity: z.discriminatedUnion('provider', [processCapacity, staticCapacity]),
+});
+
+export const configSchema = z
+  .strictObject({
+    livekit,
+    temporal: temporal.prefault({}),
+    api: api.prefault({}),
+    /** Named storages; requests choose one by name and never carry keys. */
+    storages: z
+      .record(z.string(), storage)
+      .refine((all) => Object.keys(all).length > 0, {
+        error: 'needs at least one storage, for example {local: {type: local, path: /recordings}}',
+      }),
+    /** The storage of requests that name none; the first one when absent. */
+    defaultStorage: z.string().optional(),
+    pathTemplate: z
+      .string()
+      .refine((template) => checkPathTemplate(template) === undefined, { error: 'is not a valid path template' })
+      .default(DEFAULT_PATH_TEMPLATE),
+    fleet,
+    /** REELKIT_LOG_LEVEL. */
+    logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+    /** Limit of the whole orderly shutdown. */
+    shutdownGrace: duration('15s'),
+  })
+  .superRefine((config, context) => {
+    if (config.fleet.minWorkers > config.fleet.maxWorkers) {
+      context.addIssue({
+        code: 'custom',
+        path: ['fleet', 'minWorkers'],
+        message: `is above fleet.maxWorkers (${config.fleet.maxWorkers})`,
+      });
+    }
+    if (config.defaultStorage !== undefined && !(config.defaultStorage in config.storages)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['defaultStorage'],
+        message: `names no storage; known: ${Object.keys(config.storages).join(', ')}`,
+      });
+    }
+  });
+
+export type Config = z.output<typeof configSchema>;
+export type ConfigInput = z.input<typeof configSchema>;
+export type Storage = z.output<typeof storage>;
+export type FleetConfig = Config['fleet'];
+
+/** Environment variable -> key of the file. */
+const ENVIRONMENT: Record<string, string> = {
+  LIVEKIT_URL: 'livekit.url',
+  LIVEKIT_API_KEY: 'livekit.apiKey',
+  LIVEKIT_API_SECRET: 'livekit.apiSecret',
+  REELKIT_TASK_QUEUE: 'temporal.taskQueue',
+  REELKIT_HOST: 'api.host',
+  REELKIT_PORT: 'api.port',
+  REELKIT_PUBLIC_URL: 'api.publicUrl',
+  REELKIT_LOG_LEVEL: 'logLevel',
+  REELKIT_MIN_WORKERS: 'fleet.minWorkers',
+  REELKIT_MAX_WORKERS: 'fleet.maxWorkers',
+  REELKIT_HEADROOM_CORES: 'fleet.headroomCores',
+  REELKIT_COOLDOWN: 'fleet.cooldown',
+};
+const SECRET_KEY = /secret|accessKey|accountKey|credentials|token/i;
+
+export class ConfigError extends Error {
+  readonly problems: string[];
+  constructor(problems: string[]) {
+    super(`the configuration is not valid:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/**
+ * @param file path of a YAML or JSON file; `REELKIT_CONFIG` when absent
+ * @throws ConfigError naming each key, its value and the remedy
+ */
+export function loadConfig(file: string | undefined, env: NodeJS.ProcessEnv = process.env): Config {
+  const path = file ?? env.REELKIT_CONFIG;
+  return parseConfig(path === undefined ? {} : readConfigFile(path), env);
+}
+
+export function parseConfig(fromFile: unknown, env: NodeJS.ProcessEnv = {}): Config {
+  const raw = structuredClone(isRecord(fromFile) ? fromFile : {});
+  const origins = applyEnvironment(raw, env);
+  const parsed = configSchema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(parsed.error.issues.map((issue) => describeIssue(issue, raw, origins)));
+}
+
+function readConfigFile(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError([
+      `cannot read ${path}: ${(error as Error).message}; give an existing file with --config or REELKIT_CONFIG`,
+    ]);
+  }
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new ConfigError([`${path} is not valid YAML: ${(error as Error).message}`]);
+  }
+}
+
+/** @returns which variable set which key */
+function applyEnvironment(raw: Record<string, unknown>, env: NodeJS.ProcessEnv): Map<string, string> {
+  const origins = new Map<string, string>();
+  for (const [variable, key] of Object.entries(ENVIRONMENT)) {
+    const value = env[variable];
+    if (value === undefined || value === '') continue;
+    setAt(raw, key.split('.'), value);
+    origins.set(key, variable);
+  }
+  const egressBin = env.REELKIT_EGRESS_BIN;
+  if (egressBin && valueAt(raw, ['fleet', 'capacity', 'provider']) === 'process') {
+    setAt(raw, ['fleet', 'capacity', 'bin'], egressBin);
+    origins.set('fleet.capacity.bin', 'REELKIT_EGRESS_BIN');
+  }
+  return origins;
+}
+
+function describeIssue(issue: z.core.$ZodIssue, raw: unknown, origins: Map<string, string>): string {
+  const path = issue.path.map(String);
+  const key = path.join('.') || '(whole file)';
+  const variable = origins.get(key) ?? variableFor(key);
+  const value = valueAt(raw, path);
+  const shown = value === undefined ? 'is missing' : `is ${SECRET_KEY.test(key) ? '(hidden)' : JSON.stringify(value)}`;
+  return `${key} ${shown}: ${issue.message}${variable ? ` (set it in the file or as ${variable})` : ''}`;
+}
+
+function variableFor(key: string): string | undefined {
+  return Object.entries(ENVIRONMENT).find(([, target]) => target === key)?.[0];
+}
+
+function valueAt(value: unknown, path: string[]): unknown {
+  return path.reduce<unknown>((inner, key) => (isRecord(inner) ? inner[key] : undefined), value);
+}
+
+function setAt(target: Record<string, unknown>, path: string[], value: unknown): void {
+  const [head, ...rest] = path;
+  if (head === undefined) return;
+  if (rest.length === 0) {
+    target[head] = value;
+    return;
+  }
+  const inner = isRecord(target[head]) ? (target[head] as Record<string, unknown>) : {};
+  target[head] = inner;
+  setAt(inner, rest, value);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** For logs and `doctor`: the configuration with every secret replaced. */
+export function redactConfig(config: Config): unknown {
+  return JSON.parse(
+    JSON.stringify(config, (key, value: unknown) =>
+      typeof value === 'string' && value && SECRET_KEY.test(key) && key !== 'apiKey' ? '(hidden)' : value,
+    ),
+  );
+}
+
+export function describeFleet(fleetConfig: FleetConfig): string {
+  return `${fleetConfig.name}: ${fleetConfig.minWorkers}-${fleetConfig.maxWorkers} workers by ${fleetConfig.capacity.provider}, cooldown ${formatDuration(fleetConfig.cooldown)}`;
+}

@@ -1,0 +1,33 @@
+// What LiveKit's admission charges a request, in CPU cores. Pure.
+import type { RecordingSource } from '../recording/request.ts';
+
+/** Defaults of livekit/egress 1.14 `cpu_cost`; override them when the worker's configuration does. */
+export const DEFAULT_COSTS = {
+  roomComposite: 4,
+  audioRoomComposite: 1,
+  web: 4,
+  audioWeb: 1,
+  participant: 2,
+  trackComposite: 1,
+  track: 0.5,
+} as const;
+
+export type CostTable = { -readonly [K in keyof typeof DEFAULT_COSTS]: number };
+
+/** `max_cpu_utilization` of livekit/egress: the share of its CPUs that a busy worker fills. */
+export const MAX_CPU_UTILIZATION = 0.8;
+/** livekit/egress holds the declared cost of a fresh request this long, then what it measures counts. */
+export const CPU_HOLD_MS = 15_000;
+
+export function costOf(source: RecordingSource, costs: CostTable = DEFAULT_COSTS): number {
+  switch (source.type) {
+    case 'room':
+      return source.audioOnly ? costs.audioRoomComposite : costs.roomComposite;
+    case 'web':
+      return source.audioOnly ? costs.audioWeb : costs.web;
+    case 'participant':
+      return costs.participant;
+    case 'tracks':
+      return source.audioTrackId && source.videoTrackId ? costs.trackComposite : costs.track;
+  }
+}

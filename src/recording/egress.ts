@@ -1,0 +1,50 @@
+// An egress as Reelkit keeps it: LiveKit's EgressInfo cut to what decisions and results need, without secrets. Pure.
+
+export const EGRESS_STATUSES = [
+  'STARTING',
+  'ACTIVE',
+  'ENDING',
+  'COMPLETE',
+  'FAILED',
+  'ABORTED',
+  'LIMIT_REACHED',
+] as const;
+/** LiveKit's EgressStatus without its `EGRESS_` prefix; the order is the numeric value. */
+export type EgressStatus = (typeof EGRESS_STATUSES)[number];
+
+/** Which start of which part an egress belongs to; travels inside the StartEgress request and comes back in EgressInfo. */
+export interface Marker {
+  recordingId: string;
+  /** Counts from 1. */
+  part: number;
+  /** Counts from 1 within the part. */
+  attempt: number;
+}
+
+export interface EgressFile {
+  filename: string;
+  location: string;
+  sizeBytes: number;
+  durationMs: number;
+}
+
+export interface EgressSnapshot {
+  egressId: string;
+  status: EgressStatus;
+  room?: string;
+  marker?: Marker;
+  /** Became ACTIVE, unix ms. */
+  startedAtMs?: number;
+  updatedAtMs?: number;
+  endedAtMs?: number;
+  error?: string;
+  /** HTTP-like, see the facts of LiveKit; 0 or absent: unknown. */
+  errorCode?: number;
+  /** For example "End reason: Source closed". */
+  details?: string;
+  files: EgressFile[];
+}
+
+export function isTerminal(status: EgressStatus): boolean {
+  return EGRESS_STATUSES.indexOf(status) >= EGRESS_STATUSES.indexOf('COMPLETE');
+}

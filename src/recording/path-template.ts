@@ -1,0 +1,78 @@
+// Where a part is stored: a path template inside a storage, with {room}, {recording}, {part}, {attempt}, {date} and {time}.
+// Pure. The rendered path always holds recording, part and attempt, so that no two egresses can write the same file.
+
+const PLACEHOLDERS = ['room', 'recording', 'part', 'attempt', 'date', 'time'] as const;
+type Placeholder = (typeof PLACEHOLDERS)[number];
+
+export const DEFAULT_PATH_TEMPLATE = '{room}/{recording}/part-{part}';
+
+/** @returns what is wrong with the template and what to write instead, or undefined when it is fine */
+export function checkPathTemplate(template: string): string | undefined {
+  if (template.startsWith('/') || template.startsWith('\\') || /^[A-Za-z]:/.test(template)) {
+    return `path "${template}" is absolute; write it relative to the storage`;
+  }
+  if (template.includes('\\')) return `path "${template}" contains a backslash; separate folders with /`;
+  if (/\p{Cc}/u.test(template)) return 'path contains a control character';
+  if (template.split('/').some((segment) => segment === '..' || segment === '.')) {
+    return `path "${template}" leaves or re-enters its folder; remove "." and ".." segments`;
+  }
+  if (template.endsWith('/')) return `path "${template}" names a folder; end it with a file name`;
+  const unknown = [...template.matchAll(/\{([^{}]*)\}/g)]
+    .map((match) => match[1] ?? '')
+    .find((key) => !isPlaceholder(key));
+  if (unknown !== undefined)
+    return `path has the unknown placeholder {${unknown}}; known: ${PLACEHOLDERS.map((p) => `{${p}}`).join(' ')}`;
+  if (/[{}]/.test(template.replaceAll(/\{[^{}]*\}/g, ''))) return `path "${template}" has an unmatched brace`;
+  return undefined;
+}
+
+export interface PathValues {
+  room: string;
+  recording: string;
+  part: number;
+  attempt: number;
+  atMs: number;
+}
+
+/**
+ * Renders the template for one attempt. What the template leaves out of recording, part and (from the second on) attempt is
+ * put before the extension: a retried or continued recording must never overwrite what an earlier egress wrote.
+ */
+export function renderPath(template: string, values: PathValues): string {
+  const iso = new Date(values.atMs).toISOString();
+  const texts: Record<Placeholder, string> = {
+    room: pathSafe(values.room),
+    recording: pathSafe(values.recording),
+    part: String(values.part),
+    attempt: String(values.attempt),
+    date: iso.slice(0, 10),
+    time: iso.slice(0, 19).replaceAll(/[-:]/g, ''),
+  };
+  const path = template.replaceAll(/\{([^{}]*)\}/g, (_, key: string) => (isPlaceholder(key) ? texts[key] : ''));
+  return withSuffix(path, missingSuffix(template, values, texts));
+}
+
+function missingSuffix(template: string, values: PathValues, texts: Record<Placeholder, string>): string {
+  const has = (key: Placeholder) => template.includes(`{${key}}`);
+  let suffix = '';
+  if (!has('recording')) suffix += `-${texts.recording}`;
+  if (!has('part') && values.part > 1) suffix += `-part-${values.part}`;
+  if (!has('attempt') && values.attempt > 1) suffix += `-try-${values.attempt}`;
+  return suffix;
+}
+
+function withSuffix(path: string, suffix: string): string {
+  if (!suffix) return path;
+  const extension = path.match(/\.[A-Za-z0-9]{1,5}$/)?.[0] ?? '';
+  return path.slice(0, path.length - extension.length) + suffix + extension;
+}
+
+/** Room names may hold anything; in a path they must stay one segment, and LiveKit must find no {placeholder} of its own. */
+function pathSafe(text: string): string {
+  const safe = text.replaceAll(/[/\\{}\p{Cc}:*?"<>|]/gu, '_');
+  return /^\.+$/.test(safe) ? safe.replaceAll('.', '_') : safe;
+}
+
+function isPlaceholder(key: string): key is Placeholder {
+  return (PLACEHOLDERS as readonly string[]).includes(key);
+}

@@ -1,0 +1,172 @@
+// The request for a recording: what HTTP clients send and what it means once defaults are applied. Pure: zod only.
+// Workflows import the types of this file, never its values, so that zod stays out of the workflow bundle.
+import { z } from 'zod';
+import { formatDuration, parseDuration } from './duration.ts';
+import { checkPathTemplate } from './path-template.ts';
+
+const LIMITS = {
+  /** LiveKit's own limit on room names and identities is 256 characters (livekit.yaml `limit.max_room_name_length`). */
+  nameLength: 256,
+  urlLength: 2_048,
+  pathLength: 512,
+  labels: 20,
+  labelKeyLength: 63,
+  labelValueLength: 255,
+  /** A recording is one workflow run; longer than this nobody watches it. */
+  maxDurationMs: 24 * 3_600_000,
+  startWithinMs: 24 * 3_600_000,
+} as const;
+
+export const DEFAULTS = { startWithinMs: 15 * 60_000, maxDurationMs: 6 * 3_600_000, priority: 3 } as const;
+
+const name = (what: string) =>
+  z
+    .string()
+    .min(1)
+    .max(LIMITS.nameLength)
+    .refine((value) => !/\p{Cc}/u.test(value), { error: `${what} must not contain control characters` });
+
+const httpUrl = z
+  .string()
+  .max(LIMITS.urlLength)
+  .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), {
+    error: 'must be an absolute http or https URL',
+  });
+
+const duration = (minMs: number, maxMs: number) =>
+  z
+    .string()
+    .max(32)
+    .refine((text) => parseDuration(text) !== undefined, {
+      error: 'must be a duration such as "90s", "15m" or "1h30m"',
+    })
+    .transform((text) => parseDuration(text) ?? 0)
+    .refine((ms) => ms >= minMs && ms <= maxMs, {
+      error: `must be between ${formatDuration(minMs)} and ${formatDuration(maxMs)}`,
+    });
+
+const mediaKinds = {
+  audioOnly: z.boolean().default(false),
+  videoOnly: z.boolean().default(false),
+};
+
+const roomSource = z.strictObject({
+  type: z.literal('room'),
+  room: name('room'),
+  layout: z.string().min(1).max(64).optional(),
+  customBaseUrl: httpUrl.optional(),
+  ...mediaKinds,
+});
+const webSource = z.strictObject({
+  type: z.literal('web'),
+  url: httpUrl,
+  awaitStartSignal: z.boolean().default(false),
+  ...mediaKinds,
+});
+const participantSource = z.strictObject({
+  type: z.literal('participant'),
+  room: name('room'),
+  identity: name('identity'),
+  screenShare: z.boolean().default(false),
+});
+const tracksSource = z
+  .strictObject({
+    type: z.literal('tracks'),
+    room: name('room'),
+    audioTrackId: z.string().min(1).max(64).optional(),
+    videoTrackId: z.string().min(1).max(64).optional(),
+  })
+  .refine((source) => source.audioTrackId || source.videoTrackId, {
+    error: 'needs audioTrackId, videoTrackId or both',
+  });
+
+export const sourceSchema = z.discriminatedUnion('type', [roomSource, webSource, participantSource, tracksSource]);
+
+const fileOutput = z.strictObject({
+  type: z.literal('file'),
+  path: z
+    .string()
+    .min(1)
+    .max(LIMITS.pathLength)
+    .superRefine((template, context) => {
+      const problem = checkPathTemplate(template);
+      if (problem) context.addIssue({ code: 'custom', message: problem });
+    })
+    .optional(),
+  /** Name of a storage in Reelkit's configuration; the configured default when absent. */
+  storage: z.string().min(1).max(63).optional(),
+});
+
+/** LiveKit's EncodingOptionsPreset names. */
+export const ENCODING_PRESETS = [
+  'H264_720P_30',
+  'H264_720P_60',
+  'H264_1080P_30',
+  'H264_1080P_60',
+  'PORTRAIT_H264_720P_30',
+  'PORTRAIT_H264_720P_60',
+  'PORTRAIT_H264_1080P_30',
+  'PORTRAIT_H264_1080P_60',
+] as const;
+
+export const encodingSchema = z.union([
+  z.strictObject({ preset: z.enum(ENCODING_PRESETS) }),
+  z.strictObject({
+    width: z.int().min(16).max(3_840).optional(),
+    height: z.int().min(16).max(3_840).optional(),
+    framerate: z.int().min(1).max(60).optional(),
+    videoBitrateKbps: z.int().min(50).max(50_000).optional(),
+    audioBitrateKbps: z.int().min(16).max(512).optional(),
+    keyFrameIntervalSeconds: z.number().min(0.1).max(60).optional(),
+  }),
+]);
+
+const labelsSchema = z
+  .record(
+    z
+      .string()
+      .max(LIMITS.labelKeyLength)
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, { error: 'label keys use letters, digits and . _ / -' }),
+    z.string().max(LIMITS.labelValueLength),
+  )
+  .refine((labels) => Object.keys(labels).length <= LIMITS.labels, { error: `at most ${LIMITS.labels} labels` });
+
+export const recordingRequestSchema = z
+  .strictObject({
+    source: sourceSchema,
+    outputs: z
+      .array(fileOutput)
+      .length(1, { error: 'exactly one file output is supported' })
+      .default([{ type: 'file' }]),
+    encoding: encodingSchema.optional(),
+    startAt: z.iso.datetime({ offset: true }).optional(),
+    startWithin: duration(1_000, LIMITS.startWithinMs).default(DEFAULTS.startWithinMs),
+    maxDuration: duration(1_000, LIMITS.maxDurationMs).default(DEFAULTS.maxDurationMs),
+    /** 1 is served first, 5 last, as Temporal's priority keys. */
+    priority: z.int().min(1).max(5).default(DEFAULTS.priority),
+    labels: labelsSchema.default({}),
+    /** Receives one POST with the recording's final state. */
+    webhookUrl: httpUrl.optional(),
+  })
+  .superRefine((request, context) => {
+    const source = request.source;
+    if ('audioOnly' in source && source.audioOnly && source.videoOnly) {
+      context.addIssue({
+        code: 'custom',
+        path: ['source', 'videoOnly'],
+        message: 'audioOnly and videoOnly exclude each other',
+      });
+    }
+  });
+
+export type RecordingSource = z.output<typeof sourceSchema>;
+export type Encoding = z.output<typeof encodingSchema>;
+/** What a client may send. */
+export type RecordingRequestInput = z.input<typeof recordingRequestSchema>;
+/** The request with defaults applied; `startWithin` and `maxDuration` in milliseconds. */
+export type RecordingRequest = z.output<typeof recordingRequestSchema>;
+
+/** The room a source lives in; web pages have none. */
+export function roomOf(source: RecordingSource): string | undefined {
+  return source.type === 'web' ? undefined : source.room;
+}

@@ -1,0 +1,48 @@
+// What the world sees of a recording: the answer of the API, the result of the workflow, the body of the user's webhook.
+import type { RecordingRequest } from './request.ts';
+import type { EndReason, Stage, WaitingFor } from './stage.ts';
+
+export interface RecordedFile {
+  /** Path or URL as LiveKit reports it. */
+  location: string;
+  filename: string;
+  /** Name of the storage in Reelkit's configuration. */
+  storage: string;
+  sizeBytes: number;
+  durationMs: number;
+}
+
+export interface PartView {
+  /** Counts from 1. */
+  number: number;
+  /** StartEgress calls made for this part. */
+  attempts: number;
+  egressId?: string;
+  /** The egress became ACTIVE, unix ms. */
+  startedAtMs?: number;
+  endedAtMs?: number;
+  files: RecordedFile[];
+  /** How the egress ended, in LiveKit's words. */
+  end?: { status: string; details?: string; error?: string; errorCode?: number };
+}
+
+export interface RecordingView {
+  id: string;
+  stage: Stage;
+  fleet: string;
+  request: RecordingRequest;
+  requestedAtMs: number;
+  /** While waiting: for what, since when, and the last thing that was tried. */
+  waiting?: { for: WaitingFor; sinceMs: number; detail: string };
+  /** Capacity must be found before this, unix ms. */
+  startDeadlineMs: number;
+  /** First part became ACTIVE. */
+  startedAtMs?: number;
+  /** The recording is stopped at this time, unix ms; moved by extend. */
+  endDeadlineMs?: number;
+  endedAtMs?: number;
+  reason?: { code: EndReason; message: string };
+  parts: PartView[];
+  /** What the time from request to ACTIVE was spent on, ms; present once started. */
+  spent?: { queueMs: number; startMs: number };
+}
