@@ -45,6 +45,8 @@ export interface PartInspection {
   room: RoomState;
   /** The room has a participant with the egress id: it is recording, whatever the records say. */
   inRoom: boolean;
+  /** A worker's own health answer shows the egress. `unknown`: not every worker could be asked. */
+  onWorker: 'yes' | 'no' | 'unknown';
 }
 
 export interface FleetActivities {

@@ -12,6 +12,8 @@ const LIMITS = {
   labels: 20,
   labelKeyLength: 63,
   labelValueLength: 255,
+  /** All labels together as one search attribute value: Temporal's default is 2 kB (`limit.searchAttributesSizeOfValue`). */
+  labelsBytes: 1_900,
   /** A recording is one workflow run; longer than this nobody watches it. */
   maxDurationMs: 24 * 3_600_000,
   startWithinMs: 24 * 3_600_000,
@@ -40,10 +42,12 @@ const duration = (minMs: number, maxMs: number) =>
     .refine((text) => parseDuration(text) !== undefined, {
       error: 'must be a duration such as "90s", "15m" or "1h30m"',
     })
+    .meta({ description: `A duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`, examples: ['15m'] })
     .transform((text) => parseDuration(text) ?? 0)
-    .refine((ms) => ms >= minMs && ms <= maxMs, {
-      error: `must be between ${formatDuration(minMs)} and ${formatDuration(maxMs)}`,
-    });
+    .pipe(z.int().refine((ms) => ms >= minMs && ms <= maxMs, { error: outOfRange(minMs, maxMs) }));
+
+const outOfRange = (minMs: number, maxMs: number) =>
+  `must be between ${formatDuration(minMs)} and ${formatDuration(maxMs)}`;
 
 const mediaKinds = {
   audioOnly: z.boolean().default(false),
@@ -129,7 +133,10 @@ const labelsSchema = z
       .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, { error: 'label keys use letters, digits and . _ / -' }),
     z.string().max(LIMITS.labelValueLength),
   )
-  .refine((labels) => Object.keys(labels).length <= LIMITS.labels, { error: `at most ${LIMITS.labels} labels` });
+  .refine((labels) => Object.keys(labels).length <= LIMITS.labels, { error: `at most ${LIMITS.labels} labels` })
+  .refine((labels) => new TextEncoder().encode(JSON.stringify(labels)).length <= LIMITS.labelsBytes, {
+    error: `all labels together must stay below ${LIMITS.labelsBytes} bytes`,
+  });
 
 export const recordingRequestSchema = z
   .strictObject({

@@ -32,5 +32,6 @@ export const END_REASONS = [
   'worker_lost', // the worker died and no part was kept or could follow
   'egress_failed', // the egress failed and may not be tried again, or too often
   'source_missing', // the participant or track is not in the room
+  'terminated', // its workflow was ended from outside, in Temporal; the API says so, the workflow never does
 ] as const;
 export type EndReason = (typeof END_REASONS)[number];

@@ -2,13 +2,13 @@
 
 /** What came back from StartEgress, or did not. */
 export type StartReply =
-  | { kind: 'accepted'; egressId: string }
+  | { kind: 'accepted'; egressId: string; atMs: number }
   | { kind: 'error'; httpStatus: number; twirpCode?: string; message: string }
   | { kind: 'timeout' }
   | { kind: 'network'; message: string };
 
 export type StartOutcome =
-  | { kind: 'started'; egressId: string }
+  | { kind: 'started'; egressId: string; acceptedAtMs: number }
   /** No worker was free; nothing was sent, or LiveKit said so. `sent`: an egress may still appear. */
   | { kind: 'no_capacity'; sent: boolean; message: string }
   | { kind: 'room_missing'; message: string }
@@ -20,7 +20,7 @@ export type StartOutcome =
 export function classifyStart(reply: StartReply): StartOutcome {
   switch (reply.kind) {
     case 'accepted':
-      return { kind: 'started', egressId: reply.egressId };
+      return { kind: 'started', egressId: reply.egressId, acceptedAtMs: reply.atMs };
     case 'timeout':
       return { kind: 'ambiguous', message: 'no answer from LiveKit in time' };
     case 'network':

@@ -18,6 +18,8 @@ export interface PartView {
   /** StartEgress calls made for this part. */
   attempts: number;
   egressId?: string;
+  /** A worker accepted the start, unix ms. */
+  acceptedAtMs?: number;
   /** The egress became ACTIVE, unix ms. */
   startedAtMs?: number;
   endedAtMs?: number;
@@ -43,6 +45,6 @@ export interface RecordingView {
   endedAtMs?: number;
   reason?: { code: EndReason; message: string };
   parts: PartView[];
-  /** What the time from request to ACTIVE was spent on, ms; present once started. */
+  /** What the time from due to ACTIVE was spent on, ms: until a worker accepted, then until media flowed. */
   spent?: { queueMs: number; startMs: number };
 }

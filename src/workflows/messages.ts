@@ -35,15 +35,15 @@ export interface RecordingMemo {
 export const admittedSignal = defineSignal<[]>('admitted');
 /** A webhook of this recording's egress. */
 export const egressSignal = defineSignal<[EgressSnapshot]>('egress');
-/** Something may have changed: look at LiveKit before believing it. `workerLost` carries the fleet's own evidence. */
-export const lookSignal = defineSignal<[{ why: string; workerLost?: { egressId: string; evidence: string } }]>('look');
+/** Something may have changed, for example a worker died: the recording looks at LiveKit and the workers before it believes it. */
+export const lookSignal = defineSignal<[{ why: string }]>('look');
 export const cancelSignal = defineSignal<[{ by?: string }?]>('cancel');
 /** Moves the end of the recording: `byMs` later than it was, or to `untilMs` (unix ms). */
 export const extendSignal = defineSignal<[ExtendBy]>('extend');
 export type ExtendBy = { byMs: number } | { untilMs: number };
 
 /** Same as the signals, with an answer. Rejected with an ApplicationFailure of type `RecordingEnded` or `InvalidExtension`. */
-export const cancelUpdate = defineUpdate<RecordingView, [{ by?: string }?]>('cancelRecording');
+export const cancelUpdate = defineUpdate<RecordingView, [{ by?: string }]>('cancelRecording');
 export const extendUpdate = defineUpdate<RecordingView, [ExtendBy]>('extendRecording');
 export const viewQuery = defineQuery<RecordingView>('view');
 

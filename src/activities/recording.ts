@@ -1,0 +1,133 @@
+// The recording's activities: thin calls to LiveKit, Temporal and the user's webhook. No decision is made here.
+import { ApplicationFailure, Context, heartbeat } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
+import type { FreeCapacity } from '../capacity/free.ts';
+import type { LiveKitClient } from '../livekit/client.ts';
+import { buildStartRequest, type StartSettings } from '../livekit/start-request.ts';
+import type { EgressSnapshot, Marker } from '../recording/egress.ts';
+import { type RecordingRequest, roomOf } from '../recording/request.ts';
+import { classifyStart, type StartOutcome } from '../recording/start-outcome.ts';
+import type { RecordingActivities } from './contract.ts';
+import type { FleetKicker } from './kick.ts';
+import { countAhead } from './queue.ts';
+
+export interface RecordingDeps {
+  livekit: LiveKitClient;
+  temporal: Client;
+  free: FreeCapacity;
+  kickFleet: FleetKicker;
+  settings: StartSettings;
+  metrics: { startOutcome(kind: StartOutcome['kind']): void };
+}
+
+/** LiveKit retries inside its 18-27 s; a fast start needs 0.6 s. Longer than the race of a burst, shorter than a hung worker. */
+const START_TIMEOUT_MS = 10_000;
+const ADMITTED_START_TIMEOUT_MS = 20_000;
+const FIND_EVERY_MS = 1_000;
+const HEARTBEAT_EVERY_MS = 2_000;
+const WEBHOOK_TIMEOUT_MS = 10_000;
+
+export function createRecordingActivities(deps: RecordingDeps): RecordingActivities {
+  const { livekit, settings } = deps;
+
+  return {
+    async startPart({ marker, fleet, request, costCores, admitted, queuedSinceMs }) {
+      // In parallel: the fleet must be awake while anything records, and the start must not wait for it.
+      const kicked = deps.kickFleet(fleet, 'a recording starts');
+      const heartbeats = setInterval(heartbeat, HEARTBEAT_EVERY_MS);
+      try {
+        const outcome = (admitted ? undefined : await mustWait()) ?? (await send());
+        await kicked;
+        deps.metrics.startOutcome(outcome.kind);
+        return outcome;
+      } finally {
+        clearInterval(heartbeats);
+      }
+
+      async function mustWait(): Promise<StartOutcome | undefined> {
+        const [ahead, room] = await Promise.all([
+          countAhead(deps.temporal, { fleet, priority: request.priority, sinceMs: queuedSinceMs }),
+          deps.free.hasRoomFor(costCores),
+        ]);
+        if (ahead === 0 && room.free) return undefined;
+        if (!(await roomAlive(request)))
+          return { kind: 'room_missing', message: `room "${roomOf(request.source)}" does not exist` };
+        const message = ahead > 0 ? `${ahead} recordings wait before this one` : room.detail;
+        return { kind: 'no_capacity', sent: false, message };
+      }
+
+      async function send(): Promise<StartOutcome> {
+        const release = deps.free.reserve(marker.recordingId, costCores);
+        const start = buildStartRequest(request, marker, Date.now(), settings);
+        const outcome = classifyStart(
+          await livekit.start(start, admitted ? ADMITTED_START_TIMEOUT_MS : START_TIMEOUT_MS),
+        );
+        if (outcome.kind !== 'started') release();
+        return outcome;
+      }
+    },
+
+    async findPart({ marker, request, untilMs }) {
+      while (true) {
+        heartbeat();
+        const found = (await livekit.listEgresses(roomOf(request.source))).find((egress) => isSamePart(egress, marker));
+        if (found) return found;
+        if (Date.now() >= untilMs) return null;
+        await Context.current().sleep(FIND_EVERY_MS);
+      }
+    },
+
+    async inspectPart({ marker, egressId, request }) {
+      const room = roomOf(request.source);
+      const [egress, identities, alive, onWorker] = await Promise.all([
+        livekit.getEgress(egressId),
+        room === undefined ? Promise.resolve<string[]>([]) : livekit.listIdentities(room),
+        roomAlive(request),
+        deps.free.showsEgress(egressId),
+        stopStrangers(marker, egressId, room),
+      ]);
+      return { egress, inRoom: identities.includes(egressId), room: alive ? 'alive' : 'gone', onWorker };
+    },
+
+    async stopPart({ egressId }) {
+      await livekit.stopEgress(egressId);
+    },
+
+    async inspectRoom({ request }) {
+      return { room: (await roomAlive(request)) ? 'alive' : 'gone' };
+    },
+
+    async requestCapacity({ fleet, why }) {
+      await deps.kickFleet(fleet, why);
+    },
+
+    async notifyUser({ url, view }) {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', 'User-Agent': 'reelkit' },
+        body: JSON.stringify(view),
+        signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
+      });
+      if (response.ok) return;
+      throw ApplicationFailure.create({ type: 'WebhookRejected', message: `the webhook answered ${response.status}` });
+    },
+  };
+
+  async function roomAlive(request: RecordingRequest): Promise<boolean> {
+    const room = roomOf(request.source);
+    return room === undefined || livekit.roomExists(room);
+  }
+
+  /** A start that was given up and came to life after all: the same part must not be written twice. */
+  async function stopStrangers(marker: Marker, egressId: string, room: string | undefined): Promise<void> {
+    const active = await livekit.listActiveEgresses();
+    const strangers = active.filter(
+      (egress) => isSamePart(egress, marker) && egress.egressId !== egressId && egress.room === room,
+    );
+    await Promise.allSettled(strangers.map((egress) => livekit.stopEgress(egress.egressId)));
+  }
+}
+
+function isSamePart(egress: EgressSnapshot, marker: Marker): boolean {
+  return egress.marker?.recordingId === marker.recordingId && egress.marker.part === marker.part;
+}

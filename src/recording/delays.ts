@@ -1,0 +1,37 @@
+// How long a recording waits before it tries again. Pure.
+
+/** An egress may appear this long after a start whose answer was lost: LiveKit's io_create_timeout and launch limit. */
+export const APPEARANCE_MS = 15_000;
+
+const QUEUE_FIRST_MS = 30_000;
+const QUEUE_MAX_MS = 300_000;
+
+/** While waiting the fleet wakes a recording; this timer only covers a lost signal. @param round counts from 1 */
+export function queueRecheckMs(round: number): number {
+  return Math.min(QUEUE_FIRST_MS * 2 ** (round - 1), QUEUE_MAX_MS);
+}
+
+const ROOM_FIRST_MS = 2_000;
+const ROOM_MAX_MS = 30_000;
+
+/** A room that is not there yet: the webhook usually wakes us, so this may be slow. @param round counts from 1 */
+export function roomRecheckMs(round: number): number {
+  return Math.min(ROOM_FIRST_MS * 2 ** (round - 1), ROOM_MAX_MS);
+}
+
+/** Parts that failed within this time of their start count as failures in a row. */
+export const SHORT_PART_MS = 60_000;
+/** So many short parts in a row and the recording gives up. */
+export const MAX_SHORT_PARTS = 5;
+
+const PART_DELAYS_MS = [0, 1_000, 5_000, 15_000, 30_000] as const;
+
+/** @param shortParts failures in a row, from 0 */
+export function nextPartDelayMs(shortParts: number): number {
+  return PART_DELAYS_MS[Math.min(shortParts, PART_DELAYS_MS.length - 1)] ?? 0;
+}
+
+/** After a stop the end should be told within seconds; then we look ourselves, less and less often. @param look counts from 1 */
+export function stopRecheckMs(look: number): number {
+  return Math.min(15_000 * 2 ** (look - 1), 300_000);
+}

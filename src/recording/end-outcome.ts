@@ -1,0 +1,109 @@
+// What the end of an egress means for its recording. One pure function over LiveKit's final record and what is known of the room.
+import type { EgressSnapshot } from './egress.ts';
+import type { RecordingSource } from './request.ts';
+import type { EndReason } from './stage.ts';
+
+export interface EndFacts {
+  source: RecordingSource;
+  /** LiveKit's final record; null when the worker died and none will come. */
+  egress: EgressSnapshot | null;
+  /** We asked it to stop, and why. */
+  stopping?: 'cancelled' | 'max_duration';
+  room: 'alive' | 'gone';
+}
+
+export type EndOutcome =
+  | { kind: 'completed'; reason: EndReason; message: string }
+  | { kind: 'next_part'; message: string }
+  | { kind: 'failed'; reason: EndReason; message: string };
+
+const END_REASON_PREFIX = 'End reason: ';
+
+export function classifyEnd(facts: EndFacts): EndOutcome {
+  const { egress } = facts;
+  if (facts.stopping) return classifyStopped(facts, facts.stopping);
+  if (!egress) return continueOr(facts, 'worker_lost', 'the worker died while it recorded');
+  switch (egress.status) {
+    case 'COMPLETE':
+      return classifyComplete(facts, egress);
+    case 'LIMIT_REACHED':
+      return continueOrFinish(facts, 'the worker reached its session limit');
+    case 'ABORTED':
+      return continueOr(facts, 'egress_failed', `the egress was aborted: ${words(egress)}`);
+    default:
+      return classifyFailure(facts, egress);
+  }
+}
+
+/** Cancelling asks for an end, whatever is left; reaching maxDuration still promises a file. */
+function classifyStopped(facts: EndFacts, stopping: 'cancelled' | 'max_duration'): EndOutcome {
+  if (stopping === 'cancelled') return { kind: 'completed', reason: 'cancelled', message: 'stopped on request' };
+  if (!facts.egress)
+    return { kind: 'failed', reason: 'worker_lost', message: 'the worker died before it finished the file' };
+  if (facts.egress.status === 'FAILED' || facts.egress.status === 'ABORTED') {
+    return { kind: 'failed', reason: 'egress_failed', message: `the egress failed: ${words(facts.egress)}` };
+  }
+  return { kind: 'completed', reason: 'max_duration', message: 'stopped at its maximum duration' };
+}
+
+/** COMPLETE says the file is whole, not that the recording is: the details tell who ended it. */
+function classifyComplete(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
+  const why = (egress.details ?? '').replace(END_REASON_PREFIX, '');
+  switch (why) {
+    case 'StopEgress API':
+      return { kind: 'completed', reason: 'finished', message: 'somebody stopped the egress through LiveKit' };
+    case 'Process killed':
+    case 'CPU exhausted':
+    case 'Session limit reached':
+    case 'Failure':
+      return continueOrFinish(facts, `the worker ended the egress early: ${why}`);
+    default:
+      return sourceClosed(facts, why);
+  }
+}
+
+/**
+ * A participant that left or a track that ended is the end of what was asked for. A room composite or web page whose source
+ * closed while the room lives on lost its browser or its connection, so the recording goes on.
+ */
+function sourceClosed(facts: EndFacts, why: string): EndOutcome {
+  const { type } = facts.source;
+  if (type === 'participant' || type === 'tracks') {
+    return {
+      kind: 'completed',
+      reason: 'finished',
+      message: `the ${type === 'tracks' ? 'track' : 'participant'} ended`,
+    };
+  }
+  if (type === 'web')
+    return { kind: 'completed', reason: 'finished', message: why ? `the page ended: ${why}` : 'the page ended' };
+  return continueOrFinish(facts, 'the egress lost the room while the room lived on');
+}
+
+/** Codes: facts of LiveKit, section 4. Unknown ones are tried again; the number of tries is bounded elsewhere. */
+function classifyFailure(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
+  const message = `the egress failed: ${words(egress)}`;
+  const error = egress.error ?? '';
+  if (egress.errorCode === 404) return { kind: 'failed', reason: 'source_missing', message };
+  if (egress.errorCode === 400 && /missing or invalid|invalid field|unsupported/i.test(error)) {
+    return { kind: 'failed', reason: 'refused', message };
+  }
+  if (egress.errorCode === 403 && /disabled|not enabled|feature/i.test(error)) {
+    return { kind: 'failed', reason: 'refused', message };
+  }
+  return continueOr(facts, 'egress_failed', message);
+}
+
+function continueOrFinish(facts: EndFacts, message: string): EndOutcome {
+  if (facts.room === 'alive') return { kind: 'next_part', message };
+  return { kind: 'completed', reason: 'finished', message: 'the room ended' };
+}
+
+function continueOr(facts: EndFacts, reason: EndReason, message: string): EndOutcome {
+  return facts.room === 'alive' ? { kind: 'next_part', message } : { kind: 'failed', reason, message };
+}
+
+function words(egress: EgressSnapshot): string {
+  const code = egress.errorCode ? `${egress.errorCode} ` : '';
+  return `${code}${egress.error ?? egress.details ?? egress.status}`;
+}

@@ -1,0 +1,29 @@
+// The first view of a recording: what the API answers at once and what the workflow begins with. Pure.
+import type { RecordingRequest } from './request.ts';
+import type { RecordingView } from './view.ts';
+
+export interface Opening {
+  id: string;
+  fleet: string;
+  request: RecordingRequest;
+  requestedAtMs: number;
+}
+
+/** When the recording should begin: `startAt`, else when it was asked for. Unix ms. */
+export function dueAtMs(opening: Pick<Opening, 'request' | 'requestedAtMs'>): number {
+  const startAtMs = opening.request.startAt === undefined ? 0 : Date.parse(opening.request.startAt);
+  return Math.max(startAtMs, opening.requestedAtMs);
+}
+
+export function openRecording(opening: Opening): RecordingView {
+  const dueMs = dueAtMs(opening);
+  return {
+    id: opening.id,
+    stage: dueMs > opening.requestedAtMs ? 'scheduled' : 'starting',
+    fleet: opening.fleet,
+    request: opening.request,
+    requestedAtMs: opening.requestedAtMs,
+    startDeadlineMs: dueMs + opening.request.startWithin,
+    parts: [],
+  };
+}
