@@ -1,0 +1,65 @@
+// The calls that reach one running egress: stop it, or (refused) change its outputs.
+package worker
+
+import (
+	"context"
+
+	"github.com/livekit/protocol/livekit"
+	"github.com/livekit/psrpc"
+)
+
+// handlerAPI serves the per-egress topics of every session.
+type handlerAPI struct{ server *Server }
+
+var errNotStreaming = psrpc.NewErrorf(psrpc.InvalidArgument, "UpdateStream called on non-streaming egress")
+
+// StopEgress ends an egress and answers with its record in ENDING. The real worker never answers a stop that
+// arrives before media did, because the handler is gone first; the caller then finds the record ABORTED.
+func (h handlerAPI) StopEgress(ctx context.Context, req *livekit.StopEgressRequest) (*livekit.EgressInfo, error) {
+	x := h.server.session(req.EgressId)
+	if x == nil {
+		return nil, errNotFound
+	}
+	starting := x.snapshot().Status == livekit.EgressStatus_EGRESS_STARTING
+	x.end(ending{reason: livekit.EndReasonAPI})
+	if starting {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	x.awaitStopped(ctx)
+	return x.snapshot(), nil
+}
+
+func (h handlerAPI) UpdateStream(_ context.Context, req *livekit.UpdateStreamRequest) (*livekit.EgressInfo, error) {
+	if h.server.session(req.EgressId) == nil {
+		return nil, errNotFound
+	}
+	return nil, errNotStreaming
+}
+
+func (h handlerAPI) UpdateEgress(_ context.Context, req *livekit.UpdateEgressRequest) (*livekit.EgressInfo, error) {
+	if h.server.session(req.EgressId) == nil {
+		return nil, errNotFound
+	}
+	return nil, errNotStreaming
+}
+
+// awaitStopped returns once the record has left ACTIVE.
+func (x *session) awaitStopped(ctx context.Context) {
+	select {
+	case <-x.stopping:
+	case <-ctx.Done():
+	}
+}
+
+func (s *Server) registerHandler(id string) error {
+	if err := s.handlers.RegisterUpdateStreamTopic(id); err != nil {
+		return err
+	}
+	return s.handlers.RegisterStopEgressTopic(id)
+}
+
+func (s *Server) deregisterHandler(id string) {
+	s.handlers.DeregisterUpdateStreamTopic(id)
+	s.handlers.DeregisterStopEgressTopic(id)
+}

@@ -1,0 +1,94 @@
+// Where a session's recording comes from: a joined room, or nothing at all when no media is wanted.
+package worker
+
+import (
+	"context"
+	"time"
+
+	"reelkit/worker-standin/internal/compose"
+	"reelkit/worker-standin/internal/media"
+)
+
+// source is what a session needs to know of it.
+type source interface {
+	started() <-chan struct{}
+	startedAt() time.Time
+	ended() <-chan struct{}
+	endErr() error
+	replaced() bool
+	names() map[string]string
+	// finish ends the source and makes the file; it returns the file's size.
+	finish(x *session, endedAt time.Time) (int64, error)
+	// abandon ends the source and makes no file.
+	abandon()
+}
+
+func (s *Server) openSource(ctx context.Context, x *session) (source, error) {
+	if s.switches.NoMedia {
+		return s.openEmpty(x), nil
+	}
+	room, err := media.Join(ctx, x.job, x.tmp)
+	if err != nil {
+		return nil, err
+	}
+	return roomSource{room}, nil
+}
+
+// roomSource records for real.
+type roomSource struct{ room *media.Room }
+
+func (r roomSource) started() <-chan struct{} { return r.room.Started() }
+func (r roomSource) startedAt() time.Time     { return r.room.StartedAt() }
+func (r roomSource) ended() <-chan struct{}   { return r.room.Ended() }
+func (r roomSource) endErr() error            { return r.room.EndErr() }
+func (r roomSource) replaced() bool           { return r.room.Replaced() }
+func (r roomSource) names() map[string]string { return r.room.Names() }
+func (r roomSource) abandon()                 { r.room.Close() }
+
+func (r roomSource) finish(x *session, endedAt time.Time) (int64, error) {
+	return x.compose(tracksOf(r.room.Stop()), endedAt.Sub(r.room.StartedAt()))
+}
+
+func tracksOf(recorded []media.Recorded) []compose.Track {
+	tracks := make([]compose.Track, 0, len(recorded))
+	for _, rec := range recorded {
+		t := compose.Track{
+			File: rec.File, Video: rec.Video, Owner: rec.Identity,
+			Start: max(0, rec.Offset), End: rec.End,
+			Width: rec.Width, Height: rec.Height, Channel: int(rec.Channel),
+		}
+		for _, m := range rec.Muted {
+			t.Hidden = append(t.Hidden, compose.Span{From: m.From, To: m.To})
+		}
+		tracks = append(tracks, t)
+	}
+	return tracks
+}
+
+// emptySource is ACTIVE at once and ends when its room is gone.
+type emptySource struct {
+	begun time.Time
+	ready chan struct{}
+	gone  <-chan struct{}
+	leave func()
+}
+
+func (s *Server) openEmpty(x *session) source {
+	ready := make(chan struct{})
+	close(ready)
+	gone, leave := s.rooms.follow(x.job.Info.RoomName)
+	return emptySource{begun: time.Now(), ready: ready, gone: gone, leave: leave}
+}
+
+func (e emptySource) started() <-chan struct{} { return e.ready }
+func (e emptySource) startedAt() time.Time     { return e.begun }
+func (e emptySource) ended() <-chan struct{}   { return e.gone }
+func (e emptySource) endErr() error            { return nil }
+func (e emptySource) replaced() bool           { return false }
+func (e emptySource) names() map[string]string { return nil }
+func (e emptySource) abandon()                 { e.leave() }
+
+func (e emptySource) finish(x *session, endedAt time.Time) (int64, error) {
+	e.leave()
+	return x.placeholder(endedAt.Sub(e.begun))
+}
