@@ -1,0 +1,134 @@
+// The HTTP API, whole on one screen: what every request passes, which routes exist, how errors leave.
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import { rateLimit } from 'express-rate-limit';
+import type { HintOf } from '../livekit/webhook.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { createAuthenticate } from './auth.ts';
+import { type ApiError, errors, problemDocument } from './errors.ts';
+import type { Recordings } from './recordings.ts';
+import { mountRoutes, type Route, toApiError } from './route.ts';
+import { docsRoutes } from './routes/docs.ts';
+import { fleetRoutes, type ReadFleet } from './routes/fleet.ts';
+import { recordingEventRoutes } from './routes/recording-events.ts';
+import { recordingRoutes } from './routes/recordings.ts';
+import { type ReadReadiness, serviceRoutes } from './routes/service.ts';
+import { webhookRoutes } from './routes/webhook.ts';
+import type { StartSettings } from './start-recording.ts';
+
+export interface ApiParts {
+  livekit: { apiKey: string; apiSecret: string };
+  settings: StartSettings;
+  requestsPerMinute: number;
+  recordings: Recordings;
+  hintOf: HintOf;
+  readFleet: ReadFleet;
+  readReadiness: ReadReadiness;
+  readMetrics: () => Promise<{ text: string; contentType: string }>;
+  metrics: Pick<Metrics, 'httpRequest'>;
+  log: Log;
+  /** Aborts when the process shuts down. */
+  stopping: AbortSignal;
+  now?: () => number;
+}
+
+export function createApp(parts: ApiParts): Express {
+  const app = express();
+  app.disable('x-powered-by').disable('etag').set('query parser', 'simple');
+  app.use(observe(parts), closeWhenStopping(parts.stopping));
+  mountRoutes(app, apiRoutes(parts), {
+    authenticate: createAuthenticate(parts.livekit.apiKey, parts.livekit.apiSecret),
+    limitRate: limitRate(parts.requestsPerMinute),
+    stopping: parts.stopping,
+  });
+  app.get('/', (_, response) => response.redirect('/docs'));
+  app.use((request) => {
+    throw errors.notFound(request.path);
+  });
+  app.use(answerProblem(parts.log));
+  return app;
+}
+
+export function apiRoutes(parts: ApiParts): Route[] {
+  const { recordings, hintOf, readFleet, readReadiness, readMetrics, log } = parts;
+  const routes = [
+    ...recordingRoutes({
+      recordings,
+      settings: { ...parts.settings, apiKey: parts.livekit.apiKey },
+      now: parts.now ?? Date.now,
+    }),
+    ...recordingEventRoutes({ recordings }),
+    ...fleetRoutes({ readFleet }),
+    ...webhookRoutes({
+      recordings,
+      hintOf,
+      report: (hint, outcome) =>
+        log.debug({ ...(hint.kind === 'egress' ? { recording: hint.recordingId } : {}), outcome }, 'webhook'),
+    }),
+    ...serviceRoutes({ readReadiness, readMetrics }),
+  ];
+  return [...routes, ...docsRoutes(routes)];
+}
+
+function observe({ metrics, log, now = Date.now }: ApiParts): RequestHandler {
+  return (request, response, next) => {
+    const sinceMs = now();
+    response.on('close', () => {
+      const route = (response.locals.route as string | undefined) ?? 'other';
+      const durationMs = now() - sinceMs;
+      metrics.httpRequest({ method: request.method, route, status: response.statusCode, durationMs });
+      // Never the query, the headers or the body: any of them may carry a secret.
+      log.debug(
+        { method: request.method, path: request.path, status: response.statusCode, durationMs },
+        'http request',
+      );
+    });
+    next();
+  };
+}
+
+/** While the process drains, answers still leave, and tell keep-alive clients to go to the next one. */
+function closeWhenStopping(stopping: AbortSignal): RequestHandler {
+  return (_, response, next) => {
+    if (stopping.aborted) response.set('Connection', 'close');
+    next();
+  };
+}
+
+function limitRate(perMinute: number): RequestHandler {
+  const windowMs = 60_000;
+  return rateLimit({
+    windowMs,
+    limit: perMinute,
+    standardHeaders: 'draft-8',
+    legacyHeaders: false,
+    // Behind a proxy all requests share its address; the limit then holds for all of them together.
+    validate: { xForwardedForHeader: false, forwardedHeader: false },
+    handler: (request, _, next) => {
+      const { resetTime } = (request as { rateLimit?: { resetTime?: Date } }).rateLimit ?? {};
+      const waitMs = resetTime ? resetTime.getTime() - Date.now() : windowMs;
+      next(errors.tooManyRequests(perMinute, Math.max(1, Math.ceil(waitMs / 1_000))));
+    },
+  });
+}
+
+function answerProblem(log: Log): ErrorRequestHandler {
+  return (thrown: unknown, request, response, next) => {
+    const error = toApiError(thrown);
+    report(log, error, request.method, request.path);
+    if (response.headersSent) {
+      next(thrown);
+      return;
+    }
+    response
+      .status(error.status)
+      .set(error.parts.headers ?? {})
+      .type('application/problem+json')
+      .send(JSON.stringify(problemDocument(error)));
+  };
+}
+
+function report(log: Log, error: ApiError, method: string, path: string): void {
+  if (error.status < 500) log.debug({ code: error.code, method, path }, error.message);
+  else log.error({ code: error.code, method, path, err: error.cause ?? error }, error.message);
+}

@@ -1,0 +1,32 @@
+// What the API asks of the recordings it keeps no record of: a narrow interface, implemented on Temporal in
+// temporal-recordings.ts and in memory by the unit tests.
+import type { EgressSnapshot } from '../recording/egress.ts';
+import type { RecordingView } from '../recording/view.ts';
+import type { ExtendBy, RecordingInput, RecordingMemo } from '../workflows/messages.ts';
+import type { ListQuery, RecordingPage } from './schemas.ts';
+
+export interface RecordingState {
+  memo: RecordingMemo;
+  open: boolean;
+  /** Grows with every change. */
+  revision: number;
+}
+
+/** Every method may throw ApiError `temporal_unavailable`. */
+export interface Recordings {
+  /** One call to Temporal. `existing`: the id was taken before. */
+  start(input: RecordingInput, memo: RecordingMemo): Promise<'started' | { existing: RecordingMemo }>;
+  list(query: ListQuery): Promise<RecordingPage>;
+  /** @returns undefined when there is no such recording. Free of charge on Temporal Cloud, unlike `show`. */
+  peek(id: string): Promise<RecordingState | undefined>;
+  /** @throws ApiError recording_not_found */
+  show(id: string): Promise<RecordingView>;
+  /** @throws ApiError recording_not_found, recording_ended */
+  cancel(id: string, by: string | undefined): Promise<RecordingView>;
+  /** @throws ApiError recording_not_found, recording_ended, invalid_extension */
+  extend(id: string, extension: ExtendBy): Promise<RecordingView>;
+  /** Ended or unknown recordings are no error: the hint came too late. */
+  signalEgress(recordingId: string, snapshot: EgressSnapshot): Promise<void>;
+  /** Makes every recording of the room that waits or starts look at LiveKit. @returns how many */
+  lookAtRoom(room: string, why: string): Promise<number>;
+}

@@ -1,0 +1,183 @@
+// A route is one value: method, path, schemas, answers, handler. Mounting it authenticates, validates and types the handler;
+// the same value feeds /openapi.json. Handlers return data and never touch the response.
+import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
+import type { z } from 'zod';
+import type { Authenticate, Caller } from './auth.ts';
+import { ApiError, type ErrorCode, errors } from './errors.ts';
+import { fieldProblems } from './validation.ts';
+
+export const BODY_LIMIT_BYTES = 64 * 1_024;
+/** LiveKit's webhooks carry whole egress records, the request included. */
+const WEBHOOK_LIMIT_BYTES = 512 * 1_024;
+
+export interface RouteInput<P, Q, B> {
+  params: P;
+  query: Q;
+  body: B;
+  caller: Caller;
+  header: (name: string) => string | undefined;
+}
+
+export type Reply =
+  | { status: number; body?: unknown; headers?: Record<string, string> }
+  /** Text that is no JSON: the docs page, metrics. */
+  | { status: number; text: string; contentType: string; headers?: Record<string, string> }
+  /** Server-sent events: writes until it returns or `closed` aborts. */
+  | { stream: (send: (chunk: string) => void, closed: AbortSignal) => Promise<void> };
+
+/** token: LiveKit access token. signature: the handler checks LiveKit's signature over the raw body. */
+export type RouteAuth = 'token' | 'signature' | 'none';
+
+export interface RouteSpec<P, Q, B> {
+  method: 'get' | 'post';
+  /** Express path; `:id` becomes `{id}` in OpenAPI. */
+  path: string;
+  summary: string;
+  description?: string;
+  tag: 'recordings' | 'fleet' | 'livekit' | 'service';
+  auth: RouteAuth;
+  params?: z.ZodType<P>;
+  query?: z.ZodType<Q>;
+  body?: z.ZodType<B>;
+  headers?: { name: string; description: string; pattern: string }[];
+  responses: Record<number, { description: string; schema?: z.ZodType; contentType?: string }>;
+  /** The errors a client should expect here, beside those that every route can answer. */
+  problems?: ErrorCode[];
+  handler: (input: RouteInput<P, Q, B>) => Promise<Reply> | Reply;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a list of routes forgets what each one is typed with
+export type Route = RouteSpec<any, any, any>;
+
+export function defineRoute<P = unknown, Q = unknown, B = unknown>(spec: RouteSpec<P, Q, B>): Route {
+  return spec;
+}
+
+export interface MountParts {
+  authenticate: Authenticate;
+  /** Applied to routes that change something. */
+  limitRate: RequestHandler;
+  /** Aborts when the process shuts down: ends the event streams. */
+  stopping: AbortSignal;
+}
+
+export function mountRoutes(app: Express, routes: readonly Route[], parts: MountParts): void {
+  for (const route of routes) app[route.method](route.path, ...handlersOf(route, parts));
+  for (const [path, methods] of methodsByPath(routes)) {
+    app.all(path, (request) => {
+      throw errors.methodNotAllowed(request.method, request.path, methods);
+    });
+  }
+}
+
+function handlersOf(route: Route, parts: MountParts): RequestHandler[] {
+  const handlers: RequestHandler[] = [];
+  if (route.method === 'post' && route.auth === 'token') handlers.push(parts.limitRate);
+  if (route.auth === 'token') handlers.push(authenticated(parts.authenticate));
+  if (route.auth === 'signature') handlers.push(express.text({ type: () => true, limit: WEBHOOK_LIMIT_BYTES }));
+  else if (route.body) handlers.push(jsonOnly, express.json({ limit: BODY_LIMIT_BYTES, strict: false }));
+  handlers.push(answering(route, parts.stopping));
+  return handlers;
+}
+
+function authenticated(authenticate: Authenticate): RequestHandler {
+  return async (request, response, next) => {
+    response.locals.caller = await authenticate(request.headers.authorization);
+    next();
+  };
+}
+
+function jsonOnly(request: Request, _: Response, next: NextFunction): void {
+  if (!request.is('application/json')) throw errors.unsupportedMediaType(request.headers['content-type']);
+  next();
+}
+
+function answering(route: Route, stopping: AbortSignal): RequestHandler {
+  return async (request, response) => {
+    response.locals.route = route.path;
+    const reply = await route.handler(readInput(route, request, response));
+    if ('stream' in reply) return stream(reply.stream, response, stopping);
+    response.status(reply.status).set(reply.headers ?? {});
+    if ('text' in reply) response.type(reply.contentType).send(reply.text);
+    else if (reply.body === undefined) response.end();
+    else response.json(reply.body);
+  };
+}
+
+function readInput(route: Route, request: Request, response: Response): RouteInput<unknown, unknown, unknown> {
+  return {
+    params: parse(route.params, request.params, () => errors.notFound(request.path)),
+    query: parse(route.query, request.query, (issues) =>
+      errors.invalidParameter(fieldProblems(issues, request.query, 'query')),
+    ),
+    body: parse(route.body, request.body, (issues) =>
+      errors.invalidRequest(fieldProblems(issues, request.body, 'body')),
+    ),
+    caller: (response.locals.caller as Caller | undefined) ?? {},
+    header: (name) => request.get(name),
+  };
+}
+
+function parse<T>(
+  schema: z.ZodType<T> | undefined,
+  value: unknown,
+  problem: (issues: readonly z.core.$ZodIssue[]) => ApiError,
+): unknown {
+  if (!schema) return value;
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw problem(parsed.error.issues);
+  return parsed.data;
+}
+
+async function stream(
+  write: (send: (chunk: string) => void, closed: AbortSignal) => Promise<void>,
+  response: Response,
+  stopping: AbortSignal,
+): Promise<void> {
+  const gone = new AbortController();
+  response.on('close', () => gone.abort());
+  response.status(200).set({
+    'Content-Type': 'text/event-stream',
+    'Cache-Control': 'no-store',
+    // nginx holds events back otherwise.
+    'X-Accel-Buffering': 'no',
+  });
+  response.flushHeaders();
+  await write((chunk) => response.write(chunk), AbortSignal.any([gone.signal, stopping]));
+  response.end();
+}
+
+function methodsByPath(routes: readonly Route[]): Map<string, string[]> {
+  const byPath = new Map<string, string[]>();
+  for (const route of routes) byPath.set(route.path, [...(byPath.get(route.path) ?? []), route.method.toUpperCase()]);
+  return byPath;
+}
+
+/** Whatever reached Express' error handler, as an error of the catalogue. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  const { type, status, limit, message } = error as {
+    type?: string;
+    status?: number;
+    limit?: number;
+    message?: string;
+  };
+  switch (type) {
+    case 'entity.parse.failed':
+      return errors.malformedJson(message ?? 'unreadable');
+    case 'entity.too.large':
+      return errors.bodyTooLarge(`${Math.round((limit ?? BODY_LIMIT_BYTES) / 1_024)} KiB`);
+    case 'encoding.unsupported':
+    case 'charset.unsupported':
+      return errors.unsupportedMediaType(message);
+    case 'request.aborted':
+    case 'request.size.invalid':
+      return errors.malformedJson('the body ended early');
+  }
+  if (error instanceof URIError || status === 400) {
+    return errors.invalidParameter([
+      { field: 'path', message: 'holds a broken percent-encoding', remedy: 'encode the URL anew' },
+    ]);
+  }
+  return errors.internal(error);
+}

@@ -1,0 +1,40 @@
+// /openapi.json and /docs: made from the routes themselves, once.
+import { renderDocs } from '../docs-page.ts';
+import { buildOpenApi } from '../openapi.ts';
+import { defineRoute, type Route } from '../route.ts';
+
+/** The page brings no script and asks nothing of any other host. */
+const PAGE_POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/** @param described the routes to describe; these two describe themselves too */
+export function docsRoutes(described: readonly Route[]): Route[] {
+  const routes: Route[] = [
+    defineRoute({
+      method: 'get',
+      path: '/openapi.json',
+      tag: 'service',
+      summary: 'This API as an OpenAPI 3.1 document',
+      auth: 'none',
+      responses: { 200: { description: 'The document', contentType: 'application/json' } },
+      handler: () => ({ status: 200, body: document }),
+    }),
+    defineRoute({
+      method: 'get',
+      path: '/docs',
+      tag: 'service',
+      summary: 'This API as a page to read',
+      auth: 'none',
+      responses: { 200: { description: 'The page', contentType: 'text/html' } },
+      handler: () => ({
+        status: 200,
+        text: page,
+        contentType: 'text/html',
+        headers: { 'Content-Security-Policy': PAGE_POLICY },
+      }),
+    }),
+  ];
+  const document = buildOpenApi([...described, ...routes]);
+  const page = renderDocs(document);
+  return routes;
+}

@@ -1,0 +1,182 @@
+// /v1/recordings: ask for one, list, look, cancel, extend. Whoever holds a token for one room sees that room's recordings only.
+import { parseDuration } from '../../recording/duration.ts';
+import { type RecordingRequest, roomOf } from '../../recording/request.ts';
+import type { RecordingInput, RecordingMemo } from '../../workflows/messages.ts';
+import type { Caller } from '../auth.ts';
+import { errors } from '../errors.ts';
+import { newRecordingId, recordingIdForKey } from '../ids.ts';
+import type { Recordings } from '../recordings.ts';
+import { defineRoute, type Reply, type Route } from '../route.ts';
+import { extendBody, listQuery, recordingBody, recordingPage, recordingParams, recordingView } from '../schemas.ts';
+import { initialView, recordingInput, recordingMemo, type StartSettings } from '../start-recording.ts';
+
+const IDEMPOTENCY_KEY = /^[A-Za-z0-9_-]{1,128}$/;
+
+export interface RecordingRouteParts {
+  recordings: Recordings;
+  settings: StartSettings & { apiKey: string };
+  now: () => number;
+}
+
+export function recordingRoutes({ recordings, settings, now }: RecordingRouteParts): Route[] {
+  const create = defineRoute({
+    method: 'post',
+    path: '/v1/recordings',
+    tag: 'recordings',
+    summary: 'Request a recording',
+    description:
+      'Answers as soon as the request is durable: the recording then waits for capacity, starts exactly once, and is never lost. Repeat a request with the same `Idempotency-Key` as often as you like.',
+    auth: 'token',
+    headers: [
+      {
+        name: 'Idempotency-Key',
+        description: 'The same key and body name the same recording',
+        pattern: IDEMPOTENCY_KEY.source,
+      },
+    ],
+    body: recordingBody,
+    responses: {
+      200: { description: 'This request was accepted before', schema: recordingView },
+      201: { description: 'Accepted; `Location` names the recording', schema: recordingView },
+    },
+    problems: ['idempotency_conflict', 'invalid_request', 'unknown_storage', 'temporal_unavailable'],
+    async handler({ body, caller, header }) {
+      requireRoom(caller, body);
+      requireStorage(body, settings.storages);
+      const key = idempotencyKey(header('idempotency-key'));
+      const nowMs = now();
+      const id = key === undefined ? newRecordingId(nowMs) : recordingIdForKey(settings.apiKey, key);
+      const input = recordingInput(id, body, settings, nowMs);
+      const memo = recordingMemo(input);
+      const outcome = await recordings.start(input, memo);
+      if (outcome === 'started') return created(input, memo);
+      return repeated(input, key, outcome.existing);
+    },
+  });
+
+  /** The same request again: the recording as it is now. */
+  async function repeated(input: RecordingInput, key: string | undefined, existing: RecordingMemo): Promise<Reply> {
+    if (existing.requestHash !== input.requestHash) throw errors.idempotencyConflict(key ?? '', input.id);
+    return { status: 200, body: await recordings.show(input.id), headers: { Location: locationOf(input.id) } };
+  }
+
+  const list = defineRoute({
+    method: 'get',
+    path: '/v1/recordings',
+    tag: 'recordings',
+    summary: 'List recordings',
+    description:
+      'Open recordings first, the newest of them first, then ended ones, the last to end first. Eventually consistent: a recording appears within about a second.',
+    auth: 'token',
+    query: listQuery,
+    responses: { 200: { description: 'One page', schema: recordingPage } },
+    problems: ['invalid_parameter', 'temporal_unavailable'],
+    async handler({ query, caller }) {
+      if (caller.onlyRoom !== undefined && query.room !== undefined && query.room !== caller.onlyRoom) {
+        throw errors.forbidden(`The access token is for room "${caller.onlyRoom}" only.`);
+      }
+      const room = caller.onlyRoom ?? query.room;
+      return { status: 200, body: await recordings.list({ ...query, ...(room === undefined ? {} : { room }) }) };
+    },
+  });
+
+  const show = defineRoute({
+    method: 'get',
+    path: '/v1/recordings/:id',
+    tag: 'recordings',
+    summary: 'Look at one recording',
+    auth: 'token',
+    params: recordingParams,
+    responses: { 200: { description: 'The recording', schema: recordingView } },
+    problems: ['recording_not_found', 'temporal_unavailable'],
+    async handler({ params, caller }) {
+      const view = await recordings.show(params.id);
+      if (!mayTouch(caller, view.request)) throw errors.recordingNotFound(params.id);
+      return { status: 200, body: view };
+    },
+  });
+
+  const cancel = defineRoute({
+    method: 'post',
+    path: '/v1/recordings/:id/cancel',
+    tag: 'recordings',
+    summary: 'Cancel a recording',
+    description: 'Possible in every stage. What was recorded so far is finished and kept.',
+    auth: 'token',
+    params: recordingParams,
+    responses: { 200: { description: 'Cancelled, or stopping', schema: recordingView } },
+    problems: ['recording_not_found', 'recording_ended', 'temporal_worker_unavailable'],
+    async handler({ params, caller }) {
+      await requireTouchable(recordings, caller, params.id);
+      return { status: 200, body: await recordings.cancel(params.id, caller.identity) };
+    },
+  });
+
+  const extend = defineRoute({
+    method: 'post',
+    path: '/v1/recordings/:id/extend',
+    tag: 'recordings',
+    summary: 'Let a recording run longer',
+    description: 'Moves the end of the recording; 24 hours is the longest a recording may last.',
+    auth: 'token',
+    params: recordingParams,
+    body: extendBody,
+    responses: { 200: { description: 'Extended', schema: recordingView } },
+    problems: ['recording_not_found', 'recording_ended', 'invalid_extension', 'temporal_worker_unavailable'],
+    async handler({ params, body, caller }) {
+      await requireTouchable(recordings, caller, params.id);
+      const extension =
+        body.by === undefined ? { untilMs: Date.parse(body.until ?? '') } : { byMs: parseDuration(body.by) ?? 0 };
+      return { status: 200, body: await recordings.extend(params.id, extension) };
+    },
+  });
+
+  return [create, list, show, cancel, extend];
+}
+
+/** Built here, without another round trip: nothing has happened yet that Temporal knows and this process does not. */
+function created(input: RecordingInput, memo: RecordingMemo): Reply {
+  return {
+    status: 201,
+    body: initialView(input.id, input.fleet, memo),
+    headers: { Location: locationOf(input.id) },
+  };
+}
+
+function locationOf(id: string): string {
+  return `/v1/recordings/${id}`;
+}
+
+function idempotencyKey(value: string | undefined): string | undefined {
+  if (value === undefined || IDEMPOTENCY_KEY.test(value)) return value;
+  throw errors.invalidParameter([
+    {
+      field: 'Idempotency-Key',
+      value: value.slice(0, 128),
+      message: 'is not 1 to 128 letters, digits, "_" and "-"',
+      remedy: 'use for example a UUID',
+    },
+  ]);
+}
+
+function requireRoom(caller: Caller, request: RecordingRequest): void {
+  if (mayTouch(caller, request)) return;
+  throw errors.forbidden(`The access token is for room "${caller.onlyRoom}" only.`);
+}
+
+function requireStorage(request: RecordingRequest, known: string[]): void {
+  for (const { storage } of request.outputs) {
+    if (storage !== undefined && !known.includes(storage)) throw errors.unknownStorage(storage, known);
+  }
+}
+
+/** Asks Temporal only for callers that are restricted; to them the recordings of other rooms do not exist. */
+export async function requireTouchable(recordings: Recordings, caller: Caller, id: string): Promise<void> {
+  if (caller.onlyRoom === undefined) return;
+  const state = await recordings.peek(id);
+  if (!state || !mayTouch(caller, state.memo.request)) throw errors.recordingNotFound(id);
+}
+
+function mayTouch(caller: Caller, request: RecordingRequest): boolean {
+  return caller.onlyRoom === undefined || roomOf(request.source) === caller.onlyRoom;
+}

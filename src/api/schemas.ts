@@ -1,0 +1,192 @@
+// The bodies of the API as zod schemas: they validate what comes in, and describe what goes out in /openapi.json.
+import { z } from 'zod';
+import { parseDuration } from '../recording/duration.ts';
+import { recordingRequestSchema } from '../recording/request.ts';
+import { END_REASONS, STAGES, WAITING_FOR } from '../recording/stage.ts';
+import type { RecordingView } from '../recording/view.ts';
+import { RECORDING_ID } from './ids.ts';
+
+const unixMs = (description: string) => z.int().meta({ description: `${description}, unix milliseconds` });
+const DAY_MS = 24 * 3_600_000;
+
+export const recordingBody = recordingRequestSchema.meta({
+  id: 'RecordingRequest',
+  description: 'What to record, where to put it, and for how long',
+});
+
+export const recordingParams = z.object({
+  id: z.string().regex(RECORDING_ID).meta({ description: 'The id that POST /v1/recordings answered' }),
+});
+
+const fileView = z
+  .object({
+    location: z.string().meta({ description: 'Path or URL as LiveKit reports it' }),
+    filename: z.string(),
+    storage: z.string().meta({ description: "Name of the storage in Reelkit's configuration" }),
+    sizeBytes: z.number(),
+    durationMs: z.number(),
+  })
+  .meta({ id: 'RecordedFile' });
+
+const partView = z
+  .object({
+    number: z.int().meta({ description: 'Counts from 1' }),
+    attempts: z.int().meta({ description: 'StartEgress calls made for this part' }),
+    egressId: z.string().optional(),
+    startedAtMs: unixMs('The egress became ACTIVE').optional(),
+    endedAtMs: unixMs('The egress ended').optional(),
+    files: z.array(fileView),
+    end: z
+      .object({
+        status: z.string(),
+        details: z.string().optional(),
+        error: z.string().optional(),
+        errorCode: z.number().optional(),
+      })
+      .optional()
+      .meta({ description: "How the egress ended, in LiveKit's words" }),
+  })
+  .meta({ id: 'Part', description: 'One egress run of a recording; another follows when a worker is lost' });
+
+export const recordingView = z
+  .object({
+    id: z.string(),
+    stage: z.enum(STAGES),
+    fleet: z.string(),
+    request: recordingRequestSchema.meta({
+      id: 'AcceptedRequest',
+      description: 'The request with defaults applied; durations in milliseconds',
+    }),
+    requestedAtMs: unixMs('The request was accepted'),
+    waiting: z
+      .object({ for: z.enum(WAITING_FOR), sinceMs: unixMs('Waits since'), detail: z.string() })
+      .optional()
+      .meta({ description: 'While waiting: for what, since when, and the last thing that was tried' }),
+    startDeadlineMs: unixMs('Capacity must be found before this'),
+    startedAtMs: unixMs('The first part became ACTIVE').optional(),
+    endDeadlineMs: unixMs('The recording is stopped at this time; extend moves it').optional(),
+    endedAtMs: unixMs('The recording ended').optional(),
+    reason: z.object({ code: z.enum(END_REASONS), message: z.string() }).optional(),
+    parts: z.array(partView),
+    spent: z
+      .object({ queueMs: z.number(), startMs: z.number() })
+      .optional()
+      .meta({ description: 'What the time from the request to ACTIVE was spent on' }),
+  })
+  .meta({ id: 'Recording' }) satisfies z.ZodType<RecordingView>;
+
+export const recordingSummary = z
+  .object({
+    id: z.string(),
+    stage: z.enum(STAGES),
+    fleet: z.string(),
+    source: z.enum(['room', 'web', 'participant', 'tracks']),
+    room: z.string().optional(),
+    waitingFor: z.enum(WAITING_FOR).optional(),
+    priority: z.int(),
+    labels: z.record(z.string(), z.string()),
+    costCores: z.number().meta({ description: "CPU cores that LiveKit's admission charges" }),
+    requestedAtMs: unixMs('The request was accepted'),
+    startAtMs: unixMs('Due time of a scheduled recording').optional(),
+    endedAtMs: unixMs('The recording ended').optional(),
+  })
+  .meta({ id: 'RecordingSummary' });
+export type RecordingSummary = z.output<typeof recordingSummary>;
+
+export const recordingPage = z
+  .object({
+    recordings: z.array(recordingSummary),
+    nextPageToken: z.string().optional().meta({ description: 'Absent on the last page' }),
+  })
+  .meta({ id: 'RecordingPage' });
+export type RecordingPage = z.output<typeof recordingPage>;
+
+const LABEL_PAIR = /^[^=]+=.*$/s;
+const labelFilter = z.string().max(400).regex(LABEL_PAIR, { error: 'must be of the form key=value' });
+
+export const listQuery = z.strictObject({
+  stage: z.enum(STAGES).optional(),
+  room: z.string().min(1).max(256).optional(),
+  label: z
+    .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(labelFilter).max(20))
+    .optional()
+    .meta({ description: 'key=value; may be repeated, then all must match' }),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  pageToken: z.string().max(4_096).optional().meta({ description: '`nextPageToken` of the page before' }),
+});
+export type ListQuery = z.output<typeof listQuery>;
+
+const extendBy = z
+  .string()
+  .max(32)
+  .refine((text) => (parseDuration(text) ?? 0) > 0 && (parseDuration(text) ?? 0) <= DAY_MS, {
+    error: 'must be a duration up to 24h, such as "30m"',
+  })
+  .meta({ description: 'This much longer than it would have lasted', examples: ['30m'] });
+
+/** Both fields are looked at together, so that the error names what is missing instead of a failed union. */
+export const extendBody = z
+  .strictObject({
+    by: extendBy.optional(),
+    until: z.iso.datetime({ offset: true }).optional().meta({ description: 'Record until this time, ISO 8601' }),
+  })
+  .refine((body) => (body.by === undefined) !== (body.until === undefined), {
+    error: 'needs exactly one of "by" (a duration) and "until" (a time)',
+  })
+  .meta({ id: 'Extension' });
+
+const workerView = z
+  .object({
+    id: z.string(),
+    state: z.enum(['booting', 'ready', 'draining', 'unreachable', 'gone']),
+    busy: z.boolean().meta({ description: 'At least one egress runs on it' }),
+    egressIds: z.array(z.string()),
+    cpuCores: z.number(),
+    owned: z.boolean().meta({ description: 'False for workers that Reelkit uses but never ends' }),
+    launchedAtMs: unixMs('Launched'),
+    reason: z.string().optional(),
+  })
+  .meta({ id: 'Worker' });
+
+export const fleetView = z
+  .object({
+    name: z.string(),
+    provider: z.string(),
+    minWorkers: z.int(),
+    maxWorkers: z.int(),
+    workers: z.array(workerView),
+    /** CPU cores. */
+    demandCores: z.number().meta({ description: 'Cost of the waiting recordings and of what runs' }),
+    capacityCores: z.number().meta({ description: 'Cores of ready and booting workers' }),
+    recordings: z.record(z.string(), z.int()).meta({ description: 'Open recordings by stage' }),
+    decisions: z
+      .array(z.object({ pass: z.int(), atMs: unixMs('Time of the pass'), line: z.string() }))
+      .meta({ description: 'The last passes that decided something, newest first' }),
+    problems: z.array(z.string()).meta({ description: 'What could not be asked, in words' }),
+  })
+  .meta({ id: 'Fleet' });
+export type FleetView = z.output<typeof fleetView>;
+
+export const healthView = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
+
+export const readinessView = z
+  .object({
+    status: z.enum(['ready', 'not_ready']),
+    checks: z.record(z.string(), z.object({ ok: z.boolean(), detail: z.string() })),
+  })
+  .meta({ id: 'Readiness' });
+export type Readiness = z.output<typeof readinessView>;
+
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string().meta({ description: 'Stable; decide by this' }),
+    detail: z.string(),
+    errors: z
+      .array(z.object({ field: z.string(), value: z.unknown().optional(), message: z.string(), remedy: z.string() }))
+      .optional(),
+    recordingId: z.string().optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem details' });

@@ -1,0 +1,105 @@
+// From a valid request to what Temporal is asked to start, and to the view that is answered. Pure.
+import { type CostTable, costOf } from '../fleet/cost.ts';
+import { formatDuration } from '../recording/duration.ts';
+import { dueAtMs, openRecording } from '../recording/open.ts';
+import { type RecordingRequest, type RecordingSource, roomOf } from '../recording/request.ts';
+import type { RecordingView } from '../recording/view.ts';
+import type { RecordingInput, RecordingMemo } from '../workflows/messages.ts';
+import { canonicalHash } from './ids.ts';
+
+export interface StartSettings {
+  fleet: string;
+  costs: CostTable;
+  storages: string[];
+}
+
+/** PostgreSQL visibility stores keywords as varchar(255); LiveKit's room names may be one longer. */
+const KEYWORD_CHARACTERS = 255;
+/** Temporal's limit on static summaries, in bytes. */
+const SUMMARY_BYTES = 200;
+
+export function recordingInput(
+  id: string,
+  request: RecordingRequest,
+  settings: StartSettings,
+  nowMs: number,
+): RecordingInput {
+  return {
+    id,
+    fleet: settings.fleet,
+    request,
+    costCores: costOf(request.source, settings.costs),
+    requestedAtMs: nowMs,
+    requestHash: canonicalHash(request),
+  };
+}
+
+export function recordingMemo(input: RecordingInput): RecordingMemo {
+  const startAtMs = dueAtMs(input);
+  return {
+    costCores: input.costCores,
+    requestHash: input.requestHash,
+    requestedAtMs: input.requestedAtMs,
+    request: input.request,
+    ...(startAtMs > input.requestedAtMs ? { startAtMs } : {}),
+  };
+}
+
+/** The recording as it is before any workflow task ran; the workflow begins with the same. */
+export function initialView(id: string, fleet: string, memo: RecordingMemo): RecordingView {
+  return openRecording({ id, fleet, request: memo.request, requestedAtMs: memo.requestedAtMs });
+}
+
+export function roomKeyword(room: string): string {
+  return [...room].slice(0, KEYWORD_CHARACTERS).join('');
+}
+
+export function labelKeywords(labels: Record<string, string>): string[] {
+  return Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+}
+
+/** One line for the Web UI's list. */
+export function staticSummary(request: RecordingRequest): string {
+  const { source } = request;
+  const what = source.type === 'web' ? `web ${withoutSecrets(source.url)}` : `room ${source.room}${detailOf(source)}`;
+  return cutToBytes(what.replaceAll(/\s+/g, ' '), SUMMARY_BYTES);
+}
+
+/** Markdown for the Web UI's details. */
+export function staticDetails(input: RecordingInput): string {
+  const { request } = input;
+  const room = roomOf(request.source);
+  const rows: [string, string][] = [
+    ['recording', input.id],
+    ['source', request.source.type],
+    ...(room === undefined ? [] : [['room', room] satisfies [string, string]]),
+    ['cost', `${input.costCores} CPU cores`],
+    ['priority', String(request.priority)],
+    ...(request.startAt ? [['due', request.startAt] satisfies [string, string]] : []),
+    ['capacity within', formatDuration(request.startWithin)],
+    ['longest', formatDuration(request.maxDuration)],
+    ...Object.entries(request.labels).map(([key, value]): [string, string] => [`label ${key}`, value]),
+  ];
+  return rows.map(([name, value]) => `- **${name}**: ${inline(value)}`).join('\n');
+}
+
+function detailOf(source: RecordingSource): string {
+  if (source.type === 'participant') return `, participant ${source.identity}`;
+  if (source.type === 'tracks') return ', tracks';
+  return '';
+}
+
+function withoutSecrets(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `${host}${pathname}`;
+}
+
+function inline(value: string): string {
+  return `\`${value.replaceAll(/[`\r\n]/g, ' ')}\``;
+}
+
+function cutToBytes(text: string, bytes: number): string {
+  const encoded = new TextEncoder().encode(text);
+  if (encoded.length <= bytes) return text;
+  return `${new TextDecoder().decode(encoded.slice(0, bytes - 3)).replace(/\uFFFD+$/, '')}…`;
+}

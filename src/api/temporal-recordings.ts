@@ -1,0 +1,261 @@
+// The recordings of the API, kept in Temporal: one workflow each. Every call here is one or two round trips, and every
+// failure of Temporal leaves as an error of the catalogue.
+import {
+  type Client,
+  isGrpcServiceError,
+  QueryNotRegisteredError,
+  QueryRejectedError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+  type WorkflowStartOptions,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
+import { ApplicationFailure, defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { roomOf } from '../recording/request.ts';
+import type { RecordingView } from '../recording/view.ts';
+import {
+  cancelUpdate,
+  egressSignal,
+  extendUpdate,
+  lookSignal,
+  type RecordingInput,
+  type RecordingMemo,
+  recordingWorkflowId,
+  viewQuery,
+} from '../workflows/messages.ts';
+import { ApiError, errors } from './errors.ts';
+import type { RecordingState, Recordings } from './recordings.ts';
+import type { ListQuery, RecordingPage, RecordingSummary } from './schemas.ts';
+import { initialView, labelKeywords, roomKeyword, staticDetails, staticSummary } from './start-recording.ts';
+import { isOpen, listFilter, memoOf, recordingIdOf, stageOf, summaryOf, undecidedInRoom } from './visibility.ts';
+
+/** Each call answers or fails within these. */
+const CALL_MS = 10_000;
+/** Longer than this for a query or an update means that no Temporal worker is there. */
+const WORKER_MS = 8_000;
+/** More recordings of one room than this wait for the fleet pass instead. */
+const ROOM_SIGNALS = 100;
+
+const KEYS = {
+  stage: defineSearchAttributeKey('RecordingStage', SearchAttributeType.KEYWORD),
+  room: defineSearchAttributeKey('RecordingRoom', SearchAttributeType.KEYWORD),
+  fleet: defineSearchAttributeKey('RecordingFleet', SearchAttributeType.KEYWORD),
+  priority: defineSearchAttributeKey('RecordingPriority', SearchAttributeType.INT),
+  labels: defineSearchAttributeKey('RecordingLabels', SearchAttributeType.KEYWORD_LIST),
+};
+
+export interface TemporalRecordingsSettings {
+  fleet: string;
+  taskQueue: string;
+}
+
+export function createTemporalRecordings(client: Client, settings: TemporalRecordingsSettings): Recordings {
+  const within = <T>(ms: number, call: () => Promise<T>) => client.withDeadline(Date.now() + ms, call);
+  const handle = (id: string) => client.workflow.getHandle(recordingWorkflowId(id));
+
+  async function describe(id: string) {
+    const description = await within(CALL_MS, () => handle(id).describe()).catch((error: unknown) => {
+      if (error instanceof WorkflowNotFoundError) throw errors.recordingNotFound(id);
+      throw asApiError(error);
+    });
+    const row = description.raw.workflowExecutionInfo ?? {};
+    const memo = memoOf(row);
+    if (!memo) throw errors.recordingNotFound(id);
+    return { row, memo };
+  }
+
+  async function endedView(id: string, found: { row: Parameters<typeof stageOf>[0]; memo: RecordingMemo }) {
+    try {
+      return (await within(CALL_MS, () => handle(id).result())) as RecordingView;
+    } catch (error) {
+      if (!(error instanceof WorkflowFailedError)) throw asApiError(error);
+      return brokenView(id, settings.fleet, found.memo, error);
+    }
+  }
+
+  /** Both updates fail in the same ways: refused by the workflow, too late, or nobody there to run them. */
+  async function update(id: string, run: () => Promise<RecordingView>): Promise<RecordingView> {
+    try {
+      return await within(WORKER_MS, run);
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError || isCompletedUnderUpdate(error)) {
+        throw errors.recordingEnded(id, `it is ${stageOf((await describe(id)).row)}`);
+      }
+      throw updateError(id, error);
+    }
+  }
+
+  return {
+    async start(input, memo) {
+      try {
+        await within(CALL_MS, () => client.workflow.start('recording', startOptions(input, memo, settings)));
+        return 'started';
+      } catch (error) {
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw asApiError(error, input.id);
+        return { existing: (await describe(input.id)).memo };
+      }
+    },
+
+    list: (query) => within(CALL_MS, () => listPage(client, settings.fleet, query)).catch(rethrow),
+
+    async peek(id): Promise<RecordingState | undefined> {
+      const found = await describe(id).catch((error: unknown) => {
+        if (error instanceof ApiError && error.code === 'recording_not_found') return undefined;
+        throw error;
+      });
+      if (!found) return undefined;
+      return { memo: found.memo, open: isOpen(found.row), revision: Number(found.row.historyLength ?? 0) };
+    },
+
+    async show(id) {
+      const found = await describe(id);
+      if (!isOpen(found.row)) return endedView(id, found);
+      try {
+        return await within(WORKER_MS, () => handle(id).query(viewQuery));
+      } catch (error) {
+        if (error instanceof QueryRejectedError || error instanceof WorkflowNotFoundError) return endedView(id, found);
+        // Before its first task, or with no Temporal worker: what is on record is still true.
+        if (isNoAnswer(error)) return { ...initialView(id, settings.fleet, found.memo), stage: stageOf(found.row) };
+        throw asApiError(error);
+      }
+    },
+
+    cancel: (id, by) =>
+      update(id, () => handle(id).executeUpdate(cancelUpdate, { args: [by === undefined ? {} : { by }] })),
+
+    extend: (id, extension) => update(id, () => handle(id).executeUpdate(extendUpdate, { args: [extension] })),
+
+    async signalEgress(recordingId, snapshot) {
+      await within(CALL_MS, () => handle(recordingId).signal(egressSignal, snapshot)).catch(ignoreEnded);
+    },
+
+    async lookAtRoom(room, why) {
+      const rows = await within(CALL_MS, () =>
+        client.workflowService.listWorkflowExecutions({
+          namespace: client.options.namespace,
+          query: undecidedInRoom(settings.fleet, room),
+          pageSize: ROOM_SIGNALS,
+        }),
+      ).catch(rethrow);
+      const ids = rows.executions.map(recordingIdOf);
+      await Promise.all(
+        ids.map((id) => within(CALL_MS, () => handle(id).signal(lookSignal, { why })).catch(ignoreEnded)),
+      );
+      return ids.length;
+    },
+  };
+}
+
+function startOptions(
+  input: RecordingInput,
+  memo: RecordingMemo,
+  settings: TemporalRecordingsSettings,
+): WorkflowStartOptions {
+  const { request } = input;
+  const room = roomOf(request.source);
+  return {
+    workflowId: recordingWorkflowId(input.id),
+    taskQueue: settings.taskQueue,
+    args: [input],
+    workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    memo: { ...memo },
+    priority: { priorityKey: request.priority },
+    staticSummary: staticSummary(request),
+    staticDetails: staticDetails(input),
+    typedSearchAttributes: [
+      { key: KEYS.stage, value: initialView(input.id, input.fleet, memo).stage },
+      { key: KEYS.fleet, value: input.fleet },
+      { key: KEYS.priority, value: request.priority },
+      ...(room === undefined ? [] : [{ key: KEYS.room, value: roomKeyword(room) }]),
+      ...(Object.keys(request.labels).length === 0 ? [] : [{ key: KEYS.labels, value: labelKeywords(request.labels) }]),
+    ],
+  };
+}
+
+/** Visibility answers open recordings first, the newest of them first, then ended ones, the last to end first. */
+async function listPage(client: Client, fleet: string, query: ListQuery): Promise<RecordingPage> {
+  const page = await client.workflowService.listWorkflowExecutions({
+    namespace: client.options.namespace,
+    query: listFilter(fleet, query),
+    pageSize: query.limit,
+    nextPageToken: query.pageToken === undefined ? undefined : Buffer.from(query.pageToken, 'base64url'),
+  });
+  const recordings = page.executions
+    .map((row) => summaryOf(row, fleet))
+    .filter((summary): summary is RecordingSummary => summary !== undefined);
+  const token = page.nextPageToken;
+  return token && token.length > 0
+    ? { recordings, nextPageToken: Buffer.from(token).toString('base64url') }
+    : { recordings };
+}
+
+/** A recording whose workflow did not end by itself: an operator terminated it, or it failed. */
+function brokenView(id: string, fleet: string, memo: RecordingMemo, error: WorkflowFailedError): RecordingView {
+  return {
+    ...initialView(id, fleet, memo),
+    stage: 'failed',
+    reason: {
+      code: 'terminated',
+      message: `its workflow did not end by itself: ${error.cause?.message ?? error.message}`,
+    },
+  };
+}
+
+function updateError(id: string, error: unknown): ApiError {
+  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
+    if (error.cause.type === 'RecordingEnded') return errors.recordingEnded(id, error.cause.message);
+    if (error.cause.type === 'InvalidExtension') return errors.invalidExtension(error.cause.message);
+  }
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isNoAnswer(error)) {
+    return errors.workerUnavailable(error);
+  }
+  return asApiError(error);
+}
+
+/** The workflow closed between accepting the update and answering it. */
+function isCompletedUnderUpdate(error: unknown): boolean {
+  return (
+    error instanceof WorkflowUpdateFailedError &&
+    error.cause instanceof ApplicationFailure &&
+    error.cause.type === 'AcceptedUpdateCompletedWorkflow'
+  );
+}
+
+/** A query before the first workflow task, or without a Temporal worker, runs into its deadline. */
+function isNoAnswer(error: unknown): boolean {
+  return error instanceof QueryNotRegisteredError || grpcCode(error) === 4 || grpcCode(error) === 9;
+}
+
+/** Unavailable, deadline exceeded, resource exhausted, cancelled, aborted: Temporal is not there, or not now. */
+const TEMPORAL_AWAY = new Set([1, 4, 8, 10, 14]);
+
+function asApiError(error: unknown, recordingId?: string): ApiError {
+  if (error instanceof ApiError) return error;
+  const code = grpcCode(error);
+  if (code !== undefined && TEMPORAL_AWAY.has(code)) return errors.temporalUnavailable(error, recordingId);
+  if (code === 3 && recordingId === undefined) {
+    return errors.invalidParameter([
+      { field: 'pageToken', message: 'was not accepted by Temporal', remedy: 'start again from the first page' },
+    ]);
+  }
+  return errors.internal(error);
+}
+
+function rethrow(error: unknown): never {
+  throw asApiError(error);
+}
+
+function ignoreEnded(error: unknown): void {
+  if (!(error instanceof WorkflowNotFoundError)) throw asApiError(error);
+}
+
+/** The client wraps gRPC's errors in its own, once or twice. */
+function grpcCode(error: unknown): number | undefined {
+  for (let inner = error; inner instanceof Error; inner = inner.cause) {
+    if (isGrpcServiceError(inner)) return inner.code;
+    if ('code' in inner && typeof inner.code === 'number') return inner.code;
+  }
+  return undefined;
+}

@@ -1,0 +1,127 @@
+// Temporal visibility as the API uses it: queries with safely quoted values, and rows back as summaries. Pure.
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import type { temporal } from '@temporalio/proto';
+import { roomOf } from '../recording/request.ts';
+import { isEnded, STAGES, type Stage, WAITING_FOR, type WaitingFor } from '../recording/stage.ts';
+import type { RecordingMemo } from '../workflows/messages.ts';
+import type { ListQuery, RecordingSummary } from './schemas.ts';
+import { roomKeyword } from './start-recording.ts';
+
+type Row = temporal.api.workflow.v1.IWorkflowExecutionInfo;
+
+const ID_PREFIX = 'recording/';
+
+export function quoted(value: string): string {
+  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
+
+export function listFilter(fleet: string, query: Pick<ListQuery, 'stage' | 'room' | 'label'>): string {
+  return all([
+    ...ofFleet(fleet),
+    ...(query.stage === undefined ? [] : stageFilter(query.stage)),
+    ...(query.room === undefined ? [] : [`RecordingRoom = ${quoted(roomKeyword(query.room))}`]),
+    ...(query.label ?? []).map((label) => `RecordingLabels = ${quoted(label)}`),
+  ]);
+}
+
+/** Recordings of a room that have no egress yet: only these need to hear that the room came or went. */
+export function undecidedInRoom(fleet: string, room: string): string {
+  return all([
+    ...ofFleet(fleet),
+    `RecordingRoom = ${quoted(roomKeyword(room))}`,
+    "RecordingStage IN ('waiting', 'starting')",
+    "ExecutionStatus = 'Running'",
+  ]);
+}
+
+/** Recordings that need a worker now: they record, start, or wait for capacity. */
+export function demandFilter(fleet: string): string {
+  return all([
+    ...ofFleet(fleet),
+    "ExecutionStatus = 'Running'",
+    "(RecordingStage IN ('starting', 'recording', 'stopping') OR RecordingWaitingFor = 'capacity')",
+  ]);
+}
+
+export function openInStage(fleet: string, stage: Stage): string {
+  return all([...ofFleet(fleet), ...stageFilter(stage)]);
+}
+
+export function summaryOf(row: Row, fleet: string): RecordingSummary | undefined {
+  const memo = memoOf(row);
+  if (!memo) return undefined;
+  const room = roomOf(memo.request.source);
+  const stage = stageOf(row);
+  const waitingFor = stage === 'waiting' ? waitingForOf(row) : undefined;
+  const endedAtMs = millis(row.closeTime);
+  return {
+    id: recordingIdOf(row),
+    stage,
+    fleet,
+    source: memo.request.source.type,
+    ...(room === undefined ? {} : { room }),
+    ...(waitingFor === undefined ? {} : { waitingFor }),
+    priority: memo.request.priority,
+    labels: memo.request.labels,
+    costCores: memo.costCores,
+    requestedAtMs: memo.requestedAtMs,
+    ...(memo.startAtMs === undefined ? {} : { startAtMs: memo.startAtMs }),
+    ...(endedAtMs === undefined ? {} : { endedAtMs }),
+  };
+}
+
+export function recordingIdOf(row: Row): string {
+  return (row.execution?.workflowId ?? '').slice(ID_PREFIX.length);
+}
+
+/** The memo's four fields, each its own payload. Undefined for workflows that are no recording of ours. */
+export function memoOf(row: Row): RecordingMemo | undefined {
+  const fields = Object.fromEntries(
+    Object.entries(row.memo?.fields ?? {}).map(([key, payload]) => [key, decode(payload)]),
+  );
+  return fields.request === undefined ? undefined : (fields as unknown as RecordingMemo);
+}
+
+/** A workflow that closed without an end stage was terminated or failed from outside. */
+export function stageOf(row: Row): Stage {
+  const stage = keyword(row, 'RecordingStage', STAGES) ?? 'starting';
+  return isOpen(row) || isEnded(stage) ? stage : 'failed';
+}
+
+export function isOpen(row: Row): boolean {
+  return row.status === 1; // WORKFLOW_EXECUTION_STATUS_RUNNING
+}
+
+export function waitingForOf(row: Row): WaitingFor | undefined {
+  return keyword(row, 'RecordingWaitingFor', WAITING_FOR);
+}
+
+export function millis(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number | undefined {
+  if (!time) return undefined;
+  return Number(time.seconds ?? 0) * 1_000 + Math.floor((time.nanos ?? 0) / 1e6);
+}
+
+/** While the workflow is open its stage tells; an ended stage is upserted just before the workflow closes. */
+function stageFilter(stage: Stage): string[] {
+  const filter = [`RecordingStage = ${quoted(stage)}`];
+  return isEnded(stage) ? filter : [...filter, "ExecutionStatus = 'Running'"];
+}
+
+function ofFleet(fleet: string): string[] {
+  return ["WorkflowType = 'recording'", `RecordingFleet = ${quoted(fleet)}`];
+}
+
+function all(conditions: string[]): string {
+  return conditions.join(' AND ');
+}
+
+function keyword<T extends string>(row: Row, name: string, known: readonly T[]): T | undefined {
+  const payload = row.searchAttributes?.indexedFields?.[name];
+  const value = payload ? decode(payload) : undefined;
+  const text = Array.isArray(value) ? value[0] : value;
+  return known.find((one) => one === text);
+}
+
+function decode(payload: Payload | temporal.api.common.v1.IPayload): unknown {
+  return defaultPayloadConverter.fromPayload(payload as Payload);
+}

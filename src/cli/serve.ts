@@ -1,0 +1,22 @@
+// reelkit serve | api | worker: the service until a signal ends it.
+import { loadConfig, redactConfig } from '../config.ts';
+import { createLog } from '../log.ts';
+import { type ServiceParts, startService } from '../service.ts';
+import { stopOnSignals } from '../shutdown.ts';
+
+export async function serve(parts: ServiceParts, options: { config?: string }): Promise<void> {
+  const config = loadConfig(options.config);
+  const log = createLog(config.logLevel);
+  log.info({ config: redactConfig(config) }, 'reelkit starts');
+  const service = await startService(config, parts, log);
+  stopOnSignals(() => void service.stop(), log);
+  try {
+    await service.done;
+  } catch (err) {
+    log.fatal({ err }, err instanceof Error ? err.message : 'the service failed');
+    process.exitCode = 1;
+    await service.stop();
+  }
+  // What may still hold the process open, such as a request that overran its limit, was reported by its phase.
+  process.exit();
+}

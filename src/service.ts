@@ -1,0 +1,219 @@
+// The life of one Reelkit process: what it is made of, in which order it starts, and in which order it ends.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createApp } from './api/app.ts';
+import { createFleetReader } from './api/fleet-reader.ts';
+import { createReadiness } from './api/readiness.ts';
+import { createTemporalRecordings } from './api/temporal-recordings.ts';
+import { createStageCounter } from './api/visibility-counts.ts';
+import type { Config } from './config.ts';
+import { createHintOf } from './livekit/webhook.ts';
+import { createLog, type Log } from './log.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { runPhases } from './shutdown.ts';
+import {
+  createTemporalClient,
+  ensureSearchAttributes,
+  readTemporalSettings,
+  type TemporalSettings,
+  untilTemporalAnswers,
+} from './temporal.ts';
+import type { TemporalWorker } from './temporal-worker.ts';
+
+export interface ServiceParts {
+  api: boolean;
+  worker: boolean;
+}
+
+export interface RunningService {
+  /** Where the API listens; absent without the API. */
+  url?: string;
+  /** Everything runs. Rejects when a person must act: a missing permission, a wrong configuration. */
+  ready: Promise<void>;
+  /** Orderly; a second call joins the first. */
+  stop: () => Promise<void>;
+  /** Rejects when the Temporal worker broke; settles once stopped. */
+  done: Promise<void>;
+}
+
+/** Listens first and connects then, so that /readyz can say what is missing. */
+export async function startService(config: Config, parts: ServiceParts, log?: Log): Promise<RunningService> {
+  const context = createContext(config, parts, log ?? createLog(config.logLevel));
+  const server = parts.api ? await listen(context) : undefined;
+  const ready = prepare(context);
+  ready.catch(() => undefined);
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= shutDown(context, server);
+    return stopped;
+  };
+  return {
+    ...(server ? { url: urlOf(server, config.api.host) } : {}),
+    ready,
+    stop,
+    done: ready.then(
+      () => context.worker?.done.then(() => stopped) ?? context.ended,
+      (error) => (context.stopping.signal.aborted ? stopped : Promise.reject(error)),
+    ),
+  };
+}
+
+interface Context {
+  config: Config;
+  parts: ServiceParts;
+  log: Log;
+  metrics: Metrics;
+  settings: TemporalSettings;
+  temporal: ReturnType<typeof createTemporalClient>;
+  stopping: AbortController;
+  worker?: TemporalWorker;
+  ended: Promise<void>;
+  end: () => void;
+}
+
+function createContext(config: Config, parts: ServiceParts, log: Log): Context {
+  const settings = readTemporalSettings();
+  let end = () => {};
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return {
+    config,
+    parts,
+    log,
+    metrics: createMetrics(),
+    settings,
+    temporal: createTemporalClient(settings),
+    stopping: new AbortController(),
+    ended,
+    end: () => end(),
+  };
+}
+
+async function listen(context: Context): Promise<Server> {
+  const { config, log } = context;
+  const server = createServer(createApiApp(context));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenProblem(error, config)));
+    server.listen(config.api.port, config.api.host, resolve);
+  });
+  log.info({ url: urlOf(server, config.api.host) }, 'API listens');
+  return server;
+}
+
+function createApiApp(context: Context) {
+  const { config, metrics, log, stopping } = context;
+  const { client } = context.temporal;
+  const { name: fleet, costs } = config.fleet;
+  const countByStage = createStageCounter(client, fleet);
+  metrics.countRecordings(countByStage);
+  return createApp({
+    livekit: config.livekit,
+    settings: { fleet, costs, storages: Object.keys(config.storages) },
+    requestsPerMinute: config.api.requestsPerMinute,
+    recordings: createTemporalRecordings(client, { fleet, taskQueue: config.temporal.taskQueue }),
+    hintOf: createHintOf(config.livekit.apiKey, config.livekit.apiSecret),
+    readFleet: createFleetReader({ client, config, countByStage, observeWorkers: async () => [] }),
+    readReadiness: createReadiness({
+      client,
+      settings: context.settings,
+      livekitUrl: config.livekit.url,
+      taskQueue: config.temporal.taskQueue,
+      stopping: stopping.signal,
+      ...(context.parts.worker ? { workerRuns: () => context.worker?.isRunning() ?? false } : {}),
+    }),
+    readMetrics: async () => ({ text: await metricsText(context), contentType: metrics.contentType }),
+    metrics,
+    log,
+    stopping: stopping.signal,
+  });
+}
+
+async function metricsText({ metrics, worker }: Context): Promise<string> {
+  const [own, sdk] = await Promise.all([metrics.text(), worker?.metricsText().catch(() => '') ?? '']);
+  return `${own}\n${sdk}`;
+}
+
+async function prepare(context: Context): Promise<void> {
+  const { config, log, settings, stopping, temporal } = context;
+  const sinceMs = performance.now();
+  // Loading the SDK's native core takes as long as connecting: both at once.
+  const loading = context.parts.worker ? loadWorkerCode() : undefined;
+  loading?.catch(() => undefined);
+  await untilTemporalAnswers(temporal.client, settings, log, stopping.signal);
+  await ensureSearchAttributes(temporal.client, settings.namespace, log);
+  if (loading) {
+    const { startTemporalWorker, createServiceActivities } = await loading;
+    const activities = createServiceActivities();
+    context.worker = await startTemporalWorker(
+      { temporal: settings, taskQueue: config.temporal.taskQueue, shutdownGraceMs: config.shutdownGrace },
+      activities,
+      log,
+    );
+  }
+  log.info({ durationMs: Math.round(performance.now() - sinceMs), namespace: settings.namespace }, 'ready');
+}
+
+async function loadWorkerCode() {
+  const [worker, activities] = await Promise.all([import('./temporal-worker.ts'), import('./service-activities.ts')]);
+  return { ...worker, ...activities };
+}
+
+/** Most of the whole limit belongs to requests and activities that are under way. */
+async function shutDown(context: Context, server: Server | undefined): Promise<void> {
+  const { config, log, temporal } = context;
+  const limit = (share: number) => Math.max(500, config.shutdownGrace * share);
+  await runPhases(
+    [
+      { name: 'stop accepting', limitMs: limit(0.05), run: () => stopAccepting(context, server) },
+      { name: 'drain HTTP', limitMs: limit(0.35), run: () => server && drained(server) },
+      { name: 'stop the Temporal worker', limitMs: limit(1), run: () => context.worker?.stop() },
+      {
+        name: 'close connections',
+        limitMs: limit(0.1),
+        run: () => Promise.all([context.worker?.close(), temporal.close()]),
+      },
+    ],
+    log,
+  );
+  server?.closeAllConnections();
+  context.end();
+}
+
+async function stopAccepting({ stopping }: Context, server: Server | undefined): Promise<void> {
+  stopping.abort();
+  server?.close();
+  server?.closeIdleConnections();
+}
+
+/** `close` was called before: this waits for the requests that are still being answered. */
+function drained(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const check = () => server.getConnections((error, count) => (error || count === 0 ? finish() : undefined));
+    const timer = setInterval(() => {
+      server.closeIdleConnections();
+      check();
+    }, 50);
+    const finish = () => {
+      clearInterval(timer);
+      resolve();
+    };
+    check();
+  });
+}
+
+function urlOf(server: Server, host: string): string {
+  const { port } = server.address() as AddressInfo;
+  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+}
+
+function listenProblem(error: NodeJS.ErrnoException, { api }: Config): Error {
+  if (error.code === 'EADDRINUSE')
+    return new Error(`port ${api.port} is taken: set another with REELKIT_PORT or api.port`, { cause: error });
+  if (error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL')
+    return new Error(`cannot listen on ${api.host}:${api.port} (${error.code}): set REELKIT_HOST and REELKIT_PORT`, {
+      cause: error,
+    });
+  return error;
+}

@@ -1,0 +1,50 @@
+// The workflow code as one bundle: prebuilt in the image, made at start in a checkout and kept by a hash of its sources.
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { WorkflowBundleOption } from '@temporalio/worker';
+import type { Log } from './log.ts';
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+/** Beside the compiled code; `npm run build` writes it. */
+const PREBUILT = './workflow-bundle.js';
+/** All that workflows may import as values; a check in CI holds this. */
+const SOURCES = ['workflows', 'recording', 'fleet'];
+
+export async function loadWorkflowBundle(log: Log): Promise<WorkflowBundleOption> {
+  const prebuilt = here(PREBUILT);
+  if (existsSync(prebuilt)) return { codePath: prebuilt };
+  const sinceMs = performance.now();
+  const cached = join(here('../node_modules/.cache/reelkit/'), `workflows-${await sourceHash()}.js`);
+  if (!existsSync(cached)) {
+    await bundleTo(cached);
+    log.info({ durationMs: Math.round(performance.now() - sinceMs) }, 'workflows bundled');
+  }
+  return { codePath: cached };
+}
+
+/** Used by the build as well. Never leaves a half-written bundle: two processes may do this at once. */
+export async function bundleTo(path: string): Promise<void> {
+  const { bundleWorkflowCode } = await import('@temporalio/worker');
+  const quiet = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+  const { code } = await bundleWorkflowCode({ workflowsPath: here('./workflows/index.ts'), logger: quiet });
+  const unfinished = `${path}.${process.pid}`;
+  await mkdir(join(path, '..'), { recursive: true });
+  await writeFile(unfinished, code);
+  await rename(unfinished, path);
+}
+
+async function sourceHash(): Promise<string> {
+  const hash = createHash('sha256');
+  const sdk = JSON.parse(await readFile(here('../node_modules/@temporalio/worker/package.json'), 'utf8')) as {
+    version: string;
+  };
+  hash.update(sdk.version);
+  for (const folder of SOURCES) {
+    const names = (await readdir(here(`./${folder}`))).filter((name) => name.endsWith('.ts')).sort();
+    for (const name of names) hash.update(`\n${folder}/${name}\n`).update(await readFile(here(`./${folder}/${name}`)));
+  }
+  return hash.digest('hex').slice(0, 20);
+}
