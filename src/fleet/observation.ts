@@ -4,15 +4,21 @@ export interface ObservedEgress {
   egressId: string;
   /** Present when the egress carries our marker. */
   recordingId?: string;
-  costCores: number;
   startedAtMs?: number;
 }
 
 /**
  * booting: on its way, no answer from its health port yet. ready: answers and takes requests. draining: takes none, finishes.
  * unreachable: the platform says it runs but the probe fails; counted neither as capacity nor as proof that anything was lost.
+ * gone: ended, still listed by the platform so that its reason can be read.
  */
-export type WorkerState = 'booting' | 'ready' | 'draining' | 'unreachable';
+export type WorkerState = 'booting' | 'ready' | 'draining' | 'unreachable' | 'gone';
+
+/** An egress as the worker itself shows it, with the CPU cores its admission charged. */
+export interface WorkerEgress {
+  egressId: string;
+  costCores: number;
+}
 
 export interface ObservedWorker {
   id: string;
@@ -20,8 +26,12 @@ export interface ObservedWorker {
   owned: boolean;
   launchedAtMs: number;
   cpuCores: number;
-  /** Egress ids from the worker's own health JSON; empty unless the probe answered. */
-  egressIds: string[];
+  /** Its health port answered in this pass. */
+  answered: boolean;
+  /** From the worker's own health JSON; empty unless it answered. */
+  egresses: WorkerEgress[];
+  /** What its admission has left, from the health JSON: all CPUs when idle, else 80 % of them minus what is used. */
+  freeCores?: number;
   reason?: string;
 }
 
@@ -44,6 +54,14 @@ export interface ScheduledRecording {
 export interface RunningRecording {
   id: string;
   stage: 'recording' | 'stopping';
+  /** The egress it believes in; asked for only when more than one carries its marker. */
+  egressId?: string;
+}
+
+/** Its egress may appear at any moment, so it is nobody's orphan, and its cost is already spoken for. */
+export interface StartingRecording {
+  id: string;
+  costCores: number;
 }
 
 export interface Observation {
@@ -54,30 +72,51 @@ export interface Observation {
   waiting: WaitingRecording[];
   scheduled: ScheduledRecording[];
   running: RunningRecording[];
-  /** Open recordings in stage `starting`: their egress may appear at any moment, so it is nobody's orphan. */
-  starting: string[];
+  starting: StartingRecording[];
   limits: { minWorkers: number; maxWorkers: number; coresPerWorker: number };
 }
 
-/** Carried from pass to pass in the fleet workflow; ids and times only, bounded by the number of open recordings. */
+/** What the fleet remembers of one worker. */
+export interface WorkerNotes {
+  /** Launched by us and not listed yet: it counts as booting until then, or until `EXPECTED_MS` have passed. */
+  expectedSinceMs?: number;
+  wasReady?: boolean;
+  idleSinceMs?: number;
+  /** Was ready and stopped answering. */
+  silentSinceMs?: number;
+  /** Takes no requests although we did not ask it to drain. */
+  outOfServiceSinceMs?: number;
+  drainAskedMs?: number;
+  /** Its end has been counted. */
+  ended?: boolean;
+}
+
+/** Carried from pass to pass in the fleet workflow; ids and times only, bounded by what is open. */
 export interface FleetMemory {
   /** Admitted recordings whose egress is not seen yet: they hold their cost until then, or until the lease ends. */
   leases: Record<string, { costCores: number; untilMs: number }>;
-  /** Idle since, by worker id. */
-  idleSince: Record<string, number>;
-  /** First seen as lost or orphaned, by egress id; acted on when seen again after the confirmation time. */
+  workers: Record<string, WorkerNotes>;
+  /** First seen as lost, orphaned or without an egress, by egress or recording id; confirmed when seen again later. */
   suspectSince: Record<string, number>;
-  /** Workers asked to drain by us, and when. */
-  drainingSince: Record<string, number>;
-  /** No launch before this time: the provider refused or throttled. */
+  /** Last acted on, by the same ids, so that one fact is not told every pass. */
+  actedMs: Record<string, number>;
+  /** No launch before this time: the provider refused, or workers died while booting. */
   launchNotBeforeMs: number;
+  /** Launches the provider refused in a row. */
+  launchFailures: number;
+  /** Passes in a row in which a worker died or was given up before it was ever ready. */
+  bootFailures: number;
   lastProblem?: string;
+  /** What held a launch back when last told, so that it is told once. */
+  lastHold?: string;
 }
 
 export const EMPTY_MEMORY: FleetMemory = {
   leases: {},
-  idleSince: {},
+  workers: {},
   suspectSince: {},
-  drainingSince: {},
+  actedMs: {},
   launchNotBeforeMs: 0,
+  launchFailures: 0,
+  bootFailures: 0,
 };

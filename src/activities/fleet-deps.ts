@@ -1,0 +1,34 @@
+// What a pass of the fleet needs from the world, as narrow as it can be.
+import type { CapacityProvider } from '../capacity/provider.ts';
+import type { Observation } from '../fleet/observation.ts';
+import type { FleetPlan } from '../fleet/plan.ts';
+import type { FleetPolicy } from '../fleet/policy.ts';
+import type { Probe } from '../livekit/probe.ts';
+import type { EgressSnapshot } from '../recording/egress.ts';
+import type { OpenRecordings } from './open-recordings.ts';
+
+export interface FleetLiveKit {
+  listActiveEgresses(): Promise<EgressSnapshot[]>;
+  stopEgress(egressId: string): Promise<void>;
+}
+
+/** The part of pino that is used. */
+export interface FleetLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** Everything a pass touches. */
+export interface FleetDeps {
+  recordings: OpenRecordings;
+  provider: CapacityProvider;
+  livekit: FleetLiveKit;
+  probe: Probe;
+  policy: FleetPolicy;
+  bootTimeoutMs: number;
+  log: FleetLog;
+  now: () => number;
+  sleep: (ms: number) => Promise<void>;
+  /** Told of every pass, for metrics. */
+  onPass?: (pass: { durationMs: number; observation: Observation; plan: FleetPlan }) => void;
+}

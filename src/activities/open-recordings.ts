@@ -1,0 +1,101 @@
+// The open recordings as Temporal knows them: listed by search attribute, spoken to by signal. Listing costs no Temporal action.
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { DEFAULTS } from '../recording/request.ts';
+import { OPEN_STAGES, type OpenStage, type WaitingFor } from '../recording/stage.ts';
+import {
+  admittedSignal,
+  lookSignal,
+  type RecordingMemo,
+  recordingWorkflowId,
+  viewQuery,
+} from '../workflows/messages.ts';
+
+export interface OpenRecording {
+  id: string;
+  stage: OpenStage;
+  waitingFor?: WaitingFor;
+  priority: number;
+  costCores: number;
+  /** When it was asked for, or became due. */
+  sinceMs: number;
+  startAtMs?: number;
+}
+
+export interface LookPayload {
+  why: string;
+  workerLost?: { egressId: string; evidence: string };
+}
+
+export interface OpenRecordings {
+  list(fleet: string): Promise<OpenRecording[]>;
+  /** @returns false when it has ended meanwhile */
+  admit(id: string): Promise<boolean>;
+  look(id: string, look: LookPayload): Promise<boolean>;
+  /** Straight from its history, not from the index: for what must not be wrong. */
+  isOpen(id: string): Promise<boolean>;
+  /** The egress it believes in. A query: asked only when two claim to be it. */
+  currentEgress(id: string): Promise<string | undefined>;
+}
+
+const STAGE = defineSearchAttributeKey('RecordingStage', SearchAttributeType.KEYWORD);
+const WAITING_FOR = defineSearchAttributeKey('RecordingWaitingFor', SearchAttributeType.KEYWORD);
+const PRIORITY = defineSearchAttributeKey('RecordingPriority', SearchAttributeType.INT);
+const PREFIX = recordingWorkflowId('');
+
+export function createOpenRecordings(client: Client): OpenRecordings {
+  const handle = (id: string) => client.workflow.getHandle(recordingWorkflowId(id));
+  return {
+    async list(fleet) {
+      const query = `WorkflowType = 'recording' AND ExecutionStatus = 'Running' AND RecordingFleet = '${fleet}'`;
+      const found: OpenRecording[] = [];
+      for await (const info of client.workflow.list({ query, pageSize: 1_000 })) found.push(toOpenRecording(info));
+      return found;
+    },
+    admit: (id) => unlessEnded(() => handle(id).signal(admittedSignal)),
+    look: (id, look) => unlessEnded(() => handle(id).signal(lookSignal, look)),
+    async isOpen(id) {
+      let open = false;
+      await unlessEnded(async () => {
+        open = (await handle(id).describe()).status.name === 'RUNNING';
+      });
+      return open;
+    },
+    async currentEgress(id) {
+      const view = await handle(id).query(viewQuery);
+      return view.parts.at(-1)?.egressId;
+    },
+  };
+}
+
+async function unlessEnded(call: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await call();
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
+
+export function toOpenRecording(
+  info: Pick<WorkflowExecutionInfo, 'workflowId' | 'startTime' | 'memo' | 'typedSearchAttributes'>,
+): OpenRecording {
+  const memo = (info.memo ?? {}) as Partial<RecordingMemo>;
+  const stage = info.typedSearchAttributes.get(STAGE);
+  const waitingFor = info.typedSearchAttributes.get(WAITING_FOR);
+  return {
+    id: info.workflowId.slice(PREFIX.length),
+    stage: isOpenStage(stage) ? stage : 'starting',
+    ...(waitingFor === 'capacity' || waitingFor === 'room' ? { waitingFor } : {}),
+    priority: info.typedSearchAttributes.get(PRIORITY) ?? DEFAULTS.priority,
+    costCores: memo.costCores ?? 0,
+    sinceMs: Math.max(memo.requestedAtMs ?? info.startTime.getTime(), memo.startAtMs ?? 0),
+    ...(memo.startAtMs === undefined ? {} : { startAtMs: memo.startAtMs }),
+  };
+}
+
+function isOpenStage(stage: string | undefined): stage is OpenStage {
+  return (OPEN_STAGES as readonly (string | undefined)[]).includes(stage);
+}

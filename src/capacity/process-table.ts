@@ -1,0 +1,56 @@
+// Which processes are ours, and ending them. A worker is known by its command line, which names its own configuration file: a
+// process that merely got the same id is never touched.
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** @returns undefined when there is no such process, or it is a zombie */
+export async function commandOf(pid: number): Promise<string[] | undefined> {
+  if (process.platform === 'linux') {
+    const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    return text === '' ? undefined : text.split('\0').slice(0, -1);
+  }
+  const { stdout } = await run('ps', ['-o', 'command=', '-p', String(pid)]).catch(() => ({ stdout: '' }));
+  const text = stdout.trim();
+  return text === '' || text.endsWith('<defunct>') ? undefined : text.split(' ');
+}
+
+export function signalProcess(pid: number, signal: NodeJS.Signals): void {
+  sendSignal(pid, signal);
+}
+
+/** The worker and everything it started, also what made a session of its own. */
+export async function killTree(pid: number): Promise<void> {
+  const descendants = await descendantsOf(pid);
+  sendSignal(-pid, 'SIGKILL');
+  for (const id of [pid, ...descendants]) sendSignal(id, 'SIGKILL');
+}
+
+export function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  sendSignal(-pid, signal);
+}
+
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+async function descendantsOf(pid: number): Promise<number[]> {
+  const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=']).catch(() => ({ stdout: '' }));
+  const children = new Map<number, number[]>();
+  for (const line of stdout.trim().split('\n')) {
+    const [child = 0, parent = 0] = line.trim().split(/\s+/).map(Number);
+    children.set(parent, [...(children.get(parent) ?? []), child]);
+  }
+  const found: number[] = [];
+  for (let next = [pid]; next.length > 0; ) {
+    next = next.flatMap((id) => children.get(id) ?? []);
+    found.push(...next);
+  }
+  return found;
+}

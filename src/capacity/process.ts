@@ -1,0 +1,286 @@
+// Workers as processes of this machine, for development, tests and single-machine fleets. They outlive Reelkit: each has a
+// folder in `stateDir`, and what is found there after a restart is adopted.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:fs';
+import { access, mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { delimiter, join, resolve } from 'node:path';
+import { parse, stringify } from 'yaml';
+import type { FleetConfig } from '../config.ts';
+import { findFreePorts } from './ports.ts';
+import {
+  CONFIG_FILE,
+  claimFolder,
+  createdAtMs,
+  LOG_FILE,
+  lastLogLines,
+  listFolders,
+  markDrained,
+  PID_FILE,
+  readPid,
+  readRecord,
+  removeFolder,
+  type WorkerRecord,
+  wasDrained,
+  writeRecord,
+} from './process-files.ts';
+import { commandOf, killTree, signalGroup, signalProcess } from './process-table.ts';
+import {
+  CapacityError,
+  type CapacityLimits,
+  type CapacityProvider,
+  type LaunchResult,
+  type Worker,
+} from './provider.ts';
+
+export type ProcessCapacity = Extract<FleetConfig['capacity'], { provider: 'process' }>;
+
+/** A folder without a process this long after it was made belongs to a launch that was cut short. */
+const LAUNCH_LIMIT_MS = 30_000;
+const KEPT_ENDED_WORKERS = 20;
+const LAUNCHES_AT_ONCE = 8;
+const STOP_GRACE_MS = 2_000;
+/** Waits, then becomes the worker. `$0` marks it in the process list as a worker that has not booted. */
+const BOOT_SCRIPT = 'echo $$ > "$1"; delay="$2"; shift 2; if [ "$delay" != 0 ]; then sleep "$delay"; fi; exec "$@"';
+const BOOT_NAME = 'reelkit-boot';
+
+export function createProcessProvider(settings: ProcessCapacity, limits: CapacityLimits): CapacityProvider {
+  const stateDir = resolve(settings.stateDir);
+  const folderOf = (id: string) => join(stateDir, id);
+
+  return {
+    kind: 'process',
+    limits,
+
+    async list() {
+      const ids = await listFolders(stateDir);
+      return Promise.all(ids.map((id) => describeWorker(id, folderOf(id))));
+    },
+
+    async launch(count, token) {
+      await failUnlessUsable(settings, stateDir);
+      await forgetOldWorkers(stateDir);
+      const ids = Array.from({ length: count }, (_, index) => `w-${token}-${index + 1}`);
+      const taken = await portsInUse(stateDir);
+      return launchAll(ids, (id) => launchOne(folderOf(id), settings, taken));
+    },
+
+    async drain(id) {
+      const pid = await livePid(folderOf(id));
+      if (pid === undefined) return;
+      await markDrained(folderOf(id));
+      // A worker that still waits to boot is a shell and its `sleep`; a booted one must get the signal alone, because its
+      // recordings are its children.
+      if (await isBooting(pid)) signalGroup(pid, 'SIGTERM');
+      else signalProcess(pid, 'SIGTERM');
+    },
+
+    async remove(id) {
+      const pid = await livePid(folderOf(id));
+      if (pid === undefined) return;
+      await this.drain(id);
+      if (!(await endsWithin(folderOf(id), STOP_GRACE_MS))) await killTree(pid);
+    },
+
+    check: () => findProblems(settings, stateDir),
+  };
+}
+
+/** Kills every worker found in the folder, recordings and all. For the development stack and tests. @returns how many */
+export async function stopAllProcessWorkers(stateDir: string): Promise<number> {
+  const folders = (await listFolders(stateDir)).map((id) => join(resolve(stateDir), id));
+  const stopped = await Promise.all(
+    folders.map(async (folder) => {
+      const pid = await livePid(folder);
+      if (pid === undefined) return 0;
+      await markDrained(folder);
+      await killTree(pid);
+      return 1;
+    }),
+  );
+  return stopped.reduce<number>((sum, one) => sum + one, 0);
+}
+
+async function describeWorker(id: string, folder: string): Promise<Worker> {
+  const [record, pid, drained] = await Promise.all([readRecord(folder), livePid(folder), wasDrained(folder)]);
+  const base = {
+    id,
+    owned: true,
+    launchedAtMs: record?.launchedAtMs ?? (await createdAtMs(folder).catch(() => 0)),
+    cpuCores: record?.cpuCores ?? 0,
+  };
+  if (pid === undefined || !record) return { ...base, ...(await whyNotRunning(folder, base.launchedAtMs, drained)) };
+  const state = drained ? 'draining' : (await isBooting(pid)) ? 'booting' : 'running';
+  return {
+    ...base,
+    state,
+    healthUrl: `http://127.0.0.1:${record.healthPort}/`,
+    metricsUrl: `http://127.0.0.1:${record.metricsPort}/metrics`,
+  };
+}
+
+async function whyNotRunning(
+  folder: string,
+  launchedAtMs: number,
+  drained: boolean,
+): Promise<Pick<Worker, 'state' | 'reason'>> {
+  if ((await readPid(folder)) === undefined) {
+    if (Date.now() - launchedAtMs < LAUNCH_LIMIT_MS) return { state: 'requested' };
+    return { state: 'gone', reason: 'its launch was cut short' };
+  }
+  if (drained) return { state: 'gone', reason: 'drained' };
+  const lines = await lastLogLines(folder);
+  return { state: 'gone', reason: `ended by itself; last lines of ${join(folder, LOG_FILE)}: ${lines || '(empty)'}` };
+}
+
+/** The process, if it still is the worker of this folder. */
+async function livePid(folder: string): Promise<number | undefined> {
+  const pid = await readPid(folder);
+  if (pid === undefined) return undefined;
+  const command = await commandOf(pid);
+  return command?.some((word) => word === join(folder, CONFIG_FILE)) ? pid : undefined;
+}
+
+async function isBooting(pid: number): Promise<boolean> {
+  return (await commandOf(pid))?.includes(BOOT_NAME) ?? false;
+}
+
+async function endsWithin(folder: string, limitMs: number): Promise<boolean> {
+  for (const startedAt = performance.now(); performance.now() - startedAt < limitMs; ) {
+    if ((await livePid(folder)) === undefined) return true;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return (await livePid(folder)) === undefined;
+}
+
+async function launchAll(ids: string[], launch: (id: string) => Promise<void>): Promise<LaunchResult> {
+  const launched: string[] = [];
+  let error: CapacityError | undefined;
+  for (let start = 0; start < ids.length && !error; start += LAUNCHES_AT_ONCE) {
+    const batch = ids.slice(start, start + LAUNCHES_AT_ONCE);
+    const results = await Promise.allSettled(batch.map(launch));
+    results.forEach((result, index) => {
+      if (result.status === 'fulfilled') launched.push(batch[index] as string);
+      else error ??= toCapacityError(result.reason);
+    });
+  }
+  if (error && launched.length === 0) throw error;
+  return { launched, ...(error ? { error } : {}) };
+}
+
+async function launchOne(folder: string, settings: ProcessCapacity, taken: Set<number>): Promise<void> {
+  if (!(await claimFolder(folder))) return;
+  try {
+    const record = await prepare(folder, settings, taken);
+    await start(folder, settings, record);
+  } catch (error) {
+    await removeFolder(folder);
+    throw error;
+  }
+}
+
+async function prepare(folder: string, settings: ProcessCapacity, taken: Set<number>): Promise<WorkerRecord> {
+  const [healthPort = 0, metricsPort = 0, templatePort = 0] = await findFreePorts(3, taken);
+  const config = {
+    ...(parse(await readFile(settings.configFile, 'utf8')) as object),
+    health_port: healthPort,
+    prometheus_port: metricsPort,
+    template_port: templatePort,
+  };
+  await writeFile(join(folder, CONFIG_FILE), stringify(config), { mode: 0o600 });
+  const record = { launchedAtMs: Date.now(), healthPort, metricsPort, templatePort, cpuCores: settings.coresPerWorker };
+  await writeRecord(folder, record);
+  return record;
+}
+
+/** In a session of its own, so that neither Ctrl-C nor the end of Reelkit reaches it. */
+async function start(folder: string, settings: ProcessCapacity, record: WorkerRecord): Promise<void> {
+  const log = await open(join(folder, LOG_FILE), 'a', 0o600);
+  try {
+    const delaySeconds = String(settings.bootDelay / 1_000);
+    const command = [settings.bin, '--config', join(folder, CONFIG_FILE)];
+    const child = spawn('/bin/sh', ['-c', BOOT_SCRIPT, BOOT_NAME, join(folder, PID_FILE), delaySeconds, ...command], {
+      cwd: folder,
+      detached: true,
+      env: workerEnvironment(settings, record),
+      stdio: ['ignore', log.fd, log.fd],
+    });
+    await once(child, 'spawn');
+    child.unref();
+  } finally {
+    await log.close();
+  }
+}
+
+/** Reelkit's own settings stay with Reelkit, and nothing may override the worker's configuration file. */
+function workerEnvironment(settings: ProcessCapacity, record: WorkerRecord): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(REELKIT_|TEMPORAL_|EGRESS_CONFIG)/.test(name));
+  return { ...Object.fromEntries(inherited), ...settings.env, LIVEKIT_CPU_REQUEST: String(record.cpuCores) };
+}
+
+async function portsInUse(stateDir: string): Promise<Set<number>> {
+  const records = await Promise.all((await listFolders(stateDir)).map((id) => readRecord(join(stateDir, id))));
+  return new Set(
+    records.flatMap((record) => (record ? [record.healthPort, record.metricsPort, record.templatePort] : [])),
+  );
+}
+
+/** Logs of the latest ended workers stay for a look; older ones go. */
+async function forgetOldWorkers(stateDir: string): Promise<void> {
+  const ids = await listFolders(stateDir);
+  const workers = await Promise.all(ids.map((id) => describeWorker(id, join(stateDir, id))));
+  const ended = workers.filter(({ state }) => state === 'gone').sort((a, b) => b.launchedAtMs - a.launchedAtMs);
+  await Promise.all(ended.slice(KEPT_ENDED_WORKERS).map(({ id }) => removeFolder(join(stateDir, id))));
+}
+
+async function failUnlessUsable(settings: ProcessCapacity, stateDir: string): Promise<void> {
+  const problems = await findProblems(settings, stateDir);
+  if (problems.length > 0) throw new CapacityError('configuration', problems.join('; '));
+}
+
+async function findProblems({ bin, configFile }: ProcessCapacity, stateDir: string): Promise<string[]> {
+  const problems: string[] = [];
+  if (!(await isExecutable(bin))) {
+    problems.push(
+      `fleet.capacity.bin "${bin}" is not an executable file: name the egress binary there or in REELKIT_EGRESS_BIN`,
+    );
+  }
+  const config = await readFile(configFile, 'utf8').then(parse, (error: Error) => error);
+  if (config instanceof Error || typeof config !== 'object' || config === null) {
+    const why = config instanceof Error ? config.message : 'it holds no keys';
+    problems.push(
+      `fleet.capacity.configFile "${configFile}" cannot be used: ${why}; it must be the YAML of livekit/egress`,
+    );
+  }
+  const writable = await mkdir(stateDir, { recursive: true }).then(
+    () => access(stateDir, constants.W_OK).then(() => '', String),
+    String,
+  );
+  if (writable) problems.push(`fleet.capacity.stateDir "${stateDir}" cannot be written: ${writable}`);
+  return problems;
+}
+
+async function isExecutable(bin: string): Promise<boolean> {
+  const candidates = bin.includes('/')
+    ? [bin]
+    : (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, bin));
+  const found = await Promise.all(
+    candidates.map((path) =>
+      access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return found.includes(true);
+}
+
+const NO_CAPACITY = new Set(['EAGAIN', 'ENOMEM', 'ENOSPC', 'EDQUOT']);
+const CONFIGURATION = new Set(['ENOENT', 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR']);
+
+function toCapacityError(cause: unknown): CapacityError {
+  if (cause instanceof CapacityError) return cause;
+  const { code = '', message } = cause as NodeJS.ErrnoException;
+  const kind = NO_CAPACITY.has(code) ? 'no_capacity' : CONFIGURATION.has(code) ? 'configuration' : 'retryable';
+  return new CapacityError(kind, `a worker process could not be started: ${message}`, { cause });
+}

@@ -1,0 +1,39 @@
+// A fixed list of workers that somebody else runs: they are used, never launched, drained or removed.
+import type { FleetConfig } from '../config.ts';
+import { CapacityError, type CapacityProvider } from './provider.ts';
+
+export type StaticCapacity = Extract<FleetConfig['capacity'], { provider: 'static' }>;
+
+export function createStaticProvider({ workers }: StaticCapacity): CapacityProvider {
+  return {
+    kind: 'static',
+    limits: {
+      minWorkers: workers.length,
+      maxWorkers: workers.length,
+      coresPerWorker: Math.max(...workers.map(({ cpuCores }) => cpuCores)),
+    },
+    async list() {
+      return workers.map(({ id, healthUrl, metricsUrl, cpuCores }) => ({
+        id,
+        state: 'running' as const,
+        launchedAtMs: 0,
+        healthUrl,
+        ...(metricsUrl === undefined ? {} : { metricsUrl }),
+        cpuCores,
+        owned: false,
+      }));
+    },
+    async launch() {
+      throw new CapacityError(
+        'configuration',
+        'fleet.capacity.provider "static" launches no workers: add them to fleet.capacity.workers, or use another provider',
+      );
+    },
+    async drain() {},
+    async remove() {},
+    async check() {
+      const twice = workers.map(({ id }) => id).filter((id, index, ids) => ids.indexOf(id) !== index);
+      return twice.map((id) => `fleet.capacity.workers names "${id}" twice: give each worker an id of its own`);
+    },
+  };
+}

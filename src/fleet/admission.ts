@@ -1,0 +1,66 @@
+// LiveKit's admission as arithmetic: which worker takes a request. An idle worker takes any request up to its CPU count, a busy
+// one up to 80 % of it minus what is used (livekit/egress pkg/stats/monitor.go). Pure.
+import { MAX_CPU_UTILIZATION } from './cost.ts';
+import type { ObservedWorker } from './observation.ts';
+
+/** A worker being filled: ready ones take requests now, booting ones soon, planned ones are to be launched. */
+export interface Bin {
+  id: string;
+  kind: 'ready' | 'booting' | 'planned';
+  cpuCores: number;
+  usedCores: number;
+  requests: number;
+  /** Requests of those that this pass put there. */
+  placed: number;
+}
+
+const ROUNDING = 1e-9;
+const KINDS = ['ready', 'booting', 'planned'] as const;
+
+/** The largest request the worker would take now, in cores. */
+export function roomOf(bin: Bin): number {
+  return bin.requests === 0 ? bin.cpuCores : Math.max(0, bin.cpuCores * MAX_CPU_UTILIZATION - bin.usedCores);
+}
+
+export function fits(bin: Bin, costCores: number): boolean {
+  return roomOf(bin) >= costCores - ROUNDING;
+}
+
+/** Declared costs and the worker's own figure disagree at times; the one that leaves less room counts. */
+export function binOf(worker: ObservedWorker, kind: 'ready' | 'booting'): Bin {
+  const requests = worker.egresses.length;
+  const free = worker.freeCores ?? Number.POSITIVE_INFINITY;
+  const declared = worker.egresses.reduce((sum, egress) => sum + egress.costCores, 0);
+  const cpuCores = requests === 0 ? Math.min(worker.cpuCores, free) : worker.cpuCores;
+  const usedCores = requests === 0 ? 0 : Math.max(declared, cpuCores * MAX_CPU_UTILIZATION - free);
+  return { id: worker.id, kind, cpuCores, usedCores, requests, placed: 0 };
+}
+
+/**
+ * Puts a request where LiveKit would: on a busy worker with room before an idle one; the fullest first, so that large requests
+ * keep their room.
+ */
+export function place(bins: readonly Bin[], costCores: number, kinds: readonly Bin['kind'][] = KINDS): Bin | undefined {
+  let best: Bin | undefined;
+  for (const bin of bins) {
+    if (kinds.includes(bin.kind) && fits(bin, costCores) && (!best || comesBefore(bin, best))) best = bin;
+  }
+  if (best) fill(best, costCores);
+  return best;
+}
+
+export function fill(bin: Bin, costCores: number): void {
+  bin.usedCores += costCores;
+  bin.requests += 1;
+  bin.placed += 1;
+}
+
+function comesBefore(a: Bin, b: Bin): boolean {
+  const rank = (bin: Bin) => KINDS.indexOf(bin.kind) * 2 + (bin.requests === 0 ? 1 : 0);
+  return rank(a) !== rank(b) ? rank(a) < rank(b) : roomOf(a) < roomOf(b);
+}
+
+/** Would any of these workers take the request now? For the fast path of a start. */
+export function hasRoomFor(workers: readonly ObservedWorker[], costCores: number): boolean {
+  return workers.some((worker) => worker.state === 'ready' && fits(binOf(worker, 'ready'), costCores));
+}

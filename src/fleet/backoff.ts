@@ -1,0 +1,50 @@
+// How long the fleet waits before it launches again after the provider refused or workers died while booting. Pure.
+import type { FleetMemory } from './observation.ts';
+
+/** Same words as CapacityErrorKind in src/capacity/provider.ts, which this folder may not import. */
+export interface LaunchRefusal {
+  kind: 'retryable' | 'no_capacity' | 'configuration';
+  message: string;
+  retryAfterMs?: number | undefined;
+}
+
+const DELAYS = {
+  retryable: { firstMs: 2_000, maxMs: 60_000 },
+  no_capacity: { firstMs: 15_000, maxMs: 120_000 },
+  // A person must act; a fixed configuration should not wait long for its effect.
+  configuration: { firstMs: 30_000, maxMs: 120_000 },
+} as const;
+const BOOT = { firstMs: 10_000, maxMs: 300_000 };
+
+export function launchBackoffMs({ kind, retryAfterMs }: LaunchRefusal, failures: number): number {
+  return retryAfterMs ?? doubling(DELAYS[kind], failures);
+}
+
+/** Nothing after the first failure: a single lost worker is replaced at once. */
+export function bootBackoffMs(failures: number): number {
+  return failures <= 1 ? 0 : doubling(BOOT, failures - 1);
+}
+
+export function afterLaunch(
+  memory: FleetMemory,
+  result: { launched: readonly string[]; refusal?: LaunchRefusal },
+  nowMs: number,
+): FleetMemory {
+  const expected = result.launched
+    .filter((id) => !(id in memory.workers))
+    .map((id) => [id, { expectedSinceMs: nowMs }]);
+  const workers = { ...memory.workers, ...Object.fromEntries(expected) };
+  if (!result.refusal) return { ...withoutProblem(memory), workers, launchFailures: 0 };
+  const launchFailures = memory.launchFailures + 1;
+  const launchNotBeforeMs = nowMs + launchBackoffMs(result.refusal, launchFailures);
+  return { ...memory, workers, launchFailures, launchNotBeforeMs, lastProblem: result.refusal.message };
+}
+
+function withoutProblem(memory: FleetMemory): FleetMemory {
+  const { lastProblem: _, ...rest } = memory;
+  return rest;
+}
+
+function doubling({ firstMs, maxMs }: { firstMs: number; maxMs: number }, failures: number): number {
+  return Math.min(maxMs, firstMs * 2 ** Math.max(0, Math.min(failures - 1, 20)));
+}

@@ -1,0 +1,136 @@
+// One decision of the fleet: what to launch, retire, remove, admit and repair, and why. A pure function of what is seen and
+// what is remembered; doing it twice, or missing it once, does no harm.
+import { bootBackoffMs } from './backoff.ts';
+import { type Demand, measureDemand, openIds, startedIds } from './demand.ts';
+import { holdKey, type Reason, renderLine, renderReasons } from './explain.ts';
+import type { FleetMemory, Observation, WaitingRecording, WorkerNotes } from './observation.ts';
+import { type FleetPolicy, LEASE_MS } from './policy.ts';
+import { nextPassInMs } from './rhythm.ts';
+import { sizeFleet } from './sizing.ts';
+import { findStrays, type Look, type LostEgress, type OrphanEgress, type Strays } from './strays.ts';
+import {
+  noteWorkers,
+  overdueBoots,
+  removableWorkers,
+  surplusWorkers,
+  unexpectedEnds,
+  uselessWorkers,
+  type WorkerFact,
+} from './upkeep.ts';
+
+export interface FleetPlan {
+  /** Workers to launch, in one step. */
+  launch: number;
+  /** Ask each to take no new egress and to end once idle. */
+  retire: WorkerFact[];
+  remove: WorkerFact[];
+  admit: WaitingRecording[];
+  lost: LostEgress[];
+  orphans: OrphanEgress[];
+  look: Look[];
+  reasons: Reason[];
+  /** Present when something was decided. */
+  line?: string;
+  /** Absent: sleep until kicked. */
+  nextPassInMs?: number;
+  memory: FleetMemory;
+  demand: Demand;
+}
+
+export function planFleet(seen: Observation, memory: FleetMemory, policy: FleetPolicy): FleetPlan {
+  const overdue = overdueBoots(seen, policy);
+  const observation = withoutOverdue(seen, overdue);
+  const ends = unexpectedEnds(seen, memory);
+  const notes = noteWorkers(observation, memory);
+  const boots = judgeBoots(observation, memory, notes, ends.failedBoots.length + overdue.length);
+  const demand = measureDemand(observation, memory, policy);
+  const strays = findStrays(observation, memory, notes, policy);
+  const sizing = sizeFleet(observation, memory, demand, boots.launchNotBeforeMs);
+  const surplus = surplusWorkers(observation, notes, demand.bins, policy);
+  const retire = [...overdue, ...uselessWorkers(observation, notes, policy), ...surplus];
+  const remove = removableWorkers(observation, notes, strays.allAccountedFor);
+  const decided = { ...sizing, demand, retire, remove, overdue, ends, strays };
+  const reasons = renderReasons(observation, memory, decided);
+  const line = renderLine(reasons, memory);
+  const next = withHold(
+    { ...remember(observation, memory, notes, demand, strays, retire), ...boots },
+    reasons,
+    sizing.needed > 0,
+  );
+  const nextPass = nextPassInMs(observation, next, demand, policy, sizing.launch > 0);
+  return {
+    launch: sizing.launch,
+    retire,
+    remove,
+    admit: demand.admit,
+    lost: strays.lost,
+    orphans: strays.orphans,
+    look: strays.look,
+    reasons,
+    ...(line === undefined ? {} : { line }),
+    ...(nextPass === undefined ? {} : { nextPassInMs: nextPass }),
+    memory: next,
+    demand,
+  };
+}
+
+/** A worker that is given up is no capacity any more; it is about to drain. */
+function withoutOverdue(observation: Observation, overdue: WorkerFact[]): Observation {
+  const ids = new Set(overdue.map(({ id }) => id));
+  if (ids.size === 0) return observation;
+  const workers = observation.workers.map((worker) =>
+    ids.has(worker.id) ? { ...worker, state: 'draining' as const } : worker,
+  );
+  return { ...observation, workers };
+}
+
+/** The first death before ready is replaced at once; more in a row wait longer and longer. A worker that gets ready ends the row. */
+function judgeBoots(
+  { nowMs }: Observation,
+  memory: FleetMemory,
+  notes: Record<string, WorkerNotes>,
+  failed: number,
+): Pick<FleetMemory, 'bootFailures' | 'launchNotBeforeMs'> {
+  const becameReady = Object.entries(notes).some(([id, { wasReady }]) => wasReady && !memory.workers[id]?.wasReady);
+  const bootFailures = (becameReady ? 0 : memory.bootFailures) + (failed > 0 ? 1 : 0);
+  const backoffMs = failed > 0 ? bootBackoffMs(bootFailures) : 0;
+  return {
+    bootFailures,
+    launchNotBeforeMs: backoffMs > 0 ? Math.max(memory.launchNotBeforeMs, nowMs + backoffMs) : memory.launchNotBeforeMs,
+  };
+}
+
+function remember(
+  observation: Observation,
+  memory: FleetMemory,
+  notes: Record<string, WorkerNotes>,
+  demand: Demand,
+  { suspectSince, actedMs }: Strays,
+  retire: WorkerFact[],
+): FleetMemory {
+  const drained = retire.map(({ id }) => [id, { ...notes[id], drainAskedMs: observation.nowMs }] as const);
+  const workers = { ...notes, ...Object.fromEntries(drained) };
+  return { ...memory, leases: leasesAfter(observation, memory, demand), workers, suspectSince, actedMs };
+}
+
+function leasesAfter(observation: Observation, memory: FleetMemory, demand: Demand): FleetMemory['leases'] {
+  const { nowMs } = observation;
+  const open = new Set(openIds(observation));
+  const started = startedIds(observation);
+  const kept = Object.entries(memory.leases).filter(
+    ([id, { untilMs }]) => open.has(id) && !started.has(id) && untilMs > nowMs,
+  );
+  const granted = demand.admit.map(({ id, costCores }) => [id, { costCores, untilMs: nowMs + LEASE_MS }] as const);
+  return Object.fromEntries([...kept, ...granted]);
+}
+
+/** What holds the fleet back is told once; a problem is forgotten when nothing needs a launch any more. */
+function withHold(memory: FleetMemory, reasons: Reason[], launchNeeded: boolean): FleetMemory {
+  const { lastHold: _, lastProblem, ...rest } = memory;
+  const lastHold = holdKey(reasons);
+  return {
+    ...rest,
+    ...(lastHold === '' ? {} : { lastHold }),
+    ...(launchNeeded && lastProblem !== undefined ? { lastProblem } : {}),
+  };
+}

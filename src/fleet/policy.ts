@@ -1,0 +1,29 @@
+// The numbers a pass decides by: what an operator sets, and what follows from how LiveKit behaves.
+
+export interface FleetPolicy {
+  /** Free CPU cores kept ready beyond demand. */
+  headroomCores: number;
+  /** A worker must be idle this long before it is retired. */
+  cooldownMs: number;
+  /** A worker that is not ready by then is replaced; scheduled recordings count as demand this long before they are due. */
+  bootTimeoutMs: number;
+  busyIntervalMs: number;
+  watchIntervalMs: number;
+  /** Lost and orphaned egresses are acted on when two looks this far apart agree. */
+  confirmAfterMs: number;
+}
+
+/** From the `admitted` signal to an egress that a worker shows: one StartEgress, and a search for it when the answer was lost. */
+export const LEASE_MS = 45_000;
+/** An egress younger than this may not be shown by its worker yet (livekit/egress `io_create_timeout`). */
+export const FRESH_EGRESS_MS = 15_000;
+/** An idle worker that was asked to drain ends within a second; after this long it is removed. */
+export const DRAIN_LIMIT_MS = 30_000;
+/** A worker that was ready and has been silent this long no longer protects its egresses from being called lost. */
+export const SILENT_LIMIT_MS = 120_000;
+/** Platforms list a new worker within seconds; until then it is remembered. */
+export const EXPECTED_MS = 60_000;
+/** Between passes of a fleet that keeps standby workers and has nothing to do. */
+export const STANDBY_INTERVAL_MS = 300_000;
+/** A search that found nothing new is repeated no faster than this. */
+export const SLOWEST_BUSY_MS = 10_000;

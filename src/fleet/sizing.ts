@@ -1,0 +1,21 @@
+// From demand to a number of workers to launch now: the whole need in one step, inside the maximum and the back-off. Pure.
+import { type Demand, expectedIds } from './demand.ts';
+import type { FleetMemory, Observation } from './observation.ts';
+
+export interface Sizing {
+  launch: number;
+  needed: number;
+  /** All that count against the maximum: booting, draining and silent ones too. */
+  existing: number;
+  /** Would launch, but not before this. */
+  heldUntilMs?: number;
+}
+
+export function sizeFleet(observation: Observation, memory: FleetMemory, demand: Demand, notBeforeMs: number): Sizing {
+  const listed = observation.workers.filter(({ state }) => state !== 'gone').length;
+  const existing = listed + expectedIds(observation, memory).length;
+  const needed = demand.bins.filter(({ kind }) => kind === 'planned').length;
+  const launch = Math.min(needed, Math.max(0, observation.limits.maxWorkers - existing));
+  const held = launch > 0 && notBeforeMs > observation.nowMs;
+  return { launch: held ? 0 : launch, needed, existing, ...(held ? { heldUntilMs: notBeforeMs } : {}) };
+}

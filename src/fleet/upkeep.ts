@@ -1,0 +1,126 @@
+// What becomes of each worker: which ones failed to boot, which are idle too long, which may be removed. Pure.
+// A worker is only ever asked to drain while it shows no egress, and only removed when nothing can still run on it.
+import { formatDuration } from '../recording/duration.ts';
+import { type Bin, roomOf } from './admission.ts';
+import type { FleetMemory, Observation, ObservedWorker, WorkerNotes } from './observation.ts';
+import { DRAIN_LIMIT_MS, EXPECTED_MS, type FleetPolicy, SILENT_LIMIT_MS } from './policy.ts';
+
+export interface WorkerFact {
+  id: string;
+  why: string;
+}
+
+export function noteWorkers({ workers, nowMs }: Observation, memory: FleetMemory): Record<string, WorkerNotes> {
+  const notes: Record<string, WorkerNotes> = {};
+  for (const worker of workers) notes[worker.id] = noteWorker(worker, memory.workers[worker.id] ?? {}, nowMs);
+  for (const [id, old] of Object.entries(memory.workers)) {
+    if (!(id in notes) && old.expectedSinceMs !== undefined && nowMs - old.expectedSinceMs < EXPECTED_MS)
+      notes[id] = old;
+  }
+  return notes;
+}
+
+function noteWorker(worker: ObservedWorker, old: WorkerNotes, nowMs: number): WorkerNotes {
+  const { state, answered, egresses } = worker;
+  const wasReady = old.wasReady === true || state === 'ready';
+  const idle = answered && egresses.length === 0 && state === 'ready';
+  const outOfService = state === 'draining' && old.drainAskedMs === undefined;
+  return {
+    ...(wasReady ? { wasReady } : {}),
+    ...(idle ? { idleSinceMs: old.idleSinceMs ?? nowMs } : {}),
+    ...(wasReady && !answered && state !== 'gone' ? { silentSinceMs: old.silentSinceMs ?? nowMs } : {}),
+    ...(outOfService ? { outOfServiceSinceMs: old.outOfServiceSinceMs ?? nowMs } : {}),
+    ...(old.drainAskedMs === undefined ? {} : { drainAskedMs: old.drainAskedMs }),
+    ...(state === 'gone' ? { ended: true } : {}),
+  };
+}
+
+/** Workers that ended without being asked to: before they were ever ready, or later. */
+export function unexpectedEnds({ workers, nowMs }: Observation, memory: FleetMemory) {
+  const failedBoots: WorkerFact[] = [];
+  const vanished: WorkerFact[] = [];
+  const listed = new Map(workers.map((worker) => [worker.id, worker]));
+  for (const [id, { wasReady, drainAskedMs, ended, expectedSinceMs }] of Object.entries(memory.workers)) {
+    const worker = listed.get(id);
+    const stillExpected = !worker && expectedSinceMs !== undefined && nowMs - expectedSinceMs < EXPECTED_MS;
+    if (ended || drainAskedMs !== undefined || stillExpected || (worker && worker.state !== 'gone')) continue;
+    const why = worker?.reason ?? 'the platform no longer lists it';
+    (wasReady ? vanished : failedBoots).push({ id, why });
+  }
+  return { failedBoots, vanished };
+}
+
+/** Ours, and not ready in the time a boot may take. Asking it to drain is safe even when only its health port is wrong. */
+export function overdueBoots({ workers, nowMs }: Observation, { bootTimeoutMs }: FleetPolicy): WorkerFact[] {
+  return workers
+    .filter(({ owned, state, launchedAtMs }) => owned && state === 'booting' && nowMs - launchedAtMs > bootTimeoutMs)
+    .map(({ id, reason }) => ({
+      id,
+      why: `not ready after ${formatDuration(bootTimeoutMs)}${reason ? ` (${reason})` : ''}`,
+    }));
+}
+
+/** Silent or out of service for long: of no use, and asked to end once idle. */
+export function uselessWorkers(observation: Observation, notes: Record<string, WorkerNotes>, policy: FleetPolicy) {
+  return observation.workers.flatMap(({ id, owned, state, egresses }): WorkerFact[] => {
+    const { drainAskedMs, silentSinceMs, outOfServiceSinceMs } = notes[id] ?? {};
+    if (!owned || drainAskedMs !== undefined || state === 'gone' || egresses.length > 0) return [];
+    const silentMs = observation.nowMs - (silentSinceMs ?? observation.nowMs);
+    if (silentMs >= SILENT_LIMIT_MS) return [{ id, why: `silent for ${formatDuration(silentMs)}` }];
+    const outMs = observation.nowMs - (outOfServiceSinceMs ?? observation.nowMs);
+    return outMs >= policy.bootTimeoutMs ? [{ id, why: `out of service for ${formatDuration(outMs)}` }] : [];
+  });
+}
+
+/** Idle for the cooldown and beyond demand, headroom and minimum; longest idle first. */
+export function surplusWorkers(
+  observation: Observation,
+  notes: Record<string, WorkerNotes>,
+  bins: readonly Bin[],
+  policy: FleetPolicy,
+): WorkerFact[] {
+  // Without LiveKit's list the fleet does not know its demand well enough to shrink.
+  if (!observation.activeEgresses) return [];
+  let workers = bins.filter(({ kind }) => kind !== 'planned').length;
+  let spareCores = bins.reduce((sum, bin) => sum + roomOf(bin), 0);
+  const surplus: WorkerFact[] = [];
+  for (const { bin, idleSinceMs } of retirable(observation, notes, bins)) {
+    const idleMs = observation.nowMs - idleSinceMs;
+    if (idleMs < policy.cooldownMs) continue;
+    if (workers <= observation.limits.minWorkers || spareCores - bin.cpuCores < policy.headroomCores) continue;
+    workers -= 1;
+    spareCores -= bin.cpuCores;
+    surplus.push({ id: bin.id, why: `idle for ${formatDuration(idleMs)}` });
+  }
+  return surplus;
+}
+
+/** Owned workers that are idle and that this pass put nothing on, longest idle first. */
+export function retirable(observation: Observation, notes: Record<string, WorkerNotes>, bins: readonly Bin[]) {
+  const owned = new Set(observation.workers.filter((worker) => worker.owned).map(({ id }) => id));
+  return bins
+    .flatMap((bin) => {
+      const idleSinceMs = notes[bin.id]?.idleSinceMs;
+      return bin.kind === 'ready' && bin.requests === 0 && owned.has(bin.id) && idleSinceMs !== undefined
+        ? [{ bin, idleSinceMs }]
+        : [];
+    })
+    .sort((a, b) => a.idleSinceMs - b.idleSinceMs || (a.bin.id < b.bin.id ? -1 : 1));
+}
+
+/** Drained, idle, and still there. One that does not answer is removed only when every active egress is known elsewhere. */
+export function removableWorkers(
+  observation: Observation,
+  notes: Record<string, WorkerNotes>,
+  allAccountedFor: boolean,
+): WorkerFact[] {
+  const { nowMs } = observation;
+  return observation.workers.flatMap(({ id, owned, state, answered, egresses }): WorkerFact[] => {
+    const { drainAskedMs, silentSinceMs } = notes[id] ?? {};
+    if (!owned || state === 'gone' || drainAskedMs === undefined || nowMs - drainAskedMs < DRAIN_LIMIT_MS) return [];
+    const why = `asked to drain ${formatDuration(nowMs - drainAskedMs)} ago`;
+    if (answered) return egresses.length === 0 ? [{ id, why: `${why} and idle` }] : [];
+    const silentLongEnough = silentSinceMs === undefined || nowMs - silentSinceMs >= SILENT_LIMIT_MS;
+    return silentLongEnough && allAccountedFor ? [{ id, why: `${why} and silent; no egress can be on it` }] : [];
+  });
+}
