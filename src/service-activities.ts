@@ -1,5 +1,81 @@
 // What the Temporal worker of this process may do, put together from the configuration.
+import type { Client } from '@temporalio/client';
+import { createFleetActivities } from './activities/fleet.ts';
+import { observeWorkers } from './activities/fleet-workers.ts';
+import { createFreeWorkers } from './activities/free-workers.ts';
+import { createFleetKicker } from './activities/kick.ts';
+import { createRecordingActivities } from './activities/recording.ts';
+import { createProvider } from './capacity/registry.ts';
+import type { Config } from './config.ts';
+import type { Demand } from './fleet/demand.ts';
+import type { ObservedWorker } from './fleet/observation.ts';
+import { createLiveKitClient } from './livekit/client.ts';
+import { createProbe } from './livekit/probe.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
 
-export function createServiceActivities(): object {
-  return {};
+export interface ActivityParts {
+  config: Config;
+  client: Client;
+  metrics: Metrics;
+  log: Log;
+}
+
+export function createServiceActivities({ config, client, metrics, log }: ActivityParts): object {
+  const { livekit: livekitConfig, fleet } = config;
+  const provider = createProvider(fleet);
+  const livekit = createLiveKitClient(livekitConfig);
+  const probe = createProbe({ costs: fleet.costs });
+  const observe = () => observeWorkers({ provider, probe, bootTimeoutMs: fleet.bootTimeout, now: Date.now });
+  return {
+    ...createRecordingActivities({
+      livekit,
+      temporal: client,
+      free: createFreeWorkers(observe),
+      kickFleet: createFleetKicker(client, config.temporal.taskQueue),
+      settings: {
+        apiKey: livekitConfig.apiKey,
+        publicUrl: config.api.publicUrl,
+        pathTemplate: config.pathTemplate,
+        storages: config.storages,
+        defaultStorage: config.defaultStorage ?? Object.keys(config.storages)[0] ?? '',
+      },
+      metrics,
+    }),
+    ...createFleetActivities({
+      client,
+      fleet,
+      provider,
+      livekit,
+      log,
+      onPass: ({ durationMs, observation, plan }) => {
+        metrics.pass({ durationMs, decided: plan.line !== undefined });
+        metrics.workers(countByState(observation.workers));
+        metrics.cores({
+          demand: demandCores(observation.workers, plan.demand),
+          capacity: readyCores(observation.workers),
+        });
+      },
+    }),
+  };
+}
+
+function countByState(workers: ObservedWorker[]): Record<string, number> {
+  const counts: Record<string, number> = { booting: 0, idle: 0, busy: 0, draining: 0, unreachable: 0 };
+  for (const { state, egresses } of workers) {
+    const key = state === 'ready' ? (egresses.length > 0 ? 'busy' : 'idle') : state;
+    if (key in counts) counts[key] = (counts[key] ?? 0) + 1;
+  }
+  return counts;
+}
+
+function readyCores(workers: ObservedWorker[]): number {
+  return workers
+    .filter(({ state }) => state === 'ready' || state === 'booting')
+    .reduce((sum, { cpuCores }) => sum + cpuCores, 0);
+}
+
+function demandCores(workers: ObservedWorker[], { inFlight, admit, behind, setAside }: Demand): number {
+  const running = workers.flatMap(({ egresses }) => egresses);
+  return [...running, ...inFlight, ...admit, ...behind, ...setAside].reduce((sum, { costCores }) => sum + costCores, 0);
 }

@@ -1,20 +1,20 @@
 // The recording's activities: thin calls to LiveKit, Temporal and the user's webhook. No decision is made here.
 import { ApplicationFailure, Context, heartbeat } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
-import type { FreeCapacity } from '../capacity/free.ts';
 import type { LiveKitClient } from '../livekit/client.ts';
 import { buildStartRequest, type StartSettings } from '../livekit/start-request.ts';
 import type { EgressSnapshot, Marker } from '../recording/egress.ts';
 import { type RecordingRequest, roomOf } from '../recording/request.ts';
 import { classifyStart, type StartOutcome } from '../recording/start-outcome.ts';
 import type { RecordingActivities } from './contract.ts';
+import type { FreeWorkers } from './free-workers.ts';
 import type { FleetKicker } from './kick.ts';
 import { countAhead } from './queue.ts';
 
 export interface RecordingDeps {
   livekit: LiveKitClient;
   temporal: Client;
-  free: FreeCapacity;
+  free: FreeWorkers;
   kickFleet: FleetKicker;
   settings: StartSettings;
   metrics: { startOutcome(kind: StartOutcome['kind']): void };
