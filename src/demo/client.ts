@@ -1,0 +1,35 @@
+// Reelkit's HTTP API and LiveKit, as the demo uses them: with an access token of its own, over the network like anybody else.
+
+import { EgressClient, RoomServiceClient } from 'livekit-server-sdk';
+import type { FleetView } from '../api/schemas.ts';
+import { createApiClient } from '../cli/client.ts';
+import type { Stack } from '../dev/stack.ts';
+import type { RecordingRequestInput } from '../recording/request.ts';
+import type { RecordingView } from '../recording/view.ts';
+
+export interface DemoClient {
+  request(body: RecordingRequestInput): Promise<RecordingView>;
+  show(id: string): Promise<RecordingView>;
+  cancel(id: string): Promise<RecordingView>;
+  extend(id: string, by: string): Promise<RecordingView>;
+  fleet(): Promise<FleetView>;
+  closeRoom(room: string): Promise<void>;
+  /** Every egress LiveKit has a record of. */
+  egressIds(): Promise<string[]>;
+}
+
+export async function createClient({ api: { url }, livekit, env }: Pick<Stack, 'api' | 'livekit' | 'env'>) {
+  const api = await createApiClient({ url }, { ...env });
+  const keys = [livekit.url.replace(/^ws/, 'http'), livekit.apiKey, livekit.apiSecret] as const;
+  const rooms = new RoomServiceClient(...keys);
+  const egresses = new EgressClient(...keys);
+  return {
+    request: (body) => api.post('/v1/recordings', body),
+    show: (id) => api.get(`/v1/recordings/${id}`),
+    cancel: (id) => api.post(`/v1/recordings/${id}/cancel`),
+    extend: (id, by) => api.post(`/v1/recordings/${id}/extend`, { by }),
+    fleet: () => api.get('/v1/fleet'),
+    closeRoom: (room) => rooms.deleteRoom(room),
+    egressIds: async () => (await egresses.listEgress()).map(({ egressId }) => egressId),
+  } satisfies DemoClient;
+}

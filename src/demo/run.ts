@@ -1,0 +1,160 @@
+// The story of a demo, from an empty machine to the verdict. Order of steps only: how each is done is in the files beside this one.
+
+import { messageOf } from '../dev/text.ts';
+import { type Backstage, type Closing, openBackstage, type Tell } from './backstage.ts';
+import { type Actor, castOf, requestFor, type SourceKind, type Timing, timingOf } from './cast.ts';
+import { createClient, type DemoClient } from './client.ts';
+import type { Evidence } from './evidence.ts';
+import { judge } from './expectations.ts';
+import { lookIntoFiles } from './gather.ts';
+import { allEnded, allRecordingOrBeyond, describeWorkers, fleetIsEmpty, liveWorkers } from './look.ts';
+import type { Outcome } from './report.ts';
+import type { Screen } from './screen.ts';
+import { createWatch, type Watch } from './watch.ts';
+
+export interface DemoOptions {
+  rooms: number;
+  source: SourceKind;
+  maxDurationMs: number;
+  stateDir: string;
+}
+
+export interface DemoParts {
+  screen: Screen;
+  tell: Tell;
+  closing: Closing;
+  signal: AbortSignal;
+}
+
+const fleet = {
+  minWorkers: 0,
+  cooldown: '5s',
+  bootTimeout: '60s',
+  busyInterval: '500ms',
+  watchInterval: '5s',
+  confirmAfter: '3s',
+};
+/** Room composite costs 4 cores, so that each worker takes one; the delay is long enough for booting to be seen. */
+const capacity = { coresPerWorker: 4, bootDelay: '6s' };
+/** Waiting for conditions ends here; a busy machine is slow, not broken. */
+const startLimitMs = 90_000;
+const stopLimitMs = 60_000;
+const emptyLimitMs = 60_000;
+
+export async function runDemo(options: DemoOptions, parts: DemoParts): Promise<Outcome> {
+  const startedAt = performance.now();
+  const { screen, tell, closing, signal } = parts;
+  const cast = castOf(options.rooms);
+  const timing = timingOf(options.maxDurationMs);
+
+  const backstage = await openBackstage({
+    stack: { stateDir: options.stateDir },
+    config: { fleet: { ...fleet, maxWorkers: options.rooms }, capacity, shutdownGrace: '4s' },
+    tell,
+    closing,
+  });
+  signal.throwIfAborted();
+  const { stack } = backstage;
+  const client = await createClient(stack);
+  await backstage.addSpeakers(cast);
+  const workersBefore = liveWorkers(await client.fleet()).length;
+
+  tell('');
+  tell(`Temporal Web UI  ${stack.temporal.uiUrl}`);
+  tell(`API docs         ${stack.api.url}/docs`);
+  tell('');
+  tell(`${cast.length} recordings requested at the same moment, with ${workersBefore} workers`);
+  const requests = await requestAll(cast, timing, options.source, backstage, client);
+  const ids = requests.map(({ id }) => id);
+  const watch = createWatch({ cast, timing, ids, client, screen, tell, casualty: backstage.casualty, signal });
+  await waitForTheEnd(watch, timing);
+  screen.draw([]);
+
+  tell('Looking into every file');
+  const evidence = await gather({ cast, timing, requests, backstage, client, watch, workersBefore });
+  return { evidence, failures: judge(evidence), elapsedMs: performance.now() - startedAt };
+}
+
+interface Requested {
+  id?: string;
+  problem?: string;
+}
+
+function requestAll(
+  cast: readonly Actor[],
+  timing: Timing,
+  source: SourceKind,
+  { speakers }: Backstage,
+  client: DemoClient,
+): Promise<Requested[]> {
+  const bodies = cast.map((actor, i) => {
+    const tracks = speakers[i] ?? { audioTrackId: '', videoTrackId: '' };
+    return requestFor(actor, source, tracks, timing);
+  });
+  return Promise.all(
+    bodies.map((body) =>
+      client.request(body).then(
+        ({ id }) => ({ id }),
+        (error: unknown) => ({ problem: messageOf(error) }),
+      ),
+    ),
+  );
+}
+
+/** Each step waits only when the one before it came; what is missing then is named by the expectations. */
+async function waitForTheEnd(watch: Watch, { maxDurationMs, extendByMs }: Timing): Promise<void> {
+  const started = await watch.until(allRecordingOrBeyond, startLimitMs);
+  const ended = started && (await watch.until(allEnded, maxDurationMs + extendByMs + stopLimitMs));
+  if (ended) await watch.until(fleetIsEmpty, emptyLimitMs);
+}
+
+interface Gathering {
+  cast: readonly Actor[];
+  timing: Timing;
+  requests: readonly Requested[];
+  backstage: Backstage;
+  client: DemoClient;
+  watch: Watch;
+  workersBefore: number;
+}
+
+async function gather(from: Gathering): Promise<Evidence> {
+  const { cast, timing, requests, backstage, client, watch, workersBefore } = from;
+  const { stack, binaries, reelkit } = backstage;
+  // Before the files are read: reading is slow, and what dies meanwhile is not the demo's concern.
+  const casualty = backstage.casualty();
+  const { recordings, fleet: fleetAtEnd } = watch.last;
+  const [files, egressIds] = await Promise.all([
+    lookIntoFiles(recordings, { ...binaries, recordingsFolder: reelkit.recordingsDir }),
+    client.egressIds().catch(() => undefined),
+  ]);
+  const lastDecision = fleetAtEnd?.decisions[0]?.line;
+  return {
+    timing,
+    recordings: cast.map((actor, i) => {
+      const view = recordings[i];
+      const requestProblem = requests[i]?.problem;
+      const actionProblem = watch.actionProblems.get(actor.room);
+      return {
+        actor,
+        files: files[i] ?? [],
+        ...(view ? { view } : {}),
+        ...(requestProblem ? { requestProblem } : {}),
+        ...(actionProblem ? { actionProblem } : {}),
+      };
+    }),
+    fleet: {
+      workersBefore,
+      mostWorkers: watch.mostWorkers,
+      workersAfter: fleetAtEnd && liveWorkers(fleetAtEnd).length,
+      ...(lastDecision ? { lastDecision: `${lastDecision} (${describeWorkers(fleetAtEnd)})` } : {}),
+    },
+    egressIds,
+    ...(casualty ? { casualty } : {}),
+    logs: {
+      service: reelkit.logFile,
+      workers: `${stack.stateDir}/workers`,
+      livekit: `${stack.logDir}/livekit.log`,
+    },
+  };
+}
