@@ -39,7 +39,7 @@ export interface FleetPlan {
 
 export function planFleet(seen: Observation, memory: FleetMemory, policy: FleetPolicy): FleetPlan {
   const overdue = overdueBoots(seen, policy);
-  const observation = withoutOverdue(seen, overdue);
+  const observation = withoutLeaving(seen, memory, overdue);
   const ends = unexpectedEnds(seen, memory);
   const notes = noteWorkers(observation, memory);
   const boots = judgeBoots(observation, memory, notes, ends.failedBoots.length + overdue.length);
@@ -74,13 +74,13 @@ export function planFleet(seen: Observation, memory: FleetMemory, policy: FleetP
   };
 }
 
-/** A worker that is given up is no capacity any more; it is about to drain. */
-function withoutOverdue(observation: Observation, overdue: WorkerFact[]): Observation {
-  const ids = new Set(overdue.map(({ id }) => id));
-  if (ids.size === 0) return observation;
-  const workers = observation.workers.map((worker) =>
-    ids.has(worker.id) ? { ...worker, state: 'draining' as const } : worker,
-  );
+/** A worker that is given up, or was asked to drain, is no capacity any more, whatever its platform still says. */
+function withoutLeaving(observation: Observation, memory: FleetMemory, overdue: WorkerFact[]): Observation {
+  const givenUp = new Set(overdue.map(({ id }) => id));
+  const workers = observation.workers.map((worker) => {
+    const leaving = givenUp.has(worker.id) || memory.workers[worker.id]?.drainAskedMs !== undefined;
+    return leaving && worker.state !== 'gone' ? { ...worker, state: 'draining' as const } : worker;
+  });
   return { ...observation, workers };
 }
 

@@ -2,7 +2,7 @@
 import type { Demand } from './demand.ts';
 import type { FleetMemory, Observation } from './observation.ts';
 import { type FleetPolicy, SLOWEST_BUSY_MS, STANDBY_INTERVAL_MS } from './policy.ts';
-import { retirable } from './upkeep.ts';
+import { surplusWorkers } from './upkeep.ts';
 
 export function nextPassInMs(
   observation: Observation,
@@ -12,7 +12,7 @@ export function nextPassInMs(
   launching: boolean,
 ): number | undefined {
   const times = [
-    launching || isBusy(observation, memory, demand) ? busyMs(observation, demand, policy) : undefined,
+    launching || isBusy(observation, memory, demand) ? busyMs(observation, memory, demand, policy) : undefined,
     ...backoffEnd(observation, memory, demand),
     ...cooldownEnds(observation, memory, demand, policy),
     ...watch(observation, policy),
@@ -22,23 +22,32 @@ export function nextPassInMs(
 }
 
 /** Something waits, boots, drains idle, or is suspect. */
-function isBusy({ workers }: Observation, memory: FleetMemory, { admit, behind, inFlight }: Demand): boolean {
+function isBusy(observation: Observation, memory: FleetMemory, { admit, behind, inFlight }: Demand): boolean {
   if (admit.length + behind.length + inFlight.length > 0) return true;
   if (Object.keys(memory.suspectSince).some((key) => memory.actedMs[key] === undefined)) return true;
-  if (Object.values(memory.workers).some(({ expectedSinceMs }) => expectedSinceMs !== undefined)) return true;
-  return workers.some(({ state, egresses }) => state === 'booting' || (state === 'draining' && egresses.length === 0));
+  return changingSince(observation, memory).length > 0;
+}
+
+/** When each worker that boots, or drains and is idle, began to. */
+function changingSince({ workers, nowMs }: Observation, memory: FleetMemory): number[] {
+  const expected = Object.values(memory.workers).flatMap(({ expectedSinceMs }) => expectedSinceMs ?? []);
+  const listed = workers.flatMap(({ id, state, egresses, launchedAtMs }) => {
+    const { drainAskedMs, outOfServiceSinceMs } = memory.workers[id] ?? {};
+    if (state === 'gone' || egresses.length > 0) return [];
+    if (drainAskedMs !== undefined) return [drainAskedMs];
+    if (state === 'draining') return [outOfServiceSinceMs ?? nowMs];
+    return state === 'booting' ? [launchedAtMs] : [];
+  });
+  return [...expected, ...listed];
 }
 
 /**
  * The longer something has been going on, the less a look more matters: never later than a tenth of the wait so far, so that
  * boots of minutes do not cost a pass every other second.
  */
-function busyMs({ nowMs, workers }: Observation, { behind }: Demand, policy: FleetPolicy): number {
-  const began = [
-    ...workers.filter(({ state }) => state === 'booting').map(({ launchedAtMs }) => launchedAtMs),
-    ...behind.map(({ sinceMs }) => sinceMs),
-  ];
-  const forMs = began.length === 0 ? 0 : nowMs - Math.max(...began);
+function busyMs(observation: Observation, memory: FleetMemory, { behind }: Demand, policy: FleetPolicy): number {
+  const began = [...changingSince(observation, memory), ...behind.map(({ sinceMs }) => sinceMs)];
+  const forMs = began.length === 0 ? 0 : observation.nowMs - Math.max(...began);
   const slowestMs = Math.max(policy.busyIntervalMs, SLOWEST_BUSY_MS);
   return Math.min(slowestMs, Math.max(policy.busyIntervalMs, forMs / 10));
 }
@@ -49,21 +58,23 @@ function backoffEnd({ nowMs }: Observation, { launchNotBeforeMs }: FleetMemory, 
   return needed && launchNotBeforeMs > nowMs ? [launchNotBeforeMs - nowMs] : [];
 }
 
-/** When the next idle worker that neither headroom nor minimum holds may be retired. */
+/** When the next worker that neither demand, headroom nor minimum holds has been idle long enough. */
 function cooldownEnds(observation: Observation, memory: FleetMemory, { bins }: Demand, policy: FleetPolicy): number[] {
-  const idle = retirable(observation, memory.workers, bins);
-  const capacity = bins.filter(({ kind }) => kind !== 'planned').length;
-  const spare = Math.min(idle.length, capacity - observation.limits.minWorkers);
-  if (spare <= 0 || policy.headroomCores >= idle.reduce((sum, { bin }) => sum + bin.cpuCores, 0)) return [];
-  return idle
-    .filter(({ bin }) => memory.workers[bin.id]?.drainAskedMs === undefined)
-    .map(({ idleSinceMs }) => Math.max(policy.busyIntervalMs, idleSinceMs + policy.cooldownMs - observation.nowMs))
-    .slice(0, 1);
+  const surplus = surplusWorkers(observation, memory.workers, bins, { ...policy, cooldownMs: 0 });
+  return surplus.flatMap(({ id }) => {
+    const { idleSinceMs, drainAskedMs } = memory.workers[id] ?? {};
+    if (idleSinceMs === undefined || drainAskedMs !== undefined) return [];
+    return [Math.max(policy.busyIntervalMs, idleSinceMs + policy.cooldownMs - observation.nowMs)];
+  });
 }
 
-function watch({ nowMs, workers, waiting, running, starting, scheduled }: Observation, policy: FleetPolicy): number[] {
+function watch(observation: Observation, policy: FleetPolicy): number[] {
+  const { nowMs, workers, waiting, running, starting, scheduled, activeEgresses } = observation;
   const recording = running.length + starting.length + waiting.length > 0;
-  const working = workers.some(({ egresses, state }) => egresses.length > 0 || state === 'unreachable');
+  // Nothing shrinks while LiveKit is silent, so idle workers are worth another look.
+  const working = workers.some(({ egresses, state, owned }) => {
+    return egresses.length > 0 || state === 'unreachable' || (state === 'ready' && owned && !activeEgresses);
+  });
   // A scheduled recording becomes demand one boot time before it is due; nothing is to be seen until then.
   const becomesDemandMs = Math.min(...scheduled.map(({ dueMs }) => dueMs - policy.bootTimeoutMs - nowMs));
   return [

@@ -96,7 +96,7 @@ export function surplusWorkers(
 }
 
 /** Owned workers that are idle and that this pass put nothing on, longest idle first. */
-export function retirable(observation: Observation, notes: Record<string, WorkerNotes>, bins: readonly Bin[]) {
+function retirable(observation: Observation, notes: Record<string, WorkerNotes>, bins: readonly Bin[]) {
   const owned = new Set(observation.workers.filter((worker) => worker.owned).map(({ id }) => id));
   return bins
     .flatMap((bin) => {

@@ -1,0 +1,143 @@
+// A small world for the plan: workers that boot, recordings that come, wait, record and end, and a LiveKit that places them by
+// its own admission. Time jumps from event to event; nothing here is random.
+import { EMPTY_MEMORY, type FleetMemory, type Observation, type ObservedWorker } from '../../src/fleet/observation.ts';
+import { type FleetPlan, planFleet } from '../../src/fleet/plan.ts';
+import { type FleetPolicy, STANDBY_INTERVAL_MS } from '../../src/fleet/policy.ts';
+
+export interface Arrival {
+  id: string;
+  atMs: number;
+  costCores: number;
+  priority: number;
+  durationMs: number;
+}
+
+interface SimulatedWorker {
+  id: string;
+  launchedAtMs: number;
+  readyAtMs: number;
+  draining: boolean;
+  egresses: { recordingId: string; costCores: number; endsAtMs: number }[];
+}
+
+export interface Pass {
+  nowMs: number;
+  observation: Observation;
+  plan: FleetPlan;
+}
+
+export class FleetSimulator {
+  nowMs = 0;
+  memory: FleetMemory = EMPTY_MEMORY;
+  workers: SimulatedWorker[] = [];
+  readonly started = new Map<string, number>();
+  private launches = 0;
+  readonly limits: Observation['limits'];
+  readonly policy: FleetPolicy;
+  readonly bootMs: number;
+  private readonly arrivals: Arrival[];
+
+  constructor(limits: Observation['limits'], policy: FleetPolicy, bootMs: number, arrivals: Arrival[]) {
+    this.limits = limits;
+    this.policy = policy;
+    this.bootMs = bootMs;
+    this.arrivals = [...arrivals].sort((a, b) => a.atMs - b.atMs);
+  }
+
+  /** Runs until nothing is to be done any more. Returns every pass. */
+  run(maxPasses = 2_000): Pass[] {
+    const passes: Pass[] = [];
+    for (let next: number | undefined = 0; next !== undefined && passes.length < maxPasses; ) {
+      this.advanceTo(next);
+      const pass = this.pass();
+      passes.push(pass);
+      next = this.nextPassAt(pass.plan.nextPassInMs);
+    }
+    return passes;
+  }
+
+  pass(): Pass {
+    const observation = this.observe();
+    const plan = planFleet(observation, this.memory, this.policy);
+    this.memory = plan.memory;
+    this.apply(plan);
+    return { nowMs: this.nowMs, observation, plan };
+  }
+
+  observe(): Observation {
+    const open = this.arrivals.filter(({ id, atMs }) => atMs <= this.nowMs && !this.started.has(id));
+    const active = this.workers.flatMap(({ egresses }) => egresses);
+    return {
+      nowMs: this.nowMs,
+      workers: this.workers.map((worker) => this.observeWorker(worker)),
+      activeEgresses: active.map(({ recordingId }) => ({ egressId: `EG_${recordingId}`, recordingId })),
+      waiting: open.map(({ id, costCores, priority, atMs }) => ({ id, costCores, priority, sinceMs: atMs })),
+      scheduled: [],
+      running: active.map(({ recordingId }) => ({ id: recordingId, stage: 'recording' })),
+      starting: [],
+      limits: this.limits,
+    };
+  }
+
+  private observeWorker({ id, launchedAtMs, readyAtMs, draining, egresses }: SimulatedWorker): ObservedWorker {
+    const ready = readyAtMs <= this.nowMs;
+    return {
+      id,
+      state: draining ? 'draining' : ready ? 'ready' : 'booting',
+      owned: true,
+      launchedAtMs,
+      cpuCores: this.limits.coresPerWorker,
+      answered: ready,
+      egresses: egresses.map(({ recordingId, costCores }) => ({ egressId: `EG_${recordingId}`, costCores })),
+    };
+  }
+
+  private apply(plan: FleetPlan): void {
+    for (let count = 0; count < plan.launch; count += 1) {
+      this.launches += 1;
+      const launchedAtMs = this.nowMs;
+      const readyAtMs = launchedAtMs + this.bootMs;
+      this.workers.push({ id: `w${this.launches}`, launchedAtMs, readyAtMs, draining: false, egresses: [] });
+    }
+    for (const { id } of plan.retire) for (const worker of this.workers) if (worker.id === id) worker.draining = true;
+    this.workers = this.workers.filter(({ id }) => !plan.remove.some((removed) => removed.id === id));
+    for (const { id } of plan.admit) this.start(id);
+  }
+
+  /** livekit/egress: any busy worker with room, else any idle one. */
+  private start(id: string): void {
+    const arrival = this.arrivals.find((each) => each.id === id);
+    if (!arrival) throw new Error(`${id} was admitted and never asked for`);
+    const cores = this.limits.coresPerWorker;
+    const takes = (worker: SimulatedWorker) => {
+      const used = worker.egresses.reduce((sum, { costCores }) => sum + costCores, 0);
+      const room = worker.egresses.length === 0 ? cores : cores * 0.8 - used;
+      return !worker.draining && worker.readyAtMs <= this.nowMs && room >= arrival.costCores - 1e-9;
+    };
+    const able = this.workers.filter(takes);
+    const chosen = able.find(({ egresses }) => egresses.length > 0) ?? able[0];
+    if (!chosen) return;
+    const { costCores, durationMs } = arrival;
+    chosen.egresses.push({ recordingId: id, costCores, endsAtMs: this.nowMs + durationMs });
+    this.started.set(id, this.nowMs);
+  }
+
+  private advanceTo(atMs: number): void {
+    this.nowMs = Math.max(this.nowMs, atMs);
+    for (const worker of this.workers)
+      worker.egresses = worker.egresses.filter(({ endsAtMs }) => endsAtMs > this.nowMs);
+    // A drained worker ends by itself as soon as it is idle.
+    this.workers = this.workers.filter(({ draining, egresses }) => !draining || egresses.length > 0);
+  }
+
+  private nextPassAt(inMs: number | undefined): number | undefined {
+    const kick = this.arrivals.find(({ atMs }) => atMs > this.nowMs)?.atMs;
+    // Standby passes go on for ever; the world ends when nothing is left to come.
+    const working =
+      this.workers.length !== this.limits.minWorkers || this.workers.some(({ egresses }) => egresses.length > 0);
+    const idle = kick === undefined && !working && inMs === STANDBY_INTERVAL_MS;
+    const timer = inMs === undefined || idle ? undefined : this.nowMs + Math.max(1, inMs);
+    const times = [timer, kick].filter((time) => time !== undefined);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+}
