@@ -15,6 +15,7 @@ import {
   proxyActivities,
   setHandler,
   setWorkflowOptions,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { RecordingActivities } from '../activities/contract.ts';
 import {
@@ -85,8 +86,11 @@ export async function recording(input: RecordingInput): Promise<RecordingView> {
     return state.view;
   });
 }
-// Versioned only where the Temporal worker says so; then a recording ends on the code it began with.
-setWorkflowOptions({ versioningBehavior: 'PINNED' }, recording);
+// A recording ends on the code it began with. Temporal refuses the option from a Temporal worker that is not versioned.
+setWorkflowOptions(
+  () => (workflowInfo().currentDeploymentVersion?.deploymentName ? { versioningBehavior: 'PINNED' } : {}),
+  recording,
+);
 
 function listen(state: RecordingState): void {
   setHandler(viewQuery, () => state.view);
