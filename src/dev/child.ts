@@ -6,6 +6,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endAtExit } from './last-resort.ts';
 import { lastLines } from './text.ts';
 
 export interface ChildSpec {
@@ -67,12 +68,11 @@ function spawnChild(spec: ChildSpec): Child {
     detached: true,
   });
   closeSync(log);
-  const killAtExit = () => signalGroup(process_, 'SIGKILL');
-  process.on('exit', killAtExit);
+  const forget = endAtExit(() => signalGroup(process_, 'SIGKILL'));
   const ended = new Promise<string>((resolve) => {
     process_.once('error', (error) => resolve(error.message));
     process_.once('exit', (status, signal) => resolve(signal ?? `exit status ${status}`));
-  }).finally(() => process.off('exit', killAtExit));
+  }).finally(forget);
   return toChild(spec, process_, ended);
 }
 

@@ -9,7 +9,8 @@ import { messageOf } from './text.ts';
 const exitStatusOf = { SIGINT: 130, SIGTERM: 143 } as const;
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
+  // Not `once`: execa would then see itself as the only listener and end the process before the clean-up.
+  process.on(signal, () => {
     reportToStderr(`${signal}: installation given up`);
     void removeOwnLeftovers().finally(() => process.exit(exitStatusOf[signal]));
   });
@@ -30,5 +31,5 @@ function chosenNames(args: string[]): ComponentName[] {
 }
 
 function formatLine({ name, version, from, seconds }: Installed): string {
-  return `${name.padEnd(22)}${version.padEnd(16)}${from.padEnd(44)}${seconds.toFixed(1)} s`;
+  return `${name.padEnd(22)}${version.padEnd(16)}${from.padEnd(50)}${seconds.toFixed(1)} s`;
 }

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { stopAllProcessWorkers } from '../capacity/process.ts';
 import { SEARCH_ATTRIBUTES } from '../recording/search-attributes.ts';
 import { type Child, startChild } from './child.ts';
 import { ensureComponents } from './components.ts';
@@ -73,7 +74,6 @@ interface PartPlan {
   label: string;
   args: string[];
   ready: () => Promise<boolean>;
-  /** LiveKit waits for its rooms to empty: it is told once, then ended. */
   stopLimitMs: number;
 }
 
@@ -81,6 +81,8 @@ const binaryOf = { redis: 'redis-server', livekit: 'livekit-server', temporal: '
 const startTries = 3;
 const readyTimeoutMs = 30_000;
 const leftoverLimitMs = 2_000;
+/** Inside the state folder: the `stateDir` of Reelkit's `process` capacity provider. */
+export const workersFolder = 'workers';
 
 export async function startStack(options: StackOptions): Promise<Stack> {
   const report = options.report ?? reportNothing;
@@ -90,7 +92,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     report,
   );
   const stateDir = resolve(options.stateDir);
-  await endLeftovers(stateDir, leftoverLimitMs);
+  await endEverythingIn(stateDir);
   for (let tries = 1; ; tries++) {
     const layout = await layOut(options, stateDir);
     try {
@@ -196,7 +198,7 @@ async function startParts(
     // LiveKit takes its leave from Redis, so Redis goes last.
     await Promise.all([stopPart('livekit'), stopPart('temporal')]);
     await stopPart('redis');
-    await endLeftovers(stateDir, leftoverLimitMs);
+    await endEverythingIn(stateDir);
   };
 
   const wanted = new Set(parts);
@@ -226,6 +228,12 @@ async function startParts(
       return stopped;
     },
   };
+}
+
+/** Egress workers outlive Reelkit on purpose, and a killed parent leaves its children: here both end. */
+async function endEverythingIn(stateDir: string): Promise<void> {
+  await stopAllProcessWorkers(join(stateDir, workersFolder));
+  await endLeftovers(stateDir, leftoverLimitMs);
 }
 
 function addressesOf({ stateDir, logDir, ports, apiSecret, namespace }: Layout) {

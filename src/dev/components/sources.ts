@@ -43,6 +43,7 @@ export function remedyFor(source: Source): string {
     case 'go':
       return `install Go 1.26 or newer (https://go.dev/dl) so that ${source.folder} can be built`;
     case 'apt':
+      if (process.platform === 'darwin') return `brew install ${source.package.replace('-server', '')}`;
       return `sudo apt-get install --no-install-recommends ${source.package}`;
     case 'image':
       return `start Docker, so that ${source.image} can be used`;

@@ -6,6 +6,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { repositoryRoot } from '../components/sources.ts';
+import { endAtExit } from '../last-resort.ts';
 import { lastLines } from '../text.ts';
 import type { FromHost, PublishedTracks, SpeakerSpec, ToHost } from './messages.ts';
 
@@ -26,11 +27,11 @@ export function startSpeakerHost(logFile: string, onEnded: () => void): SpeakerH
   const waiting = new Map<string, (answer: Answer) => void>();
   const live = new Set<number>();
   let nextId = 1;
-  const killAtExit = () => child.kill('SIGKILL');
-  process.on('exit', killAtExit);
+  const killNow = () => child.kill('SIGKILL');
+  const forget = endAtExit(killNow);
   const ended = new Promise<void>((resolve) => {
     child.once('exit', () => {
-      process.off('exit', killAtExit);
+      forget();
       onEnded();
       for (const answer of waiting.values()) answer({ type: 'failed', id: 0, error: crashText(logFile) });
       resolve();
@@ -52,7 +53,7 @@ export function startSpeakerHost(logFile: string, onEnded: () => void): SpeakerH
   const endIfLast = async () => {
     if (live.size > 0 || child.exitCode !== null || child.signalCode !== null) return;
     onEnded();
-    const patience = setTimeout(killAtExit, endLimitMs);
+    const patience = setTimeout(killNow, endLimitMs);
     if (child.connected) child.disconnect();
     await ended.finally(() => clearTimeout(patience));
   };
@@ -74,7 +75,7 @@ export function startSpeakerHost(logFile: string, onEnded: () => void): SpeakerH
       await endIfLast();
     },
     async kill() {
-      killAtExit();
+      killNow();
       await ended;
     },
   };

@@ -1,0 +1,121 @@
+// Reelkit itself as a child process on a local stack, for the demo, `make dev` and end-to-end tests: killed and started again at will.
+// It talks to it as a stranger would: configuration file, environment, HTTP. It imports nothing of the service but types.
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { stringify } from 'yaml';
+import type { ConfigInput } from '../config.ts';
+import { type Child, startChild } from './child.ts';
+import { repositoryRoot } from './components/sources.ts';
+import { writeEgressConfig } from './egress-config.ts';
+import { stateDirVariable } from './leftovers.ts';
+import { httpAnswers } from './stack/http.ts';
+import { type Stack, workersFolder } from './stack.ts';
+
+type ProcessCapacity = Extract<ConfigInput['fleet']['capacity'], { provider: 'process' }>;
+
+export interface ReelkitServiceOptions {
+  stack: Stack;
+  /** The egress binary that the `process` capacity provider starts. */
+  egressBin: string;
+  /** Laid over the configuration for this stack, section by section. */
+  config?: Partial<Omit<ConfigInput, 'fleet' | 'livekit' | 'storages'>> & {
+    storages?: ConfigInput['storages'];
+    fleet?: Partial<Omit<ConfigInput['fleet'], 'capacity'>>;
+    capacity?: Partial<ProcessCapacity>;
+  };
+  /** More of the egress worker's own configuration keys. */
+  egress?: Record<string, unknown>;
+  env?: NodeJS.ProcessEnv;
+  /** Subcommand and arguments; `serve` by default. */
+  command?: readonly string[];
+  readyTimeoutMs?: number;
+}
+
+export interface ReelkitService {
+  /** Of the HTTP API; the same for every start. */
+  readonly url: string;
+  readonly configFile: string;
+  readonly logFile: string;
+  /** Where local recordings go. */
+  readonly recordingsDir: string;
+  pid(): number | undefined;
+  /** Starts it and waits for `/readyz`. Does nothing when it runs. */
+  start(): Promise<void>;
+  kill(signal: NodeJS.Signals): Promise<void>;
+  /** SIGTERM, and SIGKILL after the limit. */
+  stop(limitMs?: number): Promise<void>;
+}
+
+const stopLimitMs = 20_000;
+
+/** Writes the configuration files and returns the service, not started yet. */
+export async function createReelkitService(options: ReelkitServiceOptions): Promise<ReelkitService> {
+  const { stack, config = {} } = options;
+  const recordingsDir = join(stack.stateDir, 'recordings');
+  const egressConfigFile = join(stack.stateDir, 'egress.yaml');
+  const configFile = join(stack.stateDir, 'reelkit.yaml');
+  const logFile = join(stack.logDir, 'reelkit.log');
+  await mkdir(recordingsDir, { recursive: true });
+  const { livekit, redis } = stack;
+  await writeEgressConfig(egressConfigFile, { livekit, redis, costs: costsOf(config), extra: options.egress });
+  await writePrivately(configFile, stringify(reelkitConfig(options, egressConfigFile, recordingsDir)));
+  let child: Child | undefined;
+  return {
+    url: stack.api.url,
+    configFile,
+    logFile,
+    recordingsDir,
+    pid: () => (child?.isRunning() ? child.pid : undefined),
+    async start() {
+      if (child?.isRunning()) return;
+      child = await startChild({
+        name: 'Reelkit',
+        command: join(repositoryRoot, 'bin/reelkit'),
+        args: [...(options.command ?? ['serve']), '--config', configFile],
+        env: { ...stack.env, ...options.env },
+        logFile,
+        ready: () => httpAnswers(`${stack.api.url}/readyz`),
+        readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
+      });
+    },
+    kill: async (signal) => child?.kill(signal),
+    stop: async (limitMs = stopLimitMs) => child?.stop(limitMs),
+  };
+}
+
+export function reelkitConfig(
+  { stack, egressBin, config = {} }: Pick<ReelkitServiceOptions, 'stack' | 'egressBin' | 'config'>,
+  egressConfigFile: string,
+  recordingsDir: string,
+): ConfigInput {
+  const { fleet, capacity, storages, api, ...rest } = config;
+  return {
+    livekit: stack.livekit,
+    api: { host: stack.api.host, port: stack.api.port, publicUrl: stack.api.url, ...api },
+    storages: storages ?? { local: { type: 'local', path: recordingsDir } },
+    ...rest,
+    fleet: {
+      ...fleet,
+      capacity: {
+        provider: 'process',
+        bin: egressBin,
+        configFile: egressConfigFile,
+        stateDir: join(stack.stateDir, workersFolder),
+        ...capacity,
+        // Workers outlive Reelkit on purpose; by this mark the stack finds them at its own end.
+        env: { ...capacity?.env, [stateDirVariable]: stack.stateDir },
+      },
+    },
+  };
+}
+
+/** The workers must charge what the fleet counts. */
+function costsOf({ fleet }: NonNullable<ReelkitServiceOptions['config']>): Record<string, number> {
+  return Object.fromEntries(Object.entries(fleet?.costs ?? {}).map(([key, cores]) => [key, Number(cores)]));
+}
+
+async function writePrivately(file: string, text: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, text, { mode: 0o600 });
+}
