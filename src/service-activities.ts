@@ -1,16 +1,14 @@
 // What the Temporal worker of this process may do, put together from the configuration.
 import type { Client } from '@temporalio/client';
 import { createFleetActivities } from './activities/fleet.ts';
-import { observeWorkers } from './activities/fleet-workers.ts';
 import { createFreeWorkers } from './activities/free-workers.ts';
 import { createFleetKicker } from './activities/kick.ts';
 import { createRecordingActivities } from './activities/recording.ts';
-import { createProvider } from './capacity/registry.ts';
 import type { Config } from './config.ts';
 import type { Demand } from './fleet/demand.ts';
 import type { ObservedWorker } from './fleet/observation.ts';
+import type { FleetSources } from './fleet-sources.ts';
 import { createLiveKitClient } from './livekit/client.ts';
-import { createProbe } from './livekit/probe.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -19,14 +17,13 @@ export interface ActivityParts {
   client: Client;
   metrics: Metrics;
   log: Log;
+  sources: FleetSources;
 }
 
-export function createServiceActivities({ config, client, metrics, log }: ActivityParts): object {
+export function createServiceActivities({ config, client, metrics, log, sources }: ActivityParts): object {
   const { livekit: livekitConfig, fleet } = config;
-  const provider = createProvider(fleet);
+  const { provider, observe } = sources;
   const livekit = createLiveKitClient(livekitConfig);
-  const probe = createProbe({ costs: fleet.costs });
-  const observe = () => observeWorkers({ provider, probe, bootTimeoutMs: fleet.bootTimeout, now: Date.now });
   return {
     ...createRecordingActivities({
       livekit,

@@ -7,6 +7,7 @@ import { createReadiness } from './api/readiness.ts';
 import { createTemporalRecordings } from './api/temporal-recordings.ts';
 import { createStageCounter } from './api/visibility-counts.ts';
 import type { Config } from './config.ts';
+import { createFleetSources, type FleetSources } from './fleet-sources.ts';
 import { createHintOf } from './livekit/webhook.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -63,6 +64,7 @@ interface Context {
   parts: ServiceParts;
   log: Log;
   metrics: Metrics;
+  sources: FleetSources;
   settings: TemporalSettings;
   temporal: ReturnType<typeof createTemporalClient>;
   stopping: AbortController;
@@ -82,6 +84,7 @@ function createContext(config: Config, parts: ServiceParts, log: Log): Context {
     parts,
     log,
     metrics: createMetrics(),
+    sources: createFleetSources(config.fleet),
     settings,
     temporal: createTemporalClient(settings),
     stopping: new AbortController(),
@@ -113,7 +116,7 @@ function createApiApp(context: Context) {
     requestsPerMinute: config.api.requestsPerMinute,
     recordings: createTemporalRecordings(client, { fleet, taskQueue: config.temporal.taskQueue }),
     hintOf: createHintOf(config.livekit.apiKey, config.livekit.apiSecret),
-    readFleet: createFleetReader({ client, config, countByStage, observeWorkers: async () => [] }),
+    readFleet: createFleetReader({ client, config, countByStage, observeWorkers: context.sources.observe }),
     readReadiness: createReadiness({
       client,
       settings: context.settings,
@@ -135,7 +138,7 @@ async function metricsText({ metrics, worker }: Context): Promise<string> {
 }
 
 async function prepare(context: Context): Promise<void> {
-  const { config, log, settings, stopping, temporal } = context;
+  const { config, log, metrics, settings, sources, stopping, temporal } = context;
   const sinceMs = performance.now();
   // Loading the SDK's native core takes as long as connecting: both at once.
   const loading = context.parts.worker ? loadWorkerCode() : undefined;
@@ -144,7 +147,7 @@ async function prepare(context: Context): Promise<void> {
   await ensureSearchAttributes(temporal.client, settings.namespace, log);
   if (loading) {
     const { startTemporalWorker, createServiceActivities } = await loading;
-    const activities = createServiceActivities();
+    const activities = createServiceActivities({ config, client: temporal.client, metrics, log, sources });
     context.worker = await startTemporalWorker(
       { temporal: settings, taskQueue: config.temporal.taskQueue, shutdownGraceMs: config.shutdownGrace },
       activities,

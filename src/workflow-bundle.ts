@@ -29,11 +29,17 @@ export async function loadWorkflowBundle(log: Log): Promise<WorkflowBundleOption
 export async function bundleTo(path: string): Promise<void> {
   const { bundleWorkflowCode } = await import('@temporalio/worker');
   const quiet = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} };
-  const { code } = await bundleWorkflowCode({ workflowsPath: here('./workflows/index.ts'), logger: quiet });
+  const { code } = await bundleWorkflowCode({ workflowsPath: workflowsPath(), logger: quiet });
   const unfinished = `${path}.${process.pid}`;
   await mkdir(join(path, '..'), { recursive: true });
   await writeFile(unfinished, code);
   await rename(unfinished, path);
+}
+
+/** The same code runs from the sources and compiled. */
+function workflowsPath(): string {
+  const source = here('./workflows/index.ts');
+  return existsSync(source) ? source : here('./workflows/index.js');
 }
 
 async function sourceHash(): Promise<string> {

@@ -29,12 +29,22 @@ import { ApiError, errors } from './errors.ts';
 import type { RecordingState, Recordings } from './recordings.ts';
 import type { ListQuery, RecordingPage, RecordingSummary } from './schemas.ts';
 import { initialView, labelKeywords, roomKeyword, staticDetails, staticSummary } from './start-recording.ts';
-import { isOpen, listFilter, memoOf, recordingIdOf, stageOf, summaryOf, undecidedInRoom } from './visibility.ts';
+import {
+  isOpen,
+  isWanted,
+  listFilter,
+  memoOf,
+  recordingIdOf,
+  stageOf,
+  summaryOf,
+  undecidedInRoom,
+} from './visibility.ts';
 
 /** Each call answers or fails within these. */
 const CALL_MS = 10_000;
-/** Longer than this for a query or an update means that no Temporal worker is there. */
-const WORKER_MS = 8_000;
+/** Longer than this for an update means that no Temporal worker is there; a busy one may need a while. */
+const UPDATE_MS = 8_000;
+const QUERY_MS = 3_000;
 /** More recordings of one room than this wait for the fleet pass instead. */
 const ROOM_SIGNALS = 100;
 
@@ -78,7 +88,7 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
   /** Both updates fail in the same ways: refused by the workflow, too late, or nobody there to run them. */
   async function update(id: string, run: () => Promise<RecordingView>): Promise<RecordingView> {
     try {
-      return await within(WORKER_MS, run);
+      return await within(UPDATE_MS, run);
     } catch (error) {
       if (error instanceof WorkflowNotFoundError || isCompletedUnderUpdate(error)) {
         throw errors.recordingEnded(id, `it is ${stageOf((await describe(id)).row)}`);
@@ -113,7 +123,7 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
       const found = await describe(id);
       if (!isOpen(found.row)) return endedView(id, found);
       try {
-        return await within(WORKER_MS, () => handle(id).query(viewQuery));
+        return await within(QUERY_MS, () => handle(id).query(viewQuery));
       } catch (error) {
         if (error instanceof QueryRejectedError || error instanceof WorkflowNotFoundError) return endedView(id, found);
         // Before its first task, or with no Temporal worker: what is on record is still true.
@@ -184,7 +194,7 @@ async function listPage(client: Client, fleet: string, query: ListQuery): Promis
   });
   const recordings = page.executions
     .map((row) => summaryOf(row, fleet))
-    .filter((summary): summary is RecordingSummary => summary !== undefined);
+    .filter((summary): summary is RecordingSummary => summary !== undefined && isWanted(summary, query));
   const token = page.nextPageToken;
   return token && token.length > 0
     ? { recordings, nextPageToken: Buffer.from(token).toString('base64url') }

@@ -5,14 +5,14 @@ import { roomOf } from '../recording/request.ts';
 import { isEnded, STAGES, type Stage, WAITING_FOR, type WaitingFor } from '../recording/stage.ts';
 import type { RecordingMemo } from '../workflows/messages.ts';
 import type { ListQuery, RecordingSummary } from './schemas.ts';
-import { roomKeyword } from './start-recording.ts';
+import { keyword, roomKeyword } from './start-recording.ts';
 
 type Row = temporal.api.workflow.v1.IWorkflowExecutionInfo;
 
 const ID_PREFIX = 'recording/';
 
 export function quoted(value: string): string {
-  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+  return `'${keyword(value).replaceAll("'", "''")}'`;
 }
 
 export function listFilter(fleet: string, query: Pick<ListQuery, 'stage' | 'room' | 'label'>): string {
@@ -70,6 +70,15 @@ export function summaryOf(row: Row, fleet: string): RecordingSummary | undefined
   };
 }
 
+/** Search attributes are shortened and rewritten; what was asked for is decided here. */
+export function isWanted(summary: RecordingSummary, { room, label = [] }: Pick<ListQuery, 'room' | 'label'>): boolean {
+  if (room !== undefined && summary.room !== room) return false;
+  return label.every((pair) => {
+    const [key = ''] = pair.split('=', 1);
+    return summary.labels[key] === pair.slice(key.length + 1);
+  });
+}
+
 export function recordingIdOf(row: Row): string {
   return (row.execution?.workflowId ?? '').slice(ID_PREFIX.length);
 }
@@ -84,7 +93,7 @@ export function memoOf(row: Row): RecordingMemo | undefined {
 
 /** A workflow that closed without an end stage was terminated or failed from outside. */
 export function stageOf(row: Row): Stage {
-  const stage = keyword(row, 'RecordingStage', STAGES) ?? 'starting';
+  const stage = attribute(row, 'RecordingStage', STAGES) ?? 'starting';
   return isOpen(row) || isEnded(stage) ? stage : 'failed';
 }
 
@@ -93,7 +102,7 @@ export function isOpen(row: Row): boolean {
 }
 
 export function waitingForOf(row: Row): WaitingFor | undefined {
-  return keyword(row, 'RecordingWaitingFor', WAITING_FOR);
+  return attribute(row, 'RecordingWaitingFor', WAITING_FOR);
 }
 
 export function millis(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number | undefined {
@@ -115,7 +124,7 @@ function all(conditions: string[]): string {
   return conditions.join(' AND ');
 }
 
-function keyword<T extends string>(row: Row, name: string, known: readonly T[]): T | undefined {
+function attribute<T extends string>(row: Row, name: string, known: readonly T[]): T | undefined {
   const payload = row.searchAttributes?.indexedFields?.[name];
   const value = payload ? decode(payload) : undefined;
   const text = Array.isArray(value) ? value[0] : value;

@@ -1,17 +1,28 @@
 // The commands of the CLI: names, arguments and help. What a command does is in the file of its name, loaded when it runs.
 import { Command, Option } from 'commander';
 
+const ENVIRONMENT_HELP = `
+Environment:
+  REELKIT_URL                            where the API runs (http://127.0.0.1:8080)
+  LIVEKIT_API_KEY, LIVEKIT_API_SECRET    keys of the LiveKit server; sign the token for the API
+  REELKIT_TOKEN                          a ready token, instead of the keys
+  REELKIT_CONFIG                         configuration file of the service
+  TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE   and all other TEMPORAL_* of Temporal's own tools
+
+Exit codes: 0 done, 1 failed, 2 called wrongly.`;
+
 export function buildProgram(): Command {
   const program = new Command('reelkit')
     .description('Durable, autoscaled recording for self-hosted LiveKit, on Temporal.')
-    .showHelpAfterError('(add --help for what is possible)')
-    .enablePositionalOptions();
+    .exitOverride()
+    .showHelpAfterError('(--help shows what is possible)')
+    .enablePositionalOptions()
+    .addHelpText('after', ENVIRONMENT_HELP);
   addServiceCommands(program);
+  addRecordingCommands(program);
+  addFleetCommands(program);
+  addToolCommands(program);
   return program;
-}
-
-function configOption(): Option {
-  return new Option('-c, --config <file>', 'configuration file, YAML or JSON').env('REELKIT_CONFIG');
 }
 
 function addServiceCommands(program: Command): void {
@@ -23,8 +34,115 @@ function addServiceCommands(program: Command): void {
   for (const [name, description, parts] of services) {
     program
       .command(name)
+      .helpGroup('Service:')
       .description(description)
       .addOption(configOption())
-      .action(async (options: { config?: string }) => (await import('./serve.ts')).serve(parts, options));
+      .addHelpText('after', '\nEnds in order on SIGTERM or SIGINT; a second signal ends it at once.')
+      .action(async (options) => (await import('./serve.ts')).serve(parts, options));
   }
+}
+
+function addRecordingCommands(program: Command): void {
+  const recordings = () => import('./recordings.ts');
+  client(program.command('record <room>'), 'Request the recording of a room')
+    .option('--layout <name>', 'layout of the room composite, for example grid or speaker')
+    .option('--audio-only', 'record sound only; costs a quarter of the CPU')
+    .option('--participant <identity>', 'record this participant instead of the whole room')
+    .option('--path <template>', 'where to store it, with {room} {recording} {part} {attempt} {date} {time}')
+    .option('--storage <name>', 'storage of the configuration; its default otherwise')
+    .option('--start-at <time>', 'begin at this time, ISO 8601 with zone')
+    .option('--start-within <duration>', 'give up when no worker is found by then (15m)')
+    .option('--max-duration <duration>', 'stop after this long (6h)')
+    .option('--priority <1-5>', '1 is served first, 5 last (3)')
+    .addOption(labelOption('attach a label; may be repeated'))
+    .option('--key <key>', 'Idempotency-Key: the same key and options name the same recording')
+    .option('--wait', 'print each stage until the recording has ended; exit 1 when it failed')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  reelkit record lesson --max-duration 1h --label course=7\n  reelkit record lesson --participant teacher --wait',
+    )
+    .action(async (room, options) => (await recordings()).record(room, options));
+
+  client(program.command('ls'), 'List recordings: open ones first')
+    .option('--stage <stage>', 'only this stage, for example waiting or recording')
+    .option('--room <room>', 'only this room')
+    .addOption(labelOption('only with this label; may be repeated'))
+    .option('--limit <n>', 'at most this many, up to 200 (50)')
+    .option('--page-token <token>', 'the next page, as the page before printed it')
+    .action(async (options) => (await recordings()).ls(options));
+
+  client(program.command('show <id>'), 'Show one recording: stage, reason, parts and files').action(
+    async (id, options) => (await recordings()).showOne(id, options),
+  );
+
+  client(program.command('cancel <id>'), 'Cancel a recording; what was recorded is finished and kept').action(
+    async (id, options) => (await recordings()).cancel(id, options),
+  );
+
+  client(program.command('extend <id>'), 'Let a recording run longer; 24 hours is the longest')
+    .option('--by <duration>', 'this much longer, for example 30m')
+    .option('--until <time>', 'until this time, ISO 8601 with zone')
+    .action(async (id, options) => (await recordings()).extend(id, options));
+}
+
+function addFleetCommands(program: Command): void {
+  const fleet = client(program.command('fleet'), 'Show the egress workers, demand and capacity').action(
+    async (options) => (await import('./fleet.ts')).showFleet(options),
+  );
+  client(fleet.command('explain'), 'Show the last decisions of the fleet, with their reasons').action(
+    async (_, command: Command) => (await import('./fleet.ts')).explain(command.optsWithGlobals()),
+  );
+}
+
+function addToolCommands(program: Command): void {
+  program
+    .command('token')
+    .helpGroup('Tools:')
+    .description('Print an access token for the API')
+    .addOption(configOption())
+    .option('--ttl <duration>', 'valid this long', '1h')
+    .option('--room <room>', 'only for recordings of this room')
+    .option('--identity <name>', 'who it is for; appears where somebody cancels')
+    .addHelpText('after', '\nExample:\n  curl -H "Authorization: Bearer $(reelkit token)" $REELKIT_URL/v1/recordings')
+    .action(async (options) => (await import('./token.ts')).token(options));
+
+  program
+    .command('demo')
+    .helpGroup('Tools:')
+    .description('Record several rooms at the same moment on this machine, from zero workers, and check every file')
+    .option('--rooms <n>', 'how many rooms')
+    .option('--source <kind>', 'room, participant or tracks')
+    .option('--duration <duration>', 'how long each recording lasts')
+    .option('--keep', 'keep files and logs afterwards')
+    .option('--json', 'print the result as JSON')
+    .action(async (options) => (await import('./demo.ts')).demo(options));
+
+  program
+    .command('doctor')
+    .helpGroup('Tools:')
+    .description('Check Temporal, LiveKit, the fleet, storage and webhooks, and say what to fix')
+    .addOption(configOption())
+    .option('--json', 'print the checks as JSON')
+    .action(async (options) => (await import('./doctor.ts')).doctor(options));
+}
+
+/** What every command that talks to the API takes. */
+function client(command: Command, description: string): Command {
+  return command
+    .helpGroup('Recordings and fleet:')
+    .description(description)
+    .option('--url <url>', 'where the API runs; otherwise REELKIT_URL')
+    .addOption(configOption())
+    .option('--json', 'print JSON instead of a table');
+}
+
+function configOption(): Option {
+  return new Option('-c, --config <file>', 'configuration file, YAML or JSON; otherwise REELKIT_CONFIG');
+}
+
+function labelOption(description: string): Option {
+  return new Option('--label <key=value>', description).argParser((value: string, before: string[] = []) => [
+    ...before,
+    value,
+  ]);
 }

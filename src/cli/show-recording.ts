@@ -1,0 +1,56 @@
+// A recording on a terminal: everything an operator asks next, in the order in which it is asked.
+import { formatDuration } from '../recording/duration.ts';
+import { type RecordingRequest, roomOf } from '../recording/request.ts';
+import type { PartView, RecordingView } from '../recording/view.ts';
+import { ago, at, facts } from './print.ts';
+
+export function describeRecording(view: RecordingView, nowMs: number): string {
+  const { request, waiting, spent, reason } = view;
+  const main = facts([
+    ['recording', view.id],
+    ['stage', view.stage],
+    ['reason', reason && `${reason.code}: ${reason.message}`],
+    ['waiting', waiting && `for ${waiting.for}, since ${ago(waiting.sinceMs, nowMs)}: ${waiting.detail}`],
+    ['source', describeSource(request)],
+    ['labels', labelsOf(request)],
+    ['priority', String(request.priority)],
+    ['requested', `${at(view.requestedAtMs)} (${ago(view.requestedAtMs, nowMs)})`],
+    ['due', request.startAt],
+    ['start by', view.startedAtMs === undefined ? at(view.startDeadlineMs) : undefined],
+    ['started', at(view.startedAtMs)],
+    ['spent', spent && `${formatDuration(spent.queueMs)} in the queue, ${formatDuration(spent.startMs)} to start`],
+    ['ends by', view.endedAtMs === undefined ? at(view.endDeadlineMs) : undefined],
+    ['ended', at(view.endedAtMs)],
+  ]);
+  return main + view.parts.map(describePart).join('');
+}
+
+export function describeSource({ source }: RecordingRequest): string {
+  if (source.type === 'web') return `web ${source.url}`;
+  const kind = 'audioOnly' in source && source.audioOnly ? 'audio only' : undefined;
+  const identity = source.type === 'participant' ? `participant ${source.identity}` : undefined;
+  const detail = [source.type === 'tracks' ? 'tracks' : undefined, identity, kind].filter(Boolean).join(', ');
+  return `room ${roomOf(source)}${detail ? ` (${detail})` : ''}`;
+}
+
+function labelsOf({ labels }: RecordingRequest): string | undefined {
+  const pairs = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  return pairs.length > 0 ? pairs.join(' ') : undefined;
+}
+
+function describePart(part: PartView): string {
+  const end = part.end && [part.end.status, part.end.details, part.end.error].filter(Boolean).join(', ');
+  const attempts = part.attempts > 1 ? `, ${part.attempts} attempts` : '';
+  const head = `\npart ${part.number}: ${part.egressId ?? 'no egress yet'}${attempts}${end ? `: ${end}` : ''}\n`;
+  const files = part.files.map(
+    (file) =>
+      `  ${file.location || file.filename}  ${size(file.sizeBytes)}, ${formatDuration(file.durationMs)}, storage ${file.storage}\n`,
+  );
+  return head + files.join('');
+}
+
+export function size(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB'];
+  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  return `${(bytes / 1_000 ** step).toFixed(step ? 1 : 0)} ${units[step]}`;
+}

@@ -1,0 +1,177 @@
+// Every dependency of Reelkit, asked one after the other. A check never throws: what it found, and what to do, is its result.
+import { existsSync } from 'node:fs';
+import { access, constants } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { EgressClient, RoomServiceClient, ServerError } from 'livekit-server-sdk';
+import { checkLiveKit } from './api/readiness.ts';
+import type { Config, Storage } from './config.ts';
+import { createFleetSources, type FleetSources } from './fleet-sources.ts';
+import { markerUrl } from './livekit/marker.ts';
+import {
+  createTemporalClient,
+  missingSearchAttributes,
+  namespaceProblem,
+  readTemporalSettings,
+  searchAttributeCommands,
+} from './temporal.ts';
+
+export interface CheckResult {
+  name: string;
+  ok: boolean;
+  /** What was found; when it failed, with the remedy. */
+  detail: string;
+}
+
+const CALL_SECONDS = 5;
+
+export async function runChecks(config: Config): Promise<CheckResult[]> {
+  const sources = createFleetSources(config.fleet);
+  const groups = await Promise.all([
+    checkTemporal(config),
+    checkLiveKitServer(config),
+    checkWebhooks(config),
+    checkFleet(sources),
+    Promise.all(
+      Object.entries(config.storages).map(([name, storage]) =>
+        checkStorage(name, storage, config.fleet.capacity.provider === 'process'),
+      ),
+    ),
+  ]);
+  return groups.flat();
+}
+
+async function checkTemporal({ temporal: { taskQueue } }: Config): Promise<CheckResult[]> {
+  const settings = readTemporalSettings();
+  const { client, close } = createTemporalClient(settings);
+  try {
+    const problem = await namespaceProblem(client, settings);
+    if (problem) return [failed('Temporal', problem)];
+    const reached = passed(
+      'Temporal',
+      `namespace ${settings.namespace} at ${settings.address}, task queue ${taskQueue}`,
+    );
+    return [
+      reached,
+      await check('search attributes', async () => {
+        const missing = await missingSearchAttributes(client, settings.namespace);
+        if (Object.keys(missing).length === 0) return passed('search attributes', 'all there');
+        const commands = searchAttributeCommands(settings.namespace, missing);
+        return failed(
+          'search attributes',
+          `missing; \`reelkit serve\` creates them where it may, or run:\n${commands}`,
+        );
+      }),
+    ];
+  } finally {
+    await close();
+  }
+}
+
+/** Two calls tell the keys, the grant, and Redis: LiveKit answers ListEgress out of Redis, and not at all without it. */
+async function checkLiveKitServer({ livekit }: Config): Promise<CheckResult[]> {
+  const reached = await checkLiveKit(livekit.url);
+  if (!reached.ok) return [{ name: 'LiveKit', ...reached }];
+  const host = livekit.url.replace(/^ws/, 'http');
+  const options = { requestTimeout: CALL_SECONDS };
+  const keys = await check('LiveKit keys', async () => {
+    const rooms = await new RoomServiceClient(host, livekit.apiKey, livekit.apiSecret, options).listRooms();
+    return passed('LiveKit keys', `accepted; ${rooms.length} rooms open`);
+  });
+  const redis = await check('LiveKit egress and Redis', async () => {
+    const egresses = await new EgressClient(host, livekit.apiKey, livekit.apiSecret, options).listEgress({
+      active: true,
+    });
+    return passed('LiveKit egress and Redis', `ListEgress works; ${egresses.length} egresses active`);
+  });
+  return [{ name: 'LiveKit', ...reached, detail: `${host} answers` }, keys, redis];
+}
+
+/** What LiveKit will do: reach the public URL. This machine may see the network with other eyes; it is the best there is. */
+async function checkWebhooks({ api: { publicUrl } }: Config): Promise<CheckResult[]> {
+  const name = 'webhooks';
+  if (publicUrl === undefined) {
+    return [
+      passed(name, 'api.publicUrl is not set: ends of recordings are found by the fleet pass alone, which is slower'),
+    ];
+  }
+  const health = new URL('healthz', publicUrl.endsWith('/') ? publicUrl : `${publicUrl}/`);
+  return [
+    await check(name, async () => {
+      const response = await fetch(health, { signal: AbortSignal.timeout(CALL_SECONDS * 1_000) });
+      await response.body?.cancel();
+      if (!response.ok)
+        return failed(name, `${health} answered ${response.status}: does api.publicUrl lead to Reelkit's API?`);
+      const { origin, pathname } = new URL(markerUrl(publicUrl, { recordingId: 'doctor', part: 1, attempt: 1 }));
+      return passed(name, `${health} answers; LiveKit will send to ${origin}${pathname}`);
+    }),
+  ];
+}
+
+async function checkFleet({ provider, observe }: FleetSources): Promise<CheckResult[]> {
+  const name = `capacity (${provider.kind})`;
+  const setup = await check(name, async () => {
+    const problems = await provider.check();
+    return problems.length > 0
+      ? failed(name, problems.join('; '))
+      : passed(name, 'configuration and permissions are fine');
+  });
+  const probes = await check('egress workers', async () => {
+    const workers = await observe();
+    const silent = workers.filter(({ state }) => state === 'unreachable');
+    if (silent.length > 0) {
+      const list = silent.map(({ id, reason }) => `${id}: ${reason ?? 'no answer'}`).join('; ');
+      return failed('egress workers', `${list}. Check health_port and prometheus_port of the worker, and the network`);
+    }
+    return passed('egress workers', workers.length === 0 ? 'none at the moment' : `${workers.length} answer`);
+  });
+  return [setup, probes];
+}
+
+/** Storages are written by the workers, with their network and their rights: only workers on this machine can be checked here. */
+async function checkStorage(name: string, storage: Storage, workersAreHere: boolean): Promise<CheckResult> {
+  const label = `storage ${name}`;
+  if (storage.type !== 'local' || !workersAreHere) {
+    return passed(label, `${storage.type}, written by the workers; cannot be checked from here`);
+  }
+  const existing = nearestFolder(storage.path);
+  return check(
+    label,
+    async () => {
+      await access(existing, constants.W_OK);
+      return passed(label, existing === storage.path ? `${existing} is writable` : `${storage.path} will be created`);
+    },
+    `let the workers' user write to ${storage.path}`,
+  );
+}
+
+function nearestFolder(path: string): string {
+  return existsSync(path) ? path : nearestFolder(dirname(path));
+}
+
+async function check(name: string, run: () => Promise<CheckResult>, remedy?: string): Promise<CheckResult> {
+  try {
+    return await run();
+  } catch (error) {
+    return failed(name, `${explain(error)}${remedy ? `: ${remedy}` : ''}`);
+  }
+}
+
+function explain(error: unknown): string {
+  if (error instanceof ServerError) {
+    const hint = error.status === 401 ? ': LIVEKIT_API_KEY and LIVEKIT_API_SECRET must be a pair of the server' : '';
+    const redis = /redis|connection refused|not connected/i.test(error.message)
+      ? ': LiveKit needs `redis` in its configuration, and Redis running'
+      : '';
+    return `LiveKit answered ${error.status} "${error.message}"${hint || redis}`;
+  }
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
+}
+
+function passed(name: string, detail: string): CheckResult {
+  return { name, ok: true, detail };
+}
+
+function failed(name: string, detail: string): CheckResult {
+  return { name, ok: false, detail };
+}
