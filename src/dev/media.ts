@@ -1,7 +1,7 @@
 // Looks into recorded files with ffprobe and ffmpeg: streams, durations, a picture, the dominant tone. Changes nothing in them.
 
 import { stat } from 'node:fs/promises';
-import { execa } from 'execa';
+import { ExecaError, execa } from 'execa';
 import { messageOf } from './text.ts';
 
 export interface MediaStream {
@@ -43,7 +43,8 @@ export async function probeMedia(ffprobePath: string, file: string): Promise<Med
     const { stdout } = await execa(ffprobePath, args, { stdin: 'ignore' });
     return { ...readProbe(JSON.parse(stdout) as ProbeOutput), sizeBytes };
   } catch (error) {
-    throw new Error(`${file} (${sizeBytes} bytes) cannot be read as media: ${messageOf(error)}`);
+    const why = (error instanceof ExecaError && error.stderr) || messageOf(error);
+    throw new Error(`${file} (${sizeBytes} bytes) cannot be read as media: ${why}`);
   }
 }
 

@@ -96,7 +96,8 @@ export function catalog(platform: Platform): Record<ComponentName, Component> {
         },
       ],
     },
-    'redis-server': fromDebian('redis-server', 'redis-server', ['--version']),
+    // 6.2 brought set-proc-title.
+    'redis-server': { ...fromDebian('redis-server', 'redis-server', ['--version']), minimum: [6, 2, 0] },
     ffmpeg: fromDebian('ffmpeg', 'ffmpeg', ['-version']),
     ffprobe: fromDebian('ffprobe', 'ffmpeg', ['-version']),
     egress: {

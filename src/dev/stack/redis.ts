@@ -10,7 +10,9 @@ export interface RedisSettings {
 
 export function redisArgs({ port, folder, persistent }: RedisSettings): string[] {
   const persistence = persistent ? ['--appendonly', 'yes', '--appendfsync', 'everysec'] : ['--appendonly', 'no'];
-  return ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...persistence];
+  // A process title would overwrite the environment by which leftovers are found.
+  const title = ['--set-proc-title', 'no'];
+  return ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...persistence, ...title];
 }
 
 export function redisAnswers(port: number): Promise<boolean> {
