@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/livekit/protocol/logger"
+
 	"reelkit/worker-standin/internal/job"
 )
 
@@ -40,9 +42,10 @@ func (c *Runner) Copy(ctx context.Context, t Track, container job.Container, out
 func run(ctx context.Context, args []string, started func(pid int)) error {
 	name := "ffmpeg"
 	if nice, err := exec.LookPath("nice"); err == nil {
-		args = append([]string{"-n", "10", name}, args...)
+		args = append([]string{"-n", "5", name}, args...)
 		name = nice
 	}
+	logger.Debugw("composing", "command", name+" "+strings.Join(args, " "))
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.SysProcAttr = ownGroup()
 	var complaints bytes.Buffer

@@ -227,6 +227,7 @@ func (w *trackWriter) close() Recorded {
 		w.rec.Muted = append(w.rec.Muted, Span{w.mutedAt, w.rec.End})
 	}
 	w.rec.Offset += w.line.Offset()
+	logger.Infow("track ended", "trackID", w.rec.TrackID, "frames", w.rec.Frames, "offset", w.rec.Offset.String(), "end", w.rec.End.String())
 	return w.rec
 }
 
