@@ -1,0 +1,44 @@
+// What the image runs: the compiled JavaScript starts on plain Node, answers --help, and finds the workflow bundle made for it.
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const root = resolve(import.meta.dirname, '../../..');
+
+describe('npm run build', () => {
+  let folder: string;
+
+  beforeAll(async () => {
+    // Inside the checkout, so that the packages are found; ignored by Git.
+    await mkdir(join(root, 'dist'), { recursive: true });
+    folder = await mkdtemp(join(root, 'dist', 'test-'));
+    await execa('npm', ['run', 'build', '--', '--outDir', folder], { cwd: root });
+    await execa('node', ['--import', 'tsx', 'deploy/bundle-workflows.mjs', folder], { cwd: root });
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  test('makes a main.js that names the commands', async () => {
+    const { stdout } = await execa('node', [join(folder, 'main.js'), '--help']);
+    expect(stdout).toContain('serve');
+    expect(stdout).toContain('record');
+  });
+
+  test('names what is missing when it is started without a configuration', async () => {
+    const started = await execa('node', [join(folder, 'main.js'), 'serve'], {
+      env: { PATH: process.env.PATH },
+      extendEnv: false,
+      reject: false,
+    });
+    expect(started.exitCode).not.toBe(0);
+    expect(`${started.stdout}${started.stderr}`).toContain('LIVEKIT_URL');
+  });
+
+  test('finds the bundle that was made for it, and not its own compiled code', async () => {
+    const loader = JSON.stringify(join(folder, 'workflow-bundle.js'));
+    const script = `const { loadWorkflowBundle } = await import(${loader}); console.log((await loadWorkflowBundle(console)).codePath);`;
+    const { stdout } = await execa('node', ['--input-type=module', '-e', script]);
+    expect(stdout).toBe(join(folder, 'workflows.bundle.js'));
+    expect(await readFile(stdout, 'utf8')).toContain('__TEMPORAL__');
+  });
+});
