@@ -1,0 +1,72 @@
+// The other side of Reelkit: rooms made and closed, and every egress LiveKit knows, with the marker it carries. The markers are
+// read here a second time, by hand, so that a mistake in the product's own reading shows.
+
+import { createHash } from 'node:crypto';
+import type { EgressInfo } from '@livekit/protocol';
+import { AccessToken, EgressClient, RoomServiceClient } from 'livekit-server-sdk';
+
+export interface SeenEgress {
+  egressId: string;
+  room: string;
+  /** LiveKit's numbers: 0 starting, 1 active, 2 ending, 3 complete, 4 failed, 5 aborted, 6 limit reached. */
+  status: number;
+  /** Absent: it carries none of ours. */
+  recordingId?: string;
+  part?: number;
+  files: string[];
+  /** Of the webhooks it was started with. */
+  urls: string[];
+}
+
+export const ACTIVE = 1;
+export const isLive = ({ status }: SeenEgress) => status <= 2;
+
+export type LiveKit = ReturnType<typeof createLiveKit>;
+
+export function createLiveKit({ url, apiKey, apiSecret }: { url: string; apiKey: string; apiSecret: string }) {
+  const host = url.replace(/^ws/, 'http');
+  const rooms = new RoomServiceClient(host, apiKey, apiSecret, { requestTimeout: 10 });
+  const egresses = new EgressClient(host, apiKey, apiSecret, { requestTimeout: 30 });
+  let made = 0;
+
+  const list = async () => (await egresses.listEgress()).map(seen);
+  return {
+    rooms,
+    egresses,
+    /** Empty, and open until it is closed. @returns its name */
+    async createRoom(label = 'room'): Promise<string> {
+      made += 1;
+      const name = `${label}-${made}-${process.pid}`;
+      await rooms.createRoom({ name, emptyTimeout: 3_600, departureTimeout: 3_600 });
+      return name;
+    },
+    createRooms(count: number, label?: string): Promise<string[]> {
+      return Promise.all(Array.from({ length: count }, () => this.createRoom(label)));
+    },
+    closeRoom: (name: string) => rooms.deleteRoom(name),
+    list,
+    egressesOf: async (recordingId: string) => (await list()).filter((egress) => egress.recordingId === recordingId),
+    /** A webhook as LiveKit would send it, signed with any key. */
+    async signedWebhook(body: string, secret = apiSecret): Promise<string> {
+      const token = new AccessToken(apiKey, secret);
+      token.sha256 = createHash('sha256').update(body).digest('base64');
+      return token.toJwt();
+    },
+  };
+}
+
+function seen(info: EgressInfo): SeenEgress {
+  const request = (info.request.value ?? {}) as { webhooks?: { url: string }[]; fileOutputs?: { filepath: string }[] };
+  const files = (request.fileOutputs ?? []).map(({ filepath }) => filepath);
+  const urls = (request.webhooks ?? []).map(({ url }) => url);
+  const [, recordingId, part] =
+    /recording=([^&]+)&part=(\d+)/.exec(urls.join(' ')) ?? /~([\w-]+)~(\d+)~\d+/.exec(files.join(' ')) ?? [];
+  return {
+    egressId: info.egressId,
+    room: info.roomName,
+    status: info.status,
+    files,
+    urls,
+    ...(recordingId ? { recordingId, part: Number(part) } : {}),
+  };
+}

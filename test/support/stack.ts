@@ -1,0 +1,220 @@
+// The real thing for end-to-end tests: Temporal, LiveKit and Redis of this test file, `reelkit serve` as a child process, and the
+// egress workers it starts. `useStack` in a file gives all of it to its tests, and asserts that nothing is left afterwards.
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import type { FleetView } from '../../src/api/schemas.ts';
+import { stopAllProcessWorkers } from '../../src/capacity/process.ts';
+import { ensureComponents } from '../../src/dev/components.ts';
+import { findLeftovers, stateDirVariable } from '../../src/dev/leftovers.ts';
+import {
+  createReelkitService,
+  type ReelkitService,
+  type ReelkitServiceOptions,
+} from '../../src/dev/reelkit-service.ts';
+import { type Stack, type StackOptions, startStack } from '../../src/dev/stack.ts';
+import { type Api, createApi } from './stack-api.ts';
+import { createLiveKit, type LiveKit } from './stack-livekit.ts';
+import { nameLogs, waitFor } from './stack-wait.ts';
+
+type ServiceConfig = NonNullable<ReelkitServiceOptions['config']>;
+export interface ServiceOptions {
+  fleet?: ServiceConfig['fleet'];
+  capacity?: ServiceConfig['capacity'];
+  api?: ServiceConfig['api'];
+  /** More of the configuration. */
+  config?: ServiceConfig;
+  /** Record for real; without it the workers only pretend, and need no publisher. */
+  media?: boolean;
+  /** More environment of the workers: the stand-in's STANDIN_ switches. */
+  workerEnv?: Record<string, string>;
+  egress?: Record<string, unknown>;
+  /** Where the API listens instead of where LiveKit sends its webhooks. */
+  apiPort?: number;
+}
+
+export interface LiveWorker {
+  id: string;
+  pid: number;
+}
+
+export interface TestStack {
+  readonly stack: Stack;
+  readonly api: Api;
+  readonly livekit: LiveKit;
+  readonly temporal: Client;
+  readonly service: ReelkitService;
+  readonly binaries: Record<'ffmpeg' | 'ffprobe', string>;
+  /** Ends the service and starts it with other options; what Temporal knows stays. */
+  restartService(options: ServiceOptions): Promise<void>;
+  /** The egress workers that live; each process leads its own group. */
+  workers(): Promise<LiveWorker[]>;
+  /** SIGKILL to the whole process group of the worker that shows this egress. @returns the worker's id */
+  killWorkerOf(egressId: string): Promise<string>;
+  untilFleetIsEmpty(): Promise<void>;
+}
+
+/** Everything a test waits for happens within seconds with these. */
+const FLEET: ServiceConfig['fleet'] = {
+  minWorkers: 0,
+  maxWorkers: 4,
+  cooldown: '2s',
+  bootTimeout: '60s',
+  busyInterval: '500ms',
+  watchInterval: '2s',
+  confirmAfter: '2s',
+};
+const SERVICE_READY_MS = 90_000;
+
+/** Call once at the top of a test file. */
+export function useStack(options: ServiceOptions & { stack?: Partial<StackOptions> } = {}): TestStack {
+  const state: { current?: Running } = {};
+  let failed = false;
+  beforeAll(async () => {
+    state.current = await startRunning(options);
+  });
+  afterEach(({ task }) => {
+    failed ||= task.result?.state === 'fail';
+  });
+  afterAll(async () => {
+    await state.current?.end(failed);
+  });
+  const running = () => {
+    if (!state.current) throw new Error('the stack has not started');
+    return state.current;
+  };
+  return {
+    get stack() {
+      return running().stack;
+    },
+    get api() {
+      return running().api;
+    },
+    get livekit() {
+      return running().livekit;
+    },
+    get temporal() {
+      return running().temporal;
+    },
+    get service() {
+      return running().service;
+    },
+    get binaries() {
+      return running().binaries;
+    },
+    restartService: (next) => running().restartService(next),
+    workers: () => running().workers(),
+    killWorkerOf: (egressId) => running().killWorkerOf(egressId),
+    untilFleetIsEmpty: () => running().untilFleetIsEmpty(),
+  };
+}
+
+interface Running extends TestStack {
+  end(keepFiles: boolean): Promise<void>;
+}
+
+async function startRunning({
+  stack: stackOptions = {},
+  ...options
+}: Parameters<typeof useStack>[0] & object): Promise<Running> {
+  const stateDir = await mkdtemp(join(tmpdir(), 'reelkit-e2e-'));
+  nameLogs(join(stateDir, 'logs'));
+  const binaries = await ensureComponents(['egress', 'ffmpeg', 'ffprobe'], () => {});
+  const stack = await startStack({ stateDir, redisPersistence: true, ...stackOptions });
+  const connection = Connection.lazy({ address: stack.temporal.address });
+  let service: ReelkitService | undefined;
+  try {
+    service = await startService(stack, binaries.egress, options);
+  } catch (error) {
+    await stack.stop();
+    throw error;
+  }
+  const api = createApi(() => (service as ReelkitService).url, stack.livekit);
+  const workersDir = join(stateDir, 'workers');
+
+  return {
+    stack,
+    api,
+    livekit: createLiveKit(stack.livekit),
+    temporal: new Client({ connection, namespace: stack.temporal.namespace }),
+    get service() {
+      return service as ReelkitService;
+    },
+    binaries,
+    async restartService(next) {
+      await service?.stop();
+      service = await startService(stack, binaries.egress, next);
+    },
+    workers: () => livingWorkers(workersDir),
+    async killWorkerOf(egressId) {
+      const shows = (fleet: FleetView) => fleet.workers.find(({ egressIds }) => egressIds.includes(egressId));
+      const fleet = await api.untilFleet(`a worker shows ${egressId}`, (seen) => shows(seen) !== undefined);
+      const id = shows(fleet)?.id ?? '';
+      const worker = (await livingWorkers(workersDir)).find((one) => one.id === id);
+      if (!worker) throw new Error(`worker ${id} has no process`);
+      process.kill(-worker.pid, 'SIGKILL');
+      return id;
+    },
+    async untilFleetIsEmpty() {
+      await waitFor(
+        'no worker process',
+        () => livingWorkers(workersDir),
+        (workers) => workers.length === 0,
+      );
+    },
+    async end(keepFiles) {
+      await service?.stop();
+      await stopAllProcessWorkers(workersDir);
+      await connection.close();
+      await stack.stop();
+      const left = [...(await findLeftovers(stateDir)), ...(await livingWorkers(workersDir))];
+      if (!keepFiles) await rm(stateDir, { recursive: true, force: true });
+      expect(left, 'processes that outlived the test file').toEqual([]);
+    },
+  };
+}
+
+async function startService(stack: Stack, egressBin: string, options: ServiceOptions): Promise<ReelkitService> {
+  const { fleet, capacity, api, config, media, workerEnv, egress, apiPort } = options;
+  const place =
+    apiPort === undefined ? stack.api : { host: '127.0.0.1', port: apiPort, url: `http://127.0.0.1:${apiPort}` };
+  const service = await createReelkitService({
+    stack: { ...stack, api: place },
+    egressBin,
+    config: {
+      logLevel: 'debug',
+      shutdownGrace: '10s',
+      ...config,
+      api,
+      fleet: { ...FLEET, ...fleet },
+      capacity: {
+        coresPerWorker: 4,
+        ...capacity,
+        env: {
+          [stateDirVariable]: stack.stateDir,
+          ...(media ? {} : { STANDIN_MEDIA: 'none' }),
+          ...workerEnv,
+        },
+      },
+    },
+    egress,
+    readyTimeoutMs: SERVICE_READY_MS,
+  });
+  await service.start();
+  return service;
+}
+
+/** Each worker writes its own process id into its folder, and its command line names the folder. */
+async function livingWorkers(workersDir: string): Promise<LiveWorker[]> {
+  const ids = await readdir(workersDir).catch(() => []);
+  const found = await Promise.all(
+    ids.map(async (id) => {
+      const pid = Number(await readFile(join(workersDir, id, 'pid'), 'utf8').catch(() => '0'));
+      const command = pid > 1 ? await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '') : '';
+      return command.includes(join(workersDir, id)) ? [{ id, pid }] : [];
+    }),
+  );
+  return found.flat();
+}
