@@ -14,6 +14,8 @@ export type Binaries = Record<(typeof needed)[number], string>;
 const needed = ['redis-server', 'livekit-server', 'temporal', 'ffmpeg', 'ffprobe', 'egress'] as const;
 /** Looking at what is there already takes less; longer is worth a line, because somebody waits. */
 const patienceMs = 15_000;
+/** After a change of the sources it bundles the workflows first. */
+const reelkitReadyLimitMs = 120_000;
 const reelkitStopLimitMs = 6_000;
 
 export interface Backstage {
@@ -21,7 +23,6 @@ export interface Backstage {
   readonly reelkit: ReelkitService;
   readonly binaries: Binaries;
   readonly speakers: Speaker[];
-  addSpeakers(cast: readonly Actor[]): Promise<void>;
   /** A component that ended although nobody asked it to, in words. */
   casualty(): string | undefined;
 }
@@ -41,35 +42,44 @@ export class Closing {
 }
 
 export interface BackstageOptions {
+  cast: readonly Actor[];
   stack: Omit<StackOptions, 'report'>;
   config: NonNullable<ReelkitServiceOptions['config']>;
   tell: Tell;
   closing: Closing;
 }
 
-export async function openBackstage({ stack: stackOptions, config, tell, closing }: BackstageOptions) {
+export async function openBackstage(options: BackstageOptions): Promise<Backstage> {
+  const { cast, config, tell, closing } = options;
   const binaries = await install(tell);
-  const stack = await startStack({ ...stackOptions, report: tell });
+  const stack = await startStack({ ...options.stack, report: tell });
   closing.add(() => stack.stop());
   const parts = Object.keys(stack.pids()) as StackPart[];
   // Workers outlive Reelkit on purpose: by this mark the stack finds them at its own end.
   const capacity = { ...config.capacity, env: { [stateDirVariable]: stack.stateDir } };
-  const reelkit = await createReelkitService({ stack, egressBin: binaries.egress, config: { ...config, capacity } });
+  const reelkit = await createReelkitService({
+    stack,
+    egressBin: binaries.egress,
+    config: { ...config, capacity },
+    readyTimeoutMs: reelkitReadyLimitMs,
+  });
   closing.add(() => reelkit.stop(reelkitStopLimitMs));
-  await timed(tell, 'Reelkit', () => reelkit.start());
   const speakers: Speaker[] = [];
   closing.add(() => Promise.allSettled(speakers.map((speaker) => speaker.stop())));
+  const addSpeakers = async () => {
+    speakers.push(...(await Promise.all(cast.map((actor) => speakerFor(actor, stack)))));
+  };
+  await Promise.all([
+    timed(tell, 'Reelkit', () => reelkit.start()),
+    ...(cast.length > 0 ? [timed(tell, `${cast.length} speakers`, addSpeakers)] : []),
+  ]);
   return {
     stack,
     reelkit,
     binaries,
     speakers,
-    addSpeakers: (cast: readonly Actor[]) =>
-      timed(tell, `${cast.length} speakers`, async () => {
-        speakers.push(...(await Promise.all(cast.map((actor) => speakerFor(actor, stack)))));
-      }),
     casualty: () => casualtyAmong(parts, stack, reelkit),
-  } satisfies Backstage;
+  };
 }
 
 /** All at once; each is told when it is there, and every so often while it is not. */

@@ -9,8 +9,6 @@ export interface FileEvidence {
   path: string;
   /** Duration as the recording's own record says. */
   toldDurationMs: number;
-  /** From ACTIVE to the end of its egress, by the workflow's own times. */
-  partMs?: number;
   media?: Media;
   /** Dominant frequency in its middle; absent when silent or not looked at. */
   toneHz?: number;
@@ -24,6 +22,8 @@ export interface RecordingEvidence {
   requestProblem?: string;
   /** What became of cancel, extend or the closing of the room, when it did not work. */
   actionProblem?: string;
+  /** When the demo cancelled it or closed its room. */
+  actedAtMs?: number;
   view?: RecordingView;
   /** All parts' files, in order. */
   files: readonly FileEvidence[];

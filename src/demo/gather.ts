@@ -3,7 +3,7 @@
 import { isAbsolute, join } from 'node:path';
 import { probeMedia, toneFrequency } from '../dev/media.ts';
 import { messageOf } from '../dev/text.ts';
-import type { PartView, RecordedFile, RecordingView } from '../recording/view.ts';
+import type { RecordedFile, RecordingView } from '../recording/view.ts';
 import type { FileEvidence } from './evidence.ts';
 
 export interface Probes {
@@ -23,22 +23,18 @@ export async function lookIntoFiles(
   const waiting = views.map((view, i) => ({ view, i }));
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const files = (next.view?.parts ?? []).flatMap((part) => part.files.map((file) => ({ part, file })));
-      for (const { part, file } of files) results[next.i]?.push(await lookInto(part, file, probes));
+      const files = (next.view?.parts ?? []).flatMap((part) => part.files);
+      for (const file of files) results[next.i]?.push(await lookInto(file, probes));
     }
   };
   await Promise.all(Array.from({ length: filesAtOnce }, work));
   return results;
 }
 
-async function lookInto(part: PartView, file: RecordedFile, probes: Probes): Promise<FileEvidence> {
+async function lookInto(file: RecordedFile, probes: Probes): Promise<FileEvidence> {
   const name = file.location || file.filename;
   const path = isAbsolute(name) ? name : join(probes.recordingsFolder, name);
-  const told = {
-    path,
-    toldDurationMs: file.durationMs,
-    ...(part.startedAtMs && part.endedAtMs ? { partMs: part.endedAtMs - part.startedAtMs } : {}),
-  };
+  const told = { path, toldDurationMs: file.durationMs };
   try {
     const media = await probeMedia(probes.ffprobe, path);
     const fromSeconds = Math.max(0, media.durationSeconds / 2 - toneSeconds / 2);

@@ -30,11 +30,8 @@ export function countWorkers(fleet: FleetView | undefined): WorkerCounts {
 
 export function describeWorkers(fleet: FleetView | undefined): string {
   if (!fleet) return 'not known yet';
-  const counts = countWorkers(fleet);
-  const { unreachable, ...usual } = counts;
-  const shown = { ...usual, ...(unreachable > 0 ? { unreachable } : {}) };
-  const words = Object.entries(shown).map(([state, count]) => `${count} ${state === 'ready' ? 'idle' : state}`);
-  return `${liveWorkers(fleet).length} (${words.join(', ')})`;
+  const present = Object.entries(countWorkers(fleet)).filter(([, count]) => count > 0);
+  return present.map(([state, count]) => `${count} ${state === 'ready' ? 'idle' : state}`).join(', ') || 'none';
 }
 
 /** What a recording does at the moment, beside its stage. */

@@ -1,6 +1,5 @@
 // What changed between two looks, as plain lines: for logs, pipes and CI. Pure; a terminal also gets the table of live-table.ts.
 
-import { END_STAGES } from '../recording/stage.ts';
 import type { RecordingView } from '../recording/view.ts';
 import type { Actor } from './cast.ts';
 import { describeRecording, describeWorkers, type Look } from './look.ts';
@@ -45,7 +44,7 @@ function summary(view: RecordingView | undefined): string {
 }
 
 function describeChange(view: RecordingView, nowMs: number): string {
-  const ended = (END_STAGES as readonly string[]).includes(view.stage);
-  const waited = view.spent && !ended ? `after ${secondsText(view.spent.queueMs)} in the queue` : '';
+  const waited =
+    view.spent && view.stage === 'recording' ? `after ${secondsText(view.spent.queueMs)} in the queue` : '';
   return [view.stage, describeRecording(view, nowMs), waited].filter(Boolean).join(', ');
 }

@@ -10,6 +10,7 @@ import { lookIntoFiles } from './gather.ts';
 import { allEnded, allRecordingOrBeyond, describeWorkers, fleetIsEmpty, liveWorkers } from './look.ts';
 import type { Outcome } from './report.ts';
 import type { Screen } from './screen.ts';
+import { secondsText } from './text-table.ts';
 import { createWatch, type Watch } from './watch.ts';
 
 export interface DemoOptions {
@@ -43,11 +44,13 @@ const emptyLimitMs = 60_000;
 
 export async function runDemo(options: DemoOptions, parts: DemoParts): Promise<Outcome> {
   const startedAt = performance.now();
-  const { screen, tell, closing, signal } = parts;
+  const { screen, closing, signal } = parts;
+  const tell = (line: string) => parts.tell(line && `${sinceStart(startedAt)}  ${line}`);
   const cast = castOf(options.rooms);
   const timing = timingOf(options.maxDurationMs);
 
   const backstage = await openBackstage({
+    cast,
     stack: { stateDir: options.stateDir },
     config: { fleet: { ...fleet, maxWorkers: options.rooms }, capacity, shutdownGrace: '4s' },
     tell,
@@ -56,7 +59,6 @@ export async function runDemo(options: DemoOptions, parts: DemoParts): Promise<O
   signal.throwIfAborted();
   const { stack } = backstage;
   const client = await createClient(stack);
-  await backstage.addSpeakers(cast);
   const workersBefore = liveWorkers(await client.fleet()).length;
 
   tell('');
@@ -73,6 +75,10 @@ export async function runDemo(options: DemoOptions, parts: DemoParts): Promise<O
   tell('Looking into every file');
   const evidence = await gather({ cast, timing, requests, backstage, client, watch, workersBefore });
   return { evidence, failures: judge(evidence), elapsedMs: performance.now() - startedAt };
+}
+
+function sinceStart(startedAt: number): string {
+  return secondsText(performance.now() - startedAt).padStart(7);
 }
 
 interface Requested {
@@ -134,13 +140,12 @@ async function gather(from: Gathering): Promise<Evidence> {
     recordings: cast.map((actor, i) => {
       const view = recordings[i];
       const requestProblem = requests[i]?.problem;
-      const actionProblem = watch.actionProblems.get(actor.room);
       return {
         actor,
         files: files[i] ?? [],
         ...(view ? { view } : {}),
         ...(requestProblem ? { requestProblem } : {}),
-        ...(actionProblem ? { actionProblem } : {}),
+        ...watch.acted.get(actor.room),
       };
     }),
     fleet: {

@@ -25,13 +25,18 @@ export interface WatchParts {
   signal: AbortSignal;
 }
 
+export interface Acted {
+  actedAtMs?: number;
+  actionProblem?: string;
+}
+
 export interface Watch {
   /** Looks until it holds. False when the limit passed or a component died first. */
   until(holds: (look: Look) => boolean, limitMs: number): Promise<boolean>;
   readonly last: Look;
   readonly mostWorkers: number;
-  /** By room: the action that did not work, in words. */
-  readonly actionProblems: ReadonlyMap<string, string>;
+  /** By room: when its action was done, or why it did not work. */
+  readonly acted: ReadonlyMap<string, Acted>;
 }
 
 const lookEveryMs = 400;
@@ -41,7 +46,7 @@ const liveFrameRows = 8;
 export function createWatch(parts: WatchParts): Watch {
   const { cast, ids, client, screen, tell } = parts;
   const done = new Set<string>();
-  const actionProblems = new Map<string, string>();
+  const acted = new Map<string, Acted>();
   const acting: Promise<void>[] = [];
   let last: Look = { atMs: Date.now(), recordings: ids.map(() => undefined), fleet: undefined };
   let shown: Look | undefined;
@@ -63,10 +68,13 @@ export function createWatch(parts: WatchParts): Watch {
       if (!action || !view || done.has(actor.room)) return;
       done.add(actor.room);
       acting.push(
-        act(action, actor, view, parts).catch((error: unknown) => {
-          actionProblems.set(actor.room, messageOf(error));
-          tell(named(actor.room, `! ${messageOf(error)}`));
-        }),
+        act(action, actor, view, parts).then(
+          () => void acted.set(actor.room, { actedAtMs: Date.now() }),
+          (error: unknown) => {
+            acted.set(actor.room, { actionProblem: messageOf(error) });
+            tell(named(actor.room, `! ${messageOf(error)}`));
+          },
+        ),
       );
     });
   };
@@ -78,7 +86,7 @@ export function createWatch(parts: WatchParts): Watch {
     get mostWorkers() {
       return mostWorkers;
     },
-    actionProblems,
+    acted,
     async until(holds, limitMs) {
       const deadline = performance.now() + limitMs;
       for (;;) {
