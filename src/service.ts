@@ -1,6 +1,7 @@
 // The life of one Reelkit process: what it is made of, in which order it starts, and in which order it ends.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createFleetKicker } from './activities/kick.ts';
 import { createApp } from './api/app.ts';
 import { createFleetReader } from './api/fleet-reader.ts';
 import { createReadiness } from './api/readiness.ts';
@@ -153,6 +154,8 @@ async function prepare(context: Context): Promise<void> {
       activities,
       log,
     );
+    // Adopts what a former process left, and boots the workers that the minimum asks for.
+    await createFleetKicker(temporal.client, config.temporal.taskQueue)(config.fleet.name, 'Reelkit started');
   }
   log.info({ durationMs: Math.round(performance.now() - sinceMs), namespace: settings.namespace }, 'ready');
 }
