@@ -35,7 +35,7 @@ export interface Child {
   stop(limitMs?: number): Promise<void>;
 }
 
-export const defaultStopLimitMs = 5_000;
+const defaultStopLimitMs = 5_000;
 const readyPollMs = 40;
 const shownLogLines = 15;
 

@@ -131,7 +131,7 @@ function wanted(minimum: Version | undefined): string {
   return minimum ? ` (${formatVersion(minimum)} or newer)` : '';
 }
 
-export async function cacheKey(component: Component, source: Source): Promise<string> {
+async function cacheKey(component: Component, source: Source): Promise<string> {
   if (source.kind === 'image') return `${component.name}-${source.image.replace(/[^\w.]+/g, '-')}`;
   return `${component.name}-${await cacheVersion(component)}`;
 }

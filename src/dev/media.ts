@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { ExecaError, execa } from 'execa';
 import { messageOf } from './text.ts';
 
-export interface MediaStream {
+interface MediaStream {
   type: 'video' | 'audio' | 'other';
   codec: string;
   durationSeconds?: number;

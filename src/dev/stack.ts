@@ -16,7 +16,7 @@ import { redisAnswers, redisArgs } from './stack/redis.ts';
 import { type SearchAttributes, type TemporalSettings, temporalAnswers, temporalArgs } from './stack/temporal.ts';
 import { messageOf } from './text.ts';
 
-export const stackParts = ['redis', 'livekit', 'temporal'] as const;
+const stackParts = ['redis', 'livekit', 'temporal'] as const;
 export type StackPart = (typeof stackParts)[number];
 
 const portNames = [
@@ -30,7 +30,7 @@ const portNames = [
   'temporalMetrics',
   'api',
 ] as const;
-export type StackPorts = Record<(typeof portNames)[number], number>;
+type StackPorts = Record<(typeof portNames)[number], number>;
 
 export interface StackOptions {
   /** Everything the stack writes: configuration, logs, databases. */

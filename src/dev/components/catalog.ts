@@ -41,9 +41,9 @@ export interface Platform {
 }
 
 export const livekitVersion = '1.13.5';
-export const temporalVersion = '1.9.1';
-export const temporalTestServerVersion = '1.40.0';
-export const egressImage = 'livekit/egress:v1.14.0';
+const temporalVersion = '1.9.1';
+const temporalTestServerVersion = '1.40.0';
+const egressImage = 'livekit/egress:v1.14.0';
 
 export function currentPlatform(): Platform {
   return { os: process.platform, arch: process.arch === 'x64' ? 'amd64' : process.arch };
