@@ -5,19 +5,28 @@ import type { ObservedWorker } from '../fleet/observation.ts';
 
 export interface FreeWorkers {
   hasRoomFor(costCores: number): Promise<{ free: boolean; detail: string }>;
-  /** Counts a start that is about to be sent. @returns undo, for a start that did not happen */
-  reserve(recordingId: string, costCores: number): () => void;
+  /** Counts a start that is about to be sent. */
+  reserve(costCores: number): Reservation;
   /** `unknown`: not every worker could be asked. */
   showsEgress(egressId: string): Promise<'yes' | 'no' | 'unknown'>;
 }
 
+export interface Reservation {
+  /** The start did not happen. */
+  release(): void;
+  /** It did; counted until a worker shows this egress itself. */
+  startedAs(egressId: string): void;
+}
+
 /** A look is shared this long, so that a burst of starts asks the workers once. */
 const FRESH_MS = 500;
+/** A start that got no answer by then is in nobody's way. */
+const SENT_MS = 25_000;
 /** By then a started egress shows in its worker's own answer. */
-const RESERVED_MS = 3_000;
+const STARTED_MS = 3_000;
 
 export function createFreeWorkers(observe: () => Promise<ObservedWorker[]>): FreeWorkers {
-  const reserved = new Map<string, { costCores: number; untilMs: number }>();
+  const holds = new Set<{ costCores: number; untilMs: number; egressId?: string }>();
   let shared: { atMs: number; workers: Promise<ObservedWorker[]> } | undefined;
 
   function look(): Promise<ObservedWorker[]> {
@@ -33,16 +42,30 @@ export function createFreeWorkers(observe: () => Promise<ObservedWorker[]>): Fre
 
   return {
     async hasRoomFor(costCores) {
-      const bins = (await look()).filter(({ state }) => state === 'ready').map((worker) => binOf(worker, 'ready'));
-      for (const [id, { untilMs }] of reserved) if (untilMs < Date.now()) reserved.delete(id);
-      for (const hold of reserved.values()) place(bins, hold.costCores);
+      const workers = await look();
+      const shown = new Set(workers.flatMap(({ egresses }) => egresses.map(({ egressId }) => egressId)));
+      const bins = workers.filter(({ state }) => state === 'ready').map((worker) => binOf(worker, 'ready'));
+      for (const hold of holds) {
+        if (hold.untilMs < Date.now() || (hold.egressId !== undefined && shown.has(hold.egressId))) holds.delete(hold);
+        else place(bins, hold.costCores);
+      }
       const free = bins.some((bin) => fits(bin, costCores));
       return { free, detail: free ? 'a worker is free' : shortage(bins, costCores) };
     },
 
-    reserve(recordingId, costCores) {
-      reserved.set(recordingId, { costCores, untilMs: Date.now() + RESERVED_MS });
-      return () => reserved.delete(recordingId);
+    reserve(costCores) {
+      const hold: { costCores: number; untilMs: number; egressId?: string } = {
+        costCores,
+        untilMs: Date.now() + SENT_MS,
+      };
+      holds.add(hold);
+      return {
+        release: () => void holds.delete(hold),
+        startedAs(egressId) {
+          hold.egressId = egressId;
+          hold.untilMs = Date.now() + STARTED_MS;
+        },
+      };
     },
 
     async showsEgress(egressId) {

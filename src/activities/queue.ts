@@ -2,6 +2,8 @@
 import type { Client } from '@temporalio/client';
 
 export interface QueuePlace {
+  /** Left out of the count: it waits itself, and its start may be older than its due time. */
+  workflowId: string;
   fleet: string;
   /** 1 first, 5 last. */
   priority: number;
@@ -15,6 +17,7 @@ export async function countAhead(temporal: Client, place: QueuePlace): Promise<n
   const query = [
     `WorkflowType = 'recording'`,
     `ExecutionStatus = 'Running'`,
+    `WorkflowId != '${place.workflowId}'`,
     `RecordingFleet = '${place.fleet}'`,
     `RecordingStage = 'waiting'`,
     `RecordingWaitingFor = 'capacity'`,

@@ -1,11 +1,13 @@
 // The recording's activities: thin calls to LiveKit, Temporal and the user's webhook. No decision is made here.
-import { ApplicationFailure, Context, heartbeat } from '@temporalio/activity';
+import { ApplicationFailure, Context, heartbeat, log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { LiveKitClient } from '../livekit/client.ts';
-import { buildStartRequest, type StartSettings } from '../livekit/start-request.ts';
-import type { EgressSnapshot, Marker } from '../recording/egress.ts';
-import { type RecordingRequest, roomOf } from '../recording/request.ts';
+import { buildStartRequest, type StartRequest, type StartSettings } from '../livekit/start-request.ts';
+import { type EgressSnapshot, isTerminal, type Marker } from '../recording/egress.ts';
+import type { RecordingRequest } from '../recording/request.ts';
+import { roomOf } from '../recording/source.ts';
 import { classifyStart, type StartOutcome } from '../recording/start-outcome.ts';
+import { recordingWorkflowId } from '../workflows/messages.ts';
 import type { RecordingActivities } from './contract.ts';
 import type { FreeWorkers } from './free-workers.ts';
 import type { FleetKicker } from './kick.ts';
@@ -32,11 +34,14 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
 
   return {
     async startPart({ marker, fleet, request, costCores, admitted, queuedSinceMs }) {
-      // In parallel: the fleet must be awake while anything records, and the start must not wait for it.
-      const kicked = deps.kickFleet(fleet, 'a recording starts');
+      // In parallel: the fleet must be awake while anything records, and the start must not wait for it. A kick that fails
+      // changes nothing about the start; who waits kicks again.
+      const kicked = deps.kickFleet(fleet, 'a recording starts').catch((error: unknown) => {
+        log.warn('the fleet could not be woken', { error });
+      });
       const heartbeats = setInterval(heartbeat, HEARTBEAT_EVERY_MS);
       try {
-        const outcome = (admitted ? undefined : await mustWait()) ?? (await send());
+        const outcome = (await whyNotYet()) ?? (await send());
         await kicked;
         deps.metrics.startOutcome(outcome.kind);
         return outcome;
@@ -44,9 +49,20 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
         clearInterval(heartbeats);
       }
 
+      /** Until a request is out nothing can run: whatever fails here is not ambiguous. */
+      async function whyNotYet(): Promise<StartOutcome | undefined> {
+        if (admitted) return undefined;
+        try {
+          return await mustWait();
+        } catch (error) {
+          return { kind: 'no_capacity', sent: false, message: `could not look for a free worker: ${messageOf(error)}` };
+        }
+      }
+
       async function mustWait(): Promise<StartOutcome | undefined> {
+        const workflowId = recordingWorkflowId(marker.recordingId);
         const [ahead, room] = await Promise.all([
-          countAhead(deps.temporal, { fleet, priority: request.priority, sinceMs: queuedSinceMs }),
+          countAhead(deps.temporal, { workflowId, fleet, priority: request.priority, sinceMs: queuedSinceMs }),
           deps.free.hasRoomFor(costCores),
         ]);
         if (ahead === 0 && room.free) return undefined;
@@ -57,22 +73,32 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       }
 
       async function send(): Promise<StartOutcome> {
-        const release = deps.free.reserve(marker.recordingId, costCores);
-        const start = buildStartRequest(request, marker, Date.now(), settings);
+        let start: StartRequest;
+        try {
+          start = buildStartRequest(request, marker, Date.now(), settings);
+        } catch (error) {
+          return { kind: 'refused', message: messageOf(error) };
+        }
+        const reservation = deps.free.reserve(costCores);
         const outcome = classifyStart(
           await livekit.start(start, admitted ? ADMITTED_START_TIMEOUT_MS : START_TIMEOUT_MS),
         );
-        if (outcome.kind !== 'started') release();
+        if (outcome.kind === 'started') reservation.startedAs(outcome.egressId);
+        else reservation.release();
         return outcome;
       }
     },
 
     async findPart({ marker, request, untilMs }) {
       while (true) {
-        heartbeat();
-        const found = (await livekit.listEgresses(roomOf(request.source))).find((egress) => isSamePart(egress, marker));
-        if (found) return found;
-        if (Date.now() >= untilMs) return null;
+        const found = (await livekit.listEgresses(roomOf(request.source))).filter((egress) =>
+          isSamePart(egress, marker),
+        );
+        const running = found.find((egress) => !isTerminal(egress.status));
+        const ofThisAttempt = found.find((egress) => egress.marker?.attempt === marker.attempt);
+        if (running ?? ofThisAttempt) return running ?? ofThisAttempt ?? null;
+        // An ended egress of an earlier attempt says nothing of this one, which may still appear.
+        if (Date.now() >= untilMs) return found[0] ?? null;
         await Context.current().sleep(FIND_EVERY_MS);
       }
     },
@@ -130,4 +156,8 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
 
 function isSamePart(egress: EgressSnapshot, marker: Marker): boolean {
   return egress.marker?.recordingId === marker.recordingId && egress.marker.part === marker.part;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -102,7 +102,7 @@ export function createLiveKitClient(settings: LiveKitSettings) {
 
 async function readStartReply(response: Response): Promise<StartReply> {
   const body = new Uint8Array(await response.arrayBuffer());
-  if (response.ok) return { kind: 'accepted', egressId: EgressInfo.fromBinary(body).egressId, atMs: Date.now() };
+  if (response.ok) return readAccepted(body);
   const { code, msg } = parseTwirpError(body);
   return {
     kind: 'error',
@@ -112,10 +112,17 @@ async function readStartReply(response: Response): Promise<StartReply> {
   };
 }
 
+/** A 200 that is no EgressInfo comes from something between us and LiveKit: nobody can tell what it did. */
+function readAccepted(body: Uint8Array): StartReply {
+  const { egressId } = EgressInfo.fromBinary(body);
+  if (!egressId.startsWith('EG_')) return { kind: 'network', message: 'the answer names no egress' };
+  return { kind: 'accepted', egressId, atMs: Date.now() };
+}
+
 /** A proxy's error page is no JSON: then there is no code, and the status alone proves nothing. */
 function parseTwirpError(body: Uint8Array): { code?: string; msg?: string } {
   try {
-    const parsed = JSON.parse(new TextDecoder().decode(body)) as { code?: unknown; msg?: unknown };
+    const parsed = (JSON.parse(new TextDecoder().decode(body)) ?? {}) as { code?: unknown; msg?: unknown };
     return {
       ...(typeof parsed.code === 'string' ? { code: parsed.code } : {}),
       ...(typeof parsed.msg === 'string' ? { msg: parsed.msg } : {}),

@@ -5,7 +5,8 @@ import type { Marker } from '../recording/egress.ts';
 export const WEBHOOK_PATH = '/webhooks/livekit';
 
 export function markerUrl(publicUrl: string, marker: Marker): string {
-  const url = new URL(publicUrl.replace(/\/$/, '') + WEBHOOK_PATH);
+  const url = new URL(publicUrl);
+  url.pathname = url.pathname.replace(/\/+$/, '') + WEBHOOK_PATH;
   url.searchParams.set('recording', marker.recordingId);
   url.searchParams.set('part', String(marker.part));
   url.searchParams.set('attempt', String(marker.attempt));
@@ -36,8 +37,11 @@ export function markerOfPath(path: string): Marker | undefined {
 
 function toMarker(recordingId?: string | null, part?: string | null, attempt?: string | null): Marker | undefined {
   if (!recordingId || !/^[A-Za-z0-9_-]+$/.test(recordingId)) return undefined;
-  const numbers = { part: Number(part), attempt: Number(attempt) };
-  if (!(Number.isInteger(numbers.part) && numbers.part > 0)) return undefined;
-  if (!(Number.isInteger(numbers.attempt) && numbers.attempt > 0)) return undefined;
-  return { recordingId, ...numbers };
+  if (!isCount(part) || !isCount(attempt)) return undefined;
+  return { recordingId, part: Number(part), attempt: Number(attempt) };
+}
+
+/** Counts from 1, as markerUrl and markPath write it. */
+function isCount(text?: string | null): boolean {
+  return typeof text === 'string' && /^[1-9]\d{0,8}$/.test(text);
 }

@@ -33,10 +33,15 @@ export function markerOf(info: EgressInfo): Marker | undefined {
     .find((marker) => marker !== undefined);
 }
 
+/** In the present requests, the one-output form that came before them, and v2's list of outputs of any kind. */
 function pathsOf(request: NonNullable<EgressInfo['request']['value']>): string[] {
-  if ('fileOutputs' in request) return request.fileOutputs.map((output) => output.filepath);
-  if ('output' in request && request.output.case === 'file') return [request.output.value.filepath];
-  return [];
+  const paths: string[] = [];
+  if ('fileOutputs' in request) paths.push(...request.fileOutputs.map((output) => output.filepath));
+  if ('output' in request && request.output.case === 'file') paths.push(request.output.value.filepath);
+  if ('outputs' in request) {
+    for (const { config } of request.outputs) if (config.case === 'file') paths.push(config.value.filepath);
+  }
+  return paths;
 }
 
 function filesOf(info: EgressInfo): EgressFile[] {

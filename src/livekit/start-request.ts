@@ -18,7 +18,8 @@ import {
 import type { Storage } from '../config.ts';
 import type { Marker } from '../recording/egress.ts';
 import { renderPath } from '../recording/path-template.ts';
-import { type Encoding, type RecordingRequest, roomOf } from '../recording/request.ts';
+import type { Encoding, RecordingRequest } from '../recording/request.ts';
+import { roomOf } from '../recording/source.ts';
 import { markerUrl, markPath } from './marker.ts';
 
 export interface StartSettings {
@@ -147,7 +148,7 @@ export function storageFor(
   settings: Pick<StartSettings, 'storages' | 'defaultStorage'>,
 ): { name: string; storage: Storage } {
   const chosen = name ?? settings.defaultStorage;
-  const storage = settings.storages[chosen];
+  const storage = Object.hasOwn(settings.storages, chosen) ? settings.storages[chosen] : undefined;
   if (!storage) {
     const known = Object.keys(settings.storages).join(', ');
     throw new Error(`storage "${chosen}" is not configured; add it to storages, or use one of: ${known}`);
@@ -175,8 +176,8 @@ function uploadTo(storage: Storage): FileTarget['output'] {
 type EncodingChoice = RoomCompositeEgressRequest['options'];
 
 function optionsOf(encoding: Encoding | undefined): EncodingChoice {
-  if (!encoding) return { case: undefined };
-  if ('preset' in encoding) return { case: 'preset', value: EncodingOptionsPreset[encoding.preset] };
+  if (!encoding || Object.keys(encoding).length === 0) return { case: undefined };
+  if (encoding.preset) return { case: 'preset', value: EncodingOptionsPreset[encoding.preset] };
   return {
     case: 'advanced',
     value: new EncodingOptions({

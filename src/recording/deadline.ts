@@ -13,19 +13,32 @@ export interface RecordingClock {
   nowMs: number;
 }
 
-/** @returns what is wrong with the extension and what to send instead, or undefined */
+/** @returns what is wrong with the extension and what to send instead, or undefined. Signals may carry anything: nothing here throws. */
 export function checkExtension(extension: Extension, clock: RecordingClock): string | undefined {
-  const amount = 'byMs' in extension ? extension.byMs : extension.untilMs;
-  if (!Number.isFinite(amount)) return 'the extension must be a finite number of milliseconds';
-  if ('byMs' in extension && extension.byMs <= 0) return `by must be positive, got ${extension.byMs} ms`;
+  const amount = amountOf(extension);
+  if (amount === undefined || !Number.isFinite(amount)) {
+    return 'send {byMs} or {untilMs}, a finite number of milliseconds';
+  }
+  if ('byMs' in extension && amount <= 0) return `by must be positive, got ${amount} ms`;
   const untilMs = extendedDeadline(extension, clock);
-  if (untilMs <= clock.nowMs) return `until ${new Date(untilMs).toISOString()} is in the past`;
+  if (untilMs <= clock.nowMs) return `until ${written(untilMs)} is not after now, ${written(clock.nowMs)}`;
   const latestMs = clock.startsAtMs + LONGEST_RECORDING_MS;
-  if (untilMs > latestMs)
-    return `a recording may last 24h at most; extend to ${new Date(latestMs).toISOString()} or earlier`;
+  if (untilMs > latestMs) return `a recording may last 24h at most; extend to ${written(latestMs)} or earlier`;
   return undefined;
 }
 
 export function extendedDeadline(extension: Extension, clock: Pick<RecordingClock, 'endDeadlineMs'>): number {
   return 'byMs' in extension ? clock.endDeadlineMs + extension.byMs : extension.untilMs;
+}
+
+function amountOf(extension: unknown): number | undefined {
+  if (typeof extension !== 'object' || extension === null) return undefined;
+  const { byMs, untilMs } = extension as { byMs?: unknown; untilMs?: unknown };
+  const amount = 'byMs' in extension ? byMs : untilMs;
+  return typeof amount === 'number' ? amount : undefined;
+}
+
+/** Dates end in the year 275760; what lies beyond is written as the number it is. */
+function written(ms: number): string {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : `${ms} ms`;
 }

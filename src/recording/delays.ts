@@ -12,7 +12,8 @@ export function queueRecheckMs(round: number): number {
 }
 
 const ROOM_FIRST_MS = 2_000;
-const ROOM_MAX_MS = 30_000;
+/** `startWithin` may be 24 h: with this the looks stay below a third of Temporal's 51,200 events. */
+const ROOM_MAX_MS = 60_000;
 
 /** A room that is not there yet: the webhook usually wakes us, so this may be slow. @param round counts from 1 */
 export function roomRecheckMs(round: number): number {
@@ -23,6 +24,8 @@ export function roomRecheckMs(round: number): number {
 export const SHORT_PART_MS = 60_000;
 /** So many short parts in a row and the recording gives up. */
 export const MAX_SHORT_PARTS = 5;
+/** So many parts at all: keeps a recording that breaks every other minute inside Temporal's limit on history. */
+export const MAX_PARTS = 100;
 
 const PART_DELAYS_MS = [0, 1_000, 5_000, 15_000, 30_000] as const;
 
@@ -35,3 +38,6 @@ export function nextPartDelayMs(shortParts: number): number {
 export function stopRecheckMs(look: number): number {
   return Math.min(15_000 * 2 ** (look - 1), 300_000);
 }
+
+/** An egress that lives on so long after a stop will not end: the longest upload a worker allows is an hour. */
+export const STOP_LIMIT_MS = 6 * 3_600_000;

@@ -1,6 +1,6 @@
 // What the Temporal Web UI shows of an open recording, in Markdown: stage, since when, waiting for what, last error, what to do.
 import { formatDuration } from './duration.ts';
-import { roomOf } from './request.ts';
+import { roomOf } from './source.ts';
 import { isEnded } from './stage.ts';
 import type { PartView, RecordingView } from './view.ts';
 
@@ -9,14 +9,21 @@ export interface DetailNotes {
   lastProblem?: string;
 }
 
+/** A recording may have many parts; the last ones tell what goes on. */
+const SHOWN_PARTS = 10;
+const TEXT_CHARACTERS = 300;
+
 export function renderDetails(view: RecordingView, notes: DetailNotes): string {
+  const hidden = view.parts.length - SHOWN_PARTS;
   const lines = [
     `**${view.stage}** since ${at(notes.stageSinceMs)}`,
-    view.waiting && `Waiting for **${view.waiting.for}** since ${at(view.waiting.sinceMs)}: ${view.waiting.detail}`,
+    view.waiting &&
+      `Waiting for **${view.waiting.for}** since ${at(view.waiting.sinceMs)}: ${plain(view.waiting.detail)}`,
     view.endDeadlineMs && !isEnded(view.stage) && `Ends by itself at ${at(view.endDeadlineMs)} (extend moves it)`,
-    view.reason && `Reason: **${view.reason.code}**: ${view.reason.message}`,
-    notes.lastProblem && `Last problem: ${notes.lastProblem}`,
-    ...view.parts.map(renderPart),
+    view.reason && `Reason: **${view.reason.code}**: ${plain(view.reason.message)}`,
+    notes.lastProblem && `Last problem: ${plain(notes.lastProblem)}`,
+    hidden > 0 && `(${hidden} earlier parts)`,
+    ...view.parts.slice(-SHOWN_PARTS).map(renderPart),
     advice(view),
   ];
   return lines.filter(Boolean).join('\n\n');
@@ -25,28 +32,55 @@ export function renderDetails(view: RecordingView, notes: DetailNotes): string {
 function renderPart(part: PartView): string {
   const facts = [
     `Part ${part.number}`,
-    part.egressId ? `egress \`${part.egressId}\`` : 'no egress yet',
+    part.egressId ? `egress ${code(part.egressId)}` : 'no egress yet',
     `${part.attempts} start${part.attempts === 1 ? '' : 's'}`,
     part.startedAtMs && `active since ${at(part.startedAtMs)}`,
-    part.end && `ended ${part.end.status}${part.end.details ? ` (${part.end.details})` : ''}`,
-    ...part.files.map((file) => `file \`${file.filename}\` ${formatDuration(file.durationMs)}`),
+    part.end && `ended ${part.end.status}${part.end.details ? ` (${plain(part.end.details)})` : ''}`,
+    ...part.files.map((file) => `file ${code(file.filename)} ${formatDuration(file.durationMs)}`),
   ];
   return `- ${facts.filter(Boolean).join(', ')}`;
 }
 
 /** One line on what an operator can do now. */
 function advice(view: RecordingView): string | undefined {
-  if (view.stage === 'waiting' && view.waiting?.for === 'room') {
-    return `What to do: nothing, once room \`${roomOf(view.request.source)}\` exists it starts. It expires at ${at(view.startDeadlineMs)}; \`reelkit cancel ${view.id}\` gives up now.`;
+  const cancel = code(`reelkit cancel ${view.id}`);
+  const expires = `It expires at ${at(view.startDeadlineMs)}; ${cancel} gives up now.`;
+  switch (view.stage) {
+    case 'scheduled':
+      return `What to do: nothing, it starts by itself; ${cancel} calls it off.`;
+    case 'starting':
+      return `What to do: nothing for a minute. No media after that: look whether anybody publishes in ${placeOf(view)}, and at the worker's log.`;
+    case 'waiting':
+      return view.waiting?.for === 'room'
+        ? `What to do: nothing, once ${placeOf(view)} exists it starts. ${expires}`
+        : `What to do: ${code('reelkit fleet explain')} says why there is no worker yet. ${expires}`;
+    case 'recording':
+      return `What to do: ${cancel} stops and keeps the file, ${code(`reelkit extend ${view.id} --by 30m`)} goes on longer.`;
+    case 'stopping':
+      return 'What to do: nothing, the worker finishes and stores the file. When that takes minutes, look at the worker and its storage.';
+    default:
+      return undefined;
   }
-  if (view.stage === 'waiting') {
-    return `What to do: \`reelkit fleet explain\` says why there is no worker yet. It expires at ${at(view.startDeadlineMs)}; \`reelkit cancel ${view.id}\` gives up now.`;
-  }
-  if (view.stage === 'recording')
-    return `What to do: \`reelkit cancel ${view.id}\` stops and keeps the file, \`reelkit extend ${view.id} --by 30m\` goes on longer.`;
-  return undefined;
+}
+
+function placeOf(view: RecordingView): string {
+  const room = roomOf(view.request.source);
+  return room === undefined ? 'the page' : `room ${code(room)}`;
 }
 
 function at(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}
+
+/** Names and messages come from outside: they must not become Markdown of ours. */
+function plain(text: string): string {
+  return cut(text.replaceAll(/\s+/g, ' ')).replaceAll(/[\\`*[\]<>|#]/g, '\\$&');
+}
+
+function code(text: string): string {
+  return `\`${cut(text.replaceAll(/[`\s]+/g, ' '))}\``;
+}
+
+function cut(text: string): string {
+  return text.length <= TEXT_CHARACTERS ? text : `${text.slice(0, TEXT_CHARACTERS)}…`;
 }

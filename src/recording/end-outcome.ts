@@ -10,6 +10,8 @@ export interface EndFacts {
   /** We asked it to stop, and why. */
   stopping?: 'cancelled' | 'max_duration';
   room: 'alive' | 'gone';
+  /** An earlier part left a file. */
+  hasEarlierFiles?: boolean;
 }
 
 export type EndOutcome =
@@ -37,13 +39,20 @@ export function classifyEnd(facts: EndFacts): EndOutcome {
 
 /** Cancelling asks for an end, whatever is left; reaching maxDuration still promises a file. */
 function classifyStopped(facts: EndFacts, stopping: 'cancelled' | 'max_duration'): EndOutcome {
-  if (stopping === 'cancelled') return { kind: 'completed', reason: 'cancelled', message: 'stopped on request' };
-  if (!facts.egress)
-    return { kind: 'failed', reason: 'worker_lost', message: 'the worker died before it finished the file' };
-  if (facts.egress.status === 'FAILED' || facts.egress.status === 'ABORTED') {
-    return { kind: 'failed', reason: 'egress_failed', message: `the egress failed: ${words(facts.egress)}` };
+  const flaw = flawOfStopped(facts.egress);
+  const after = flaw === undefined ? '' : `; ${flaw}`;
+  if (stopping === 'cancelled')
+    return { kind: 'completed', reason: 'cancelled', message: `stopped on request${after}` };
+  if (flaw !== undefined && !hasFile(facts.egress) && !facts.hasEarlierFiles) {
+    return { kind: 'failed', reason: facts.egress ? 'egress_failed' : 'worker_lost', message: flaw };
   }
-  return { kind: 'completed', reason: 'max_duration', message: 'stopped at its maximum duration' };
+  return { kind: 'completed', reason: 'max_duration', message: `stopped at its maximum duration${after}` };
+}
+
+function flawOfStopped(egress: EgressSnapshot | null): string | undefined {
+  if (!egress) return 'the worker died before it finished the file';
+  const failed = egress.status === 'FAILED' || egress.status === 'ABORTED';
+  return failed ? `the egress failed: ${words(egress)}` : undefined;
 }
 
 /** COMPLETE says the file is whole, not that the recording is: the details tell who ended it. */
@@ -84,7 +93,7 @@ function sourceClosed(facts: EndFacts, why: string): EndOutcome {
 function classifyFailure(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
   const message = `the egress failed: ${words(egress)}`;
   const error = egress.error ?? '';
-  if (egress.errorCode === 404) return { kind: 'failed', reason: 'source_missing', message };
+  if (egress.errorCode === 404) return sourceMissing(facts, message);
   if (egress.errorCode === 400 && /missing or invalid|invalid field|unsupported/i.test(error)) {
     return { kind: 'failed', reason: 'refused', message };
   }
@@ -94,13 +103,31 @@ function classifyFailure(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
   return continueOr(facts, 'egress_failed', message);
 }
 
+/** What was recorded before has left the room meanwhile: for a first part a mistake, for a later one the end. */
+function sourceMissing(facts: EndFacts, message: string): EndOutcome {
+  if (!facts.hasEarlierFiles) return { kind: 'failed', reason: 'source_missing', message };
+  return {
+    kind: 'completed',
+    reason: 'finished',
+    message: `the source left before another part could begin: ${message}`,
+  };
+}
+
 function continueOrFinish(facts: EndFacts, message: string): EndOutcome {
   if (facts.room === 'alive') return { kind: 'next_part', message };
   return { kind: 'completed', reason: 'finished', message: 'the room ended' };
 }
 
+/** With the room gone nothing can follow: what is on file decides. */
 function continueOr(facts: EndFacts, reason: EndReason, message: string): EndOutcome {
-  return facts.room === 'alive' ? { kind: 'next_part', message } : { kind: 'failed', reason, message };
+  if (facts.room === 'alive') return { kind: 'next_part', message };
+  if (!hasFile(facts.egress) && !facts.hasEarlierFiles) return { kind: 'failed', reason, message };
+  const flaw = hasFile(facts.egress) ? 'its last file may be cut short' : 'the last part has no file';
+  return { kind: 'completed', reason: 'finished', message: `the room ended; ${flaw}: ${message}` };
+}
+
+function hasFile(egress: EgressSnapshot | null): boolean {
+  return egress?.files.some((file) => file.sizeBytes > 0) ?? false;
 }
 
 function words(egress: EgressSnapshot): string {

@@ -13,10 +13,12 @@ export function checkPathTemplate(template: string): string | undefined {
   }
   if (template.includes('\\')) return `path "${template}" contains a backslash; separate folders with /`;
   if (/\p{Cc}/u.test(template)) return 'path contains a control character';
-  if (template.split('/').some((segment) => segment === '..' || segment === '.')) {
+  const segments = template.split('/');
+  if (segments.some((segment) => segment === '..' || segment === '.')) {
     return `path "${template}" leaves or re-enters its folder; remove "." and ".." segments`;
   }
   if (template.endsWith('/')) return `path "${template}" names a folder; end it with a file name`;
+  if (segments.some((segment) => segment.trim() === '')) return `path "${template}" has a folder without a name`;
   const unknown = [...template.matchAll(/\{([^{}]*)\}/g)]
     .map((match) => match[1] ?? '')
     .find((key) => !isPlaceholder(key));
@@ -53,12 +55,16 @@ export function renderPath(template: string, values: PathValues): string {
 }
 
 function missingSuffix(template: string, values: PathValues, texts: Record<Placeholder, string>): string {
-  const has = (key: Placeholder) => template.includes(`{${key}}`);
   let suffix = '';
-  if (!has('recording')) suffix += `-${texts.recording}`;
-  if (!has('part') && values.part > 1) suffix += `-part-${values.part}`;
-  if (!has('attempt') && values.attempt > 1) suffix += `-try-${values.attempt}`;
+  if (!standsApart(template, 'recording')) suffix += `-${texts.recording}`;
+  if (!standsApart(template, 'part') && values.part > 1) suffix += `-part-${values.part}`;
+  if (!standsApart(template, 'attempt') && values.attempt > 1) suffix += `-try-${values.attempt}`;
   return suffix;
+}
+
+/** In `{part}{attempt}` part 1, attempt 11 and part 11, attempt 1 look the same: only what is set apart tells paths apart. */
+function standsApart(template: string, key: Placeholder): boolean {
+  return new RegExp(`(^|[/._ -])\\{${key}\\}($|[/._ -])`).test(template);
 }
 
 function withSuffix(path: string, suffix: string): string {
@@ -67,10 +73,30 @@ function withSuffix(path: string, suffix: string): string {
   return path.slice(0, path.length - extension.length) + suffix + extension;
 }
 
+/** File systems take 255 bytes for one name; the rest of the name needs its share. */
+const TEXT_BYTES = 120;
+
 /** Room names may hold anything; in a path they must stay one segment, and LiveKit must find no {placeholder} of its own. */
 function pathSafe(text: string): string {
-  const safe = text.replaceAll(/[/\\{}\p{Cc}:*?"<>|]/gu, '_');
+  const safe = cutToBytes(text.replaceAll(/[/\\{}\p{Cc}\p{Cs}:*?"<>|]/gu, '_'), TEXT_BYTES);
   return /^\.+$/.test(safe) ? safe.replaceAll('.', '_') : safe;
+}
+
+function cutToBytes(text: string, maxBytes: number): string {
+  let bytes = 0;
+  let kept = '';
+  for (const character of text) {
+    bytes += utf8Bytes(character.codePointAt(0) ?? 0);
+    if (bytes > maxBytes) return kept;
+    kept += character;
+  }
+  return kept;
+}
+
+function utf8Bytes(codePoint: number): number {
+  if (codePoint < 0x80) return 1;
+  if (codePoint < 0x800) return 2;
+  return codePoint < 0x10000 ? 3 : 4;
 }
 
 function isPlaceholder(key: string): key is Placeholder {

@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { formatDuration, parseDuration } from './duration.ts';
 import { checkPathTemplate } from './path-template.ts';
 
+export { roomOf } from './source.ts';
+
 const LIMITS = {
   /** LiveKit's own limit on room names and identities is 256 characters (livekit.yaml `limit.max_room_name_length`). */
   nameLength: 256,
@@ -44,7 +46,7 @@ const duration = (minMs: number, maxMs: number) =>
     })
     .meta({ description: `A duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`, examples: ['15m'] })
     .transform((text) => parseDuration(text) ?? 0)
-    .pipe(z.int().refine((ms) => ms >= minMs && ms <= maxMs, { error: outOfRange(minMs, maxMs) }));
+    .pipe(z.number().refine((ms) => ms >= minMs && ms <= maxMs, { error: outOfRange(minMs, maxMs) }));
 
 const outOfRange = (minMs: number, maxMs: number) =>
   `must be between ${formatDuration(minMs)} and ${formatDuration(maxMs)}`;
@@ -113,17 +115,19 @@ export const ENCODING_PRESETS = [
   'PORTRAIT_H264_1080P_60',
 ] as const;
 
-export const encodingSchema = z.union([
-  z.strictObject({ preset: z.enum(ENCODING_PRESETS) }),
-  z.strictObject({
+export const encodingSchema = z
+  .strictObject({
+    preset: z.enum(ENCODING_PRESETS).optional(),
     width: z.int().min(16).max(3_840).optional(),
     height: z.int().min(16).max(3_840).optional(),
     framerate: z.int().min(1).max(60).optional(),
     videoBitrateKbps: z.int().min(50).max(50_000).optional(),
     audioBitrateKbps: z.int().min(16).max(512).optional(),
     keyFrameIntervalSeconds: z.number().min(0.1).max(60).optional(),
-  }),
-]);
+  })
+  .refine((encoding) => encoding.preset === undefined || Object.keys(encoding).length === 1, {
+    error: 'has a preset and options of its own; keep one of the two',
+  });
 
 const labelsSchema = z
   .record(
@@ -172,8 +176,3 @@ export type Encoding = z.output<typeof encodingSchema>;
 export type RecordingRequestInput = z.input<typeof recordingRequestSchema>;
 /** The request with defaults applied; `startWithin` and `maxDuration` in milliseconds. */
 export type RecordingRequest = z.output<typeof recordingRequestSchema>;
-
-/** The room a source lives in; web pages have none. */
-export function roomOf(source: RecordingSource): string | undefined {
-  return source.type === 'web' ? undefined : source.room;
-}

@@ -35,14 +35,21 @@ function classifyError(reply: { httpStatus: number; twirpCode?: string; message:
   // Only these are decided before a worker is asked, or by a worker that then keeps nothing. A proxy's bare status is not proof.
   switch (reply.twirpCode) {
     case 'invalid_argument':
+    case 'malformed':
     case 'unauthenticated':
     case 'permission_denied':
+    // A LiveKit that does not know the call, or a URL that leads elsewhere.
+    case 'bad_route':
+    case 'unimplemented':
       return { kind: 'refused', message };
     case 'not_found':
       return reply.message.includes('room') ? { kind: 'room_missing', message } : { kind: 'refused', message };
     case 'unavailable':
       // A final 503 is no proof: an earlier internal try may have been claimed. So `sent` stays true.
       return { kind: 'no_capacity', sent: true, message };
+    case undefined:
+      // LiveKit checks the signature of a token before Twirp sees the call, and answers in plain text.
+      return reply.httpStatus === 401 ? { kind: 'refused', message } : { kind: 'ambiguous', message };
     default:
       return { kind: 'ambiguous', message };
   }

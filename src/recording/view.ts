@@ -15,7 +15,7 @@ export interface RecordedFile {
 export interface PartView {
   /** Counts from 1. */
   number: number;
-  /** StartEgress calls made for this part. */
+  /** StartEgress calls that may have reached a worker for this part. */
   attempts: number;
   egressId?: string;
   /** A worker accepted the start, unix ms. */

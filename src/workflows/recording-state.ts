@@ -4,7 +4,7 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import { log, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import { checkExtension, extendedDeadline } from '../recording/deadline.ts';
 import { type DetailNotes, renderDetails } from '../recording/details.ts';
-import { type EgressSnapshot, isTerminal } from '../recording/egress.ts';
+import { EGRESS_STATUSES, type EgressSnapshot, isTerminal } from '../recording/egress.ts';
 import { dueAtMs, openRecording } from '../recording/open.ts';
 import {
   type EndReason,
@@ -20,20 +20,27 @@ import type { ExtendBy, RecordingInput } from './messages.ts';
 const STAGE = defineSearchAttributeKey('RecordingStage', SearchAttributeType.KEYWORD);
 const WAITING_FOR = defineSearchAttributeKey('RecordingWaitingFor', SearchAttributeType.KEYWORD);
 
+/** Status of a part whose worker died: LiveKit's own words end with it. */
+const LOST = 'LOST';
+
 export class RecordingState {
   readonly input: RecordingInput;
   readonly view: RecordingView;
   cancelled = false;
+  cancelledBy: string | undefined;
   /** The fleet has capacity for us; taken by the next start. */
   admitted = false;
   /** Why somebody asks us to look at LiveKit; nothing is believed before we did. */
   look: string | undefined;
   /** The room was there once: when it is missing now, it has ended. */
   roomSeen = false;
-  /** An egress of the current part that showed up before StartEgress answered, or after we gave up on an answer. */
-  appeared: EgressSnapshot | undefined;
   /** Final record of the current part, once known. */
   ended: EgressSnapshot | undefined;
+  /** Egresses of ours that run beside the one we want: they must be stopped, and are taken out once they were told. */
+  readonly strangers = new Set<string>();
+  private readonly knownStrangers = new Set<string>();
+  /** Egresses of the current part that showed up before StartEgress answered, or after we gave up on an answer. */
+  private readonly appeared = new Map<string, EgressSnapshot>();
   /** Set by extend; added to maxDuration, or replaces the deadline. */
   private extensionMs = 0;
   private fixedDeadlineMs: number | undefined;
@@ -57,11 +64,20 @@ export class RecordingState {
     return isEnded(this.view.stage);
   }
 
+  /** An egress of the current part that runs although no answer said so; one that has ended only when none runs. */
+  get foundEgress(): EgressSnapshot | undefined {
+    const all = [...this.appeared.values()];
+    return all.find((egress) => !isTerminal(egress.status)) ?? all.at(-1);
+  }
+
   startNextPart(): PartView {
     const part: PartView = { number: (this.part?.number ?? 0) + 1, attempts: 0, files: [] };
     this.view.parts.push(part);
     this.ended = undefined;
-    this.appeared = undefined;
+    this.appeared.clear();
+    // It was meant for a place in the queue that we left long ago.
+    this.admitted = false;
+    if (this.view.stage === 'recording') this.enter('starting');
     return part;
   }
 
@@ -98,57 +114,97 @@ export class RecordingState {
     this.show();
   }
 
-  /** @returns another egress of the same part that must be stopped */
-  accepted(egressId: string, atMs: number): EgressSnapshot | undefined {
-    const { part, appeared } = this;
-    if (!part) return undefined;
+  accepted(egressId: string, atMs: number): void {
+    const { part } = this;
+    if (!part) return;
     part.egressId = egressId;
     part.acceptedAtMs = atMs;
     this.roomSeen = true;
-    this.appeared = undefined;
+    this.look = undefined;
     this.enter('starting');
     this.moveDeadline();
-    if (!appeared) return undefined;
-    this.heard(appeared);
-    return appeared.egressId === egressId ? undefined : appeared;
+    const appeared = [...this.appeared.values()];
+    this.appeared.clear();
+    for (const egress of appeared) this.heard(egress);
+    this.show();
   }
 
-  /** News of an egress, from a webhook or from looking. Late news of an earlier part is ignored. */
+  /** News of an egress, from a webhook or from looking; late, twice and out of order. */
   heard(egress: EgressSnapshot): void {
-    const { part } = this;
-    if (!part || this.ended || this.isEnded) return;
-    if (!part.egressId && egress.marker?.part === part.number) this.appeared = egress;
-    if (part.egressId !== egress.egressId) return;
-    if (egress.startedAtMs && !part.startedAtMs) this.becameActive(part, egress.startedAtMs);
-    if (isTerminal(egress.status)) this.ended = egress;
+    if (this.isEnded || !isSnapshot(egress)) return;
+    const owner = this.view.parts.find((part) => part.egressId === egress.egressId);
+    if (!owner) this.heardUnknown(egress);
+    else if (owner.end) this.heardOfClosed(owner, egress);
+    else this.heardOfCurrent(owner, egress);
   }
 
-  private becameActive(part: PartView, atMs: number): void {
-    part.startedAtMs = atMs;
-    if (this.view.startedAtMs === undefined) {
-      this.view.startedAtMs = atMs;
-      const acceptedMs = part.acceptedAtMs ?? atMs;
-      this.view.spent = { queueMs: Math.max(0, acceptedMs - this.dueAtMs), startMs: Math.max(0, atMs - acceptedMs) };
-      this.moveDeadline();
+  private heardOfCurrent(part: PartView, egress: EgressSnapshot): void {
+    if (this.ended) return;
+    if (isTerminal(egress.status)) {
+      this.ended = egress;
+      if (egress.startedAtMs) this.noteActive(part, egress.startedAtMs);
+    } else if (egress.status !== 'STARTING') {
+      this.noteActive(part, egress.startedAtMs ?? egress.updatedAtMs ?? Date.now());
+      if (this.view.stage !== 'stopping') this.enter('recording');
     }
-    if (this.view.stage !== 'stopping') this.enter('recording');
   }
 
-  /** Writes down how the current part ended. */
+  /** It carries our marker and no part knows it: the answer that is still missing, or one egress too many. */
+  private heardUnknown(egress: EgressSnapshot): void {
+    const { part } = this;
+    if (egress.marker?.recordingId !== this.view.id) return;
+    if (part && !part.egressId && egress.marker.part === part.number) {
+      const known = this.appeared.get(egress.egressId);
+      if (!known || !isOlder(egress, known)) this.appeared.set(egress.egressId, egress);
+    } else if (!isTerminal(egress.status)) {
+      this.addStranger(egress.egressId);
+    }
+  }
+
+  /** A part that was given up for lost: its file still counts, but it may not go on beside its successor. */
+  private heardOfClosed(part: PartView, egress: EgressSnapshot): void {
+    if (part.end?.status !== LOST) return;
+    if (isTerminal(egress.status)) this.writeEnd(part, egress);
+    else if (part !== this.part) this.addStranger(egress.egressId);
+  }
+
+  addStranger(egressId: string): void {
+    if (this.knownStrangers.has(egressId)) return;
+    this.knownStrangers.add(egressId);
+    this.strangers.add(egressId);
+  }
+
+  private noteActive(part: PartView, atMs: number): void {
+    if (part.startedAtMs !== undefined) return;
+    part.startedAtMs = atMs;
+    if (this.view.startedAtMs !== undefined) return;
+    this.view.startedAtMs = atMs;
+    const acceptedMs = part.acceptedAtMs ?? atMs;
+    this.view.spent = { queueMs: Math.max(0, acceptedMs - this.dueAtMs), startMs: Math.max(0, atMs - acceptedMs) };
+    this.moveDeadline();
+  }
+
+  /** Writes down how the current part ended. @param egress null when its worker died */
   closePart(egress: EgressSnapshot | null, evidence?: string): void {
     const { part } = this;
     if (!part) return;
-    part.endedAtMs = egress?.endedAtMs ?? Date.now();
-    part.end = egress
-      ? {
-          status: egress.status,
-          ...(egress.details ? { details: egress.details } : {}),
-          ...(egress.error ? { error: egress.error } : {}),
-          ...(egress.errorCode ? { errorCode: egress.errorCode } : {}),
-        }
-      : { status: 'LOST', ...(evidence ? { error: evidence } : {}) };
+    if (egress) this.writeEnd(part, egress);
+    else {
+      part.endedAtMs = Date.now();
+      part.end = { status: LOST, ...(evidence ? { error: evidence } : {}) };
+    }
+  }
+
+  private writeEnd(part: PartView, egress: EgressSnapshot): void {
+    part.endedAtMs = egress.endedAtMs ?? part.endedAtMs ?? Date.now();
+    part.end = {
+      status: egress.status,
+      ...(egress.details ? { details: egress.details } : {}),
+      ...(egress.error ? { error: egress.error } : {}),
+      ...(egress.errorCode ? { errorCode: egress.errorCode } : {}),
+    };
     const storage = this.input.request.outputs[0]?.storage ?? 'default';
-    part.files = (egress?.files ?? []).filter((file) => file.sizeBytes > 0).map((file) => ({ ...file, storage }));
+    part.files = egress.files.filter((file) => file.sizeBytes > 0).map((file) => ({ ...file, storage }));
   }
 
   /** A part that never got an egress is no part. */
@@ -166,20 +222,40 @@ export class RecordingState {
     this.enter(stage);
   }
 
-  /** @returns why not, or undefined and the deadline has moved */
-  extend(extension: ExtendBy): string | undefined {
-    const endDeadlineMs = this.endDeadlineMs();
-    const problem = checkExtension(extension, { startsAtMs: this.startsAtMs(), endDeadlineMs, nowMs: Date.now() });
-    if (problem) return problem;
-    if ('byMs' in extension && this.fixedDeadlineMs === undefined) this.extensionMs += extension.byMs;
-    else this.fixedDeadlineMs = extendedDeadline(extension, { endDeadlineMs });
-    this.moveDeadline();
-    this.show();
-    return undefined;
+  cancel(by: unknown): void {
+    this.cancelled = true;
+    if (typeof by === 'string') this.cancelledBy ??= by.slice(0, 100);
   }
 
+  /** @returns why it may not be extended so, or undefined */
+  whyNotExtend(extension: ExtendBy): { type: 'RecordingEnded' | 'InvalidExtension'; message: string } | undefined {
+    const { stage } = this.view;
+    if (this.isEnded || stage === 'stopping' || this.cancelled) {
+      return { type: 'RecordingEnded', message: `the recording is ${this.isEnded ? stage : 'being stopped'}` };
+    }
+    const clock = { startsAtMs: this.startsAtMs(), endDeadlineMs: this.endDeadlineMs(), nowMs: Date.now() };
+    const message = checkExtension(extension, clock);
+    return message === undefined ? undefined : { type: 'InvalidExtension', message };
+  }
+
+  /** Only after whyNotExtend had no objection. */
+  extend(extension: ExtendBy): void {
+    if ('byMs' in extension && this.fixedDeadlineMs === undefined) this.extensionMs += extension.byMs;
+    else this.fixedDeadlineMs = extendedDeadline(extension, { endDeadlineMs: this.endDeadlineMs() });
+    this.moveDeadline();
+    this.show();
+  }
+
+  /** When the recording stops by itself, as far as known now. */
   endDeadlineMs(): number {
     return this.fixedDeadlineMs ?? this.startsAtMs() + this.input.request.maxDuration + this.extensionMs;
+  }
+
+  /** Starting the current part later than this is no use. */
+  startDeadlineMs(): number {
+    const isFirst = (this.part?.number ?? 1) === 1;
+    const endMs = isFirst ? this.fixedDeadlineMs : this.endDeadlineMs();
+    return Math.min(this.view.startDeadlineMs, endMs ?? Infinity);
   }
 
   private startsAtMs(): number {
@@ -193,4 +269,17 @@ export class RecordingState {
   show(): void {
     setCurrentDetails(renderDetails(this.view, this.notes));
   }
+}
+
+/** Webhooks overtake each other; a status never goes back. */
+function isOlder(one: EgressSnapshot, other: EgressSnapshot): boolean {
+  return EGRESS_STATUSES.indexOf(one.status) < EGRESS_STATUSES.indexOf(other.status);
+}
+
+/** A signal may be sent by hand and carry anything. */
+function isSnapshot(egress: Partial<EgressSnapshot> | undefined): boolean {
+  const { egressId, status, files } = egress ?? {};
+  return (
+    typeof egressId === 'string' && status !== undefined && EGRESS_STATUSES.includes(status) && Array.isArray(files)
+  );
 }
