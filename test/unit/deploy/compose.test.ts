@@ -118,7 +118,11 @@ describe('docker-compose.yml', () => {
 });
 
 describe('the configuration that docker-compose.yml gives Reelkit', () => {
-  const env = { ...service('reelkit').environment, LIVEKIT_API_KEY: 'key', LIVEKIT_API_SECRET: 'secret' };
+  const env: Record<string, string> = {
+    ...service('reelkit').environment,
+    LIVEKIT_API_KEY: 'key',
+    LIVEKIT_API_SECRET: 'secret',
+  };
   const config = parseConfig(parse(read('deploy/compose/reelkit.yaml')), env);
   const worker = parse(service('egress').environment?.EGRESS_CONFIG_BODY ?? '') as Record<string, unknown>;
 
