@@ -11,6 +11,7 @@ import { createScreen } from '../demo/screen.ts';
 import { reportToStdout } from '../dev/reporter.ts';
 import { messageOf } from '../dev/text.ts';
 import { formatDuration, parseDuration } from '../recording/duration.ts';
+import { usageError } from './errors.ts';
 
 export interface DemoArguments {
   rooms?: string;
@@ -22,16 +23,15 @@ export interface DemoArguments {
 
 /** Runs to its end and leaves the process: nothing of the demo may keep it alive. */
 export async function demo(args: DemoArguments): Promise<never> {
+  const options = readArguments(args);
+  const stateDir = await freshStateDir();
+  const interruption = watchForInterruption(stateDir);
   const screen = createScreen(args.json ? process.stderr : process.stdout);
   const tell = screen.line;
   const closing = new Closing();
   let status = 1;
   let keep = args.keep ?? false;
-  let stateDir: string | undefined;
   try {
-    const options = readArguments(args);
-    stateDir = await freshStateDir();
-    const interruption = watchForInterruption(stateDir);
     const parts = { screen, tell, closing, signal: interruption.signal };
     const outcome = await Promise.race([runDemo({ ...options, stateDir }, parts), interruption.happened]);
     for (const line of ['', ...resultTable(outcome), '']) tell(line);
@@ -46,7 +46,7 @@ export async function demo(args: DemoArguments): Promise<never> {
     tell(interrupted ? `${error.message}; ending everything` : messageOf(error));
   }
   await closing.run();
-  if (stateDir) await tidyUp(stateDir, keep, tell);
+  await tidyUp(stateDir, keep, tell);
   process.exit(status);
 }
 
@@ -71,16 +71,16 @@ async function freshStateDir(): Promise<string> {
 function readArguments(args: DemoArguments): Omit<DemoOptions, 'stateDir'> {
   const rooms = Number(args.rooms ?? 6);
   if (!(Number.isInteger(rooms) && rooms >= 1 && rooms <= MAX_ROOMS)) {
-    throw new Error(`--rooms ${args.rooms}: give a whole number from 1 to ${MAX_ROOMS}`);
+    throw usageError(`--rooms ${args.rooms} is not possible`, `give a whole number from 1 to ${MAX_ROOMS}`);
   }
   const source = args.source ?? 'room';
   if (!(SOURCES as readonly string[]).includes(source)) {
-    throw new Error(`--source ${source}: give one of ${SOURCES.join(', ')}`);
+    throw usageError(`--source ${source} is not known`, `give one of ${SOURCES.join(', ')}`);
   }
   const maxDurationMs = parseDuration(args.duration ?? '20s') ?? 0;
   if (maxDurationMs < MIN_DURATION_MS || maxDurationMs > MAX_DURATION_MS) {
     const range = `${formatDuration(MIN_DURATION_MS)} to ${formatDuration(MAX_DURATION_MS)}`;
-    throw new Error(`--duration ${args.duration}: give a duration from ${range}, such as 20s`);
+    throw usageError(`--duration ${args.duration} is not possible`, `give a duration from ${range}, such as 20s`);
   }
   return { rooms, source: source as SourceKind, maxDurationMs };
 }

@@ -2,7 +2,6 @@
 // notices when one of them dies, and ends them all. What is recorded is not its business.
 
 import { type ComponentName, installComponents } from '../dev/components.ts';
-import { stateDirVariable } from '../dev/leftovers.ts';
 import { createReelkitService, type ReelkitService, type ReelkitServiceOptions } from '../dev/reelkit-service.ts';
 import { type Speaker, startSpeaker } from '../dev/speakers.ts';
 import { type Stack, type StackOptions, type StackPart, startStack } from '../dev/stack.ts';
@@ -55,12 +54,10 @@ export async function openBackstage(options: BackstageOptions): Promise<Backstag
   const stack = await startStack({ ...options.stack, report: tell });
   closing.add(() => stack.stop());
   const parts = Object.keys(stack.pids()) as StackPart[];
-  // Workers outlive Reelkit on purpose: by this mark the stack finds them at its own end.
-  const capacity = { ...config.capacity, env: { [stateDirVariable]: stack.stateDir } };
   const reelkit = await createReelkitService({
     stack,
     egressBin: binaries.egress,
-    config: { ...config, capacity },
+    config,
     readyTimeoutMs: reelkitReadyLimitMs,
   });
   closing.add(() => reelkit.stop(reelkitStopLimitMs));

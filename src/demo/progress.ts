@@ -8,11 +8,16 @@ import { secondsText } from './text-table.ts';
 const nameWidth = 10;
 
 /** Newest decisions last, each told once. */
-export function newDecisions(before: Look | undefined, after: Look): string[] {
+export function newDecisions(before: Look | undefined, after: Look, cast: readonly Actor[]): string[] {
   const key = ({ pass, line }: { pass: number; line: string }) => `${pass} ${line}`;
   const told = new Set((before?.fleet?.decisions ?? []).map(key));
   const fresh = (after.fleet?.decisions ?? []).filter((decision) => !told.has(key(decision)));
-  return fresh.reverse().map(({ line }) => named('fleet', line));
+  return fresh.reverse().map(({ line }) => named('fleet', withRoomNames(line, after, cast)));
+}
+
+/** Decisions name recordings by id; who watches knows the rooms. */
+function withRoomNames(line: string, { recordings }: Look, cast: readonly Actor[]): string {
+  return recordings.reduce((text, view, i) => (view ? text.replaceAll(view.id, cast[i]?.room ?? view.id) : text), line);
 }
 
 export function newProblems(before: Look | undefined, after: Look): string[] {

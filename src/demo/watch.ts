@@ -53,7 +53,7 @@ export function createWatch(parts: WatchParts): Watch {
   let mostWorkers = 0;
 
   const show = (look: Look) => {
-    for (const line of [...newProblems(shown, look), ...newDecisions(shown, look)]) tell(line);
+    for (const line of [...newProblems(shown, look), ...newDecisions(shown, look, cast)]) tell(line);
     if (!screen.live) {
       for (const line of [...changedRecordings(shown, look, cast), ...changedWorkers(shown, look)]) tell(line);
     }
