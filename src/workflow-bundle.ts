@@ -1,8 +1,8 @@
 // The workflow code as one bundle: prebuilt in the image, made at start in a checkout and kept by a hash of its sources.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { WorkflowBundleOption } from '@temporalio/worker';
 import type { Log } from './log.ts';
@@ -10,6 +10,7 @@ import type { Log } from './log.ts';
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 /** Beside the compiled code; `npm run build` writes it. */
 const PREBUILT = './workflow-bundle.js';
+const KEPT_BUNDLES = 5;
 /** All that workflows may import as values; a check in CI holds this. */
 const SOURCES = ['workflows', 'recording', 'fleet'];
 
@@ -20,9 +21,18 @@ export async function loadWorkflowBundle(log: Log): Promise<WorkflowBundleOption
   const cached = join(here('../node_modules/.cache/reelkit/'), `workflows-${await sourceHash()}.js`);
   if (!existsSync(cached)) {
     await bundleTo(cached);
+    await forgetOld(dirname(cached));
     log.info({ durationMs: Math.round(performance.now() - sinceMs) }, 'workflows bundled');
   }
   return { codePath: cached };
+}
+
+/** Each edit of a workflow leaves a bundle behind; a few are kept for switching branches. */
+async function forgetOld(folder: string): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => /^workflows-.*\.js$/.test(name));
+  const aged = await Promise.all(names.map(async (name) => ({ name, atMs: (await stat(join(folder, name))).mtimeMs })));
+  const old = aged.sort((one, other) => other.atMs - one.atMs).slice(KEPT_BUNDLES);
+  await Promise.all(old.map(({ name }) => rm(join(folder, name), { force: true })));
 }
 
 /** Used by the build as well. Never leaves a half-written bundle: two processes may do this at once. */
@@ -31,7 +41,7 @@ export async function bundleTo(path: string): Promise<void> {
   const quiet = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} };
   const { code } = await bundleWorkflowCode({ workflowsPath: workflowsPath(), logger: quiet });
   const unfinished = `${path}.${process.pid}`;
-  await mkdir(join(path, '..'), { recursive: true });
+  await mkdir(dirname(path), { recursive: true });
   await writeFile(unfinished, code);
   await rename(unfinished, path);
 }

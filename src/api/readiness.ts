@@ -1,6 +1,7 @@
 // Is what this process needs there? Asked of each dependency, remembered for a moment.
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
+import { hideUrl } from '../log.ts';
 import { namespaceProblem, type TemporalSettings } from '../temporal.ts';
 import { cached } from './cached.ts';
 import type { ReadReadiness } from './routes/service.ts';
@@ -50,9 +51,12 @@ export async function checkLiveKit(url: string): Promise<Check> {
     await response.body?.cancel();
     return response.ok
       ? { ok: true, detail: 'answers' }
-      : { ok: false, detail: `LiveKit at ${http} answered ${response.status}: check LIVEKIT_URL` };
+      : { ok: false, detail: `LiveKit at ${hideUrl(http)} answered ${response.status}: check LIVEKIT_URL` };
   } catch (error) {
-    return { ok: false, detail: `LiveKit does not answer at ${http}: start it, or set LIVEKIT_URL (${reason(error)})` };
+    return {
+      ok: false,
+      detail: `LiveKit does not answer at ${hideUrl(http)}: start it, or set LIVEKIT_URL (${reason(error)})`,
+    };
   }
 }
 

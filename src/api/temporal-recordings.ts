@@ -26,6 +26,7 @@ import {
   viewQuery,
 } from '../workflows/messages.ts';
 import { ApiError, errors } from './errors.ts';
+import { readPageToken, writePageToken } from './page-token.ts';
 import type { RecordingState, Recordings } from './recordings.ts';
 import type { ListQuery, RecordingPage, RecordingSummary } from './schemas.ts';
 import { initialView, labelKeywords, roomKeyword, staticDetails, staticSummary } from './start-recording.ts';
@@ -186,19 +187,30 @@ function startOptions(
 
 /** Visibility answers open recordings first, the newest of them first, then ended ones, the last to end first. */
 async function listPage(client: Client, fleet: string, query: ListQuery): Promise<RecordingPage> {
+  const filter = listFilter(fleet, query);
   const page = await client.workflowService.listWorkflowExecutions({
     namespace: client.options.namespace,
-    query: listFilter(fleet, query),
+    query: filter,
     pageSize: query.limit,
-    nextPageToken: query.pageToken === undefined ? undefined : Buffer.from(query.pageToken, 'base64url'),
+    nextPageToken: query.pageToken === undefined ? undefined : temporalsToken(query.pageToken, filter),
   });
   const recordings = page.executions
     .map((row) => summaryOf(row, fleet))
     .filter((summary): summary is RecordingSummary => summary !== undefined && isWanted(summary, query));
   const token = page.nextPageToken;
-  return token && token.length > 0
-    ? { recordings, nextPageToken: Buffer.from(token).toString('base64url') }
-    : { recordings };
+  return token && token.length > 0 ? { recordings, nextPageToken: writePageToken(token, filter) } : { recordings };
+}
+
+function temporalsToken(pageToken: string, filter: string): Uint8Array {
+  const token = readPageToken(pageToken, filter);
+  if (token) return token;
+  throw errors.invalidParameter([
+    {
+      field: 'pageToken',
+      message: 'is not a token of this list and these filters',
+      remedy: 'start again from the first page, and keep the filters from page to page',
+    },
+  ]);
 }
 
 /** A recording whose workflow did not end by itself: an operator terminated it, or it failed. */
@@ -245,11 +257,6 @@ function asApiError(error: unknown, recordingId?: string): ApiError {
   if (error instanceof ApiError) return error;
   const code = grpcCode(error);
   if (code !== undefined && TEMPORAL_AWAY.has(code)) return errors.temporalUnavailable(error, recordingId);
-  if (code === 3 && recordingId === undefined) {
-    return errors.invalidParameter([
-      { field: 'pageToken', message: 'was not accepted by Temporal', remedy: 'start again from the first page' },
-    ]);
-  }
   return errors.internal(error);
 }
 

@@ -15,6 +15,7 @@ export function fieldProblems(issues: readonly Issue[], input: unknown, root: st
 
 function describe(issue: Issue, path: readonly PropertyKey[], input: unknown, root: string): FieldProblem[] {
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownField([...path, key], input));
+  if (issue.code === 'invalid_key') return issue.issues.flatMap((inner) => describe(inner, path, input, root));
   if (issue.code === 'invalid_union') return describeUnion(issue, path, input, root);
   const field = path.map(String).join('.') || root;
   return [{ field, ...shownValue(field, path, input), message: issue.message, remedy: remedyFor(issue) }];

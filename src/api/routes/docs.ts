@@ -1,6 +1,6 @@
-// /openapi.json and /docs: made from the routes themselves, once.
+// /openapi.json and /docs: made from the routes themselves, when first asked for.
 import { renderDocs } from '../docs-page.ts';
-import { buildOpenApi } from '../openapi.ts';
+import { buildOpenApi, type OpenApiDocument } from '../openapi.ts';
 import { defineRoute, type Route } from '../route.ts';
 
 /** The page brings no script and asks nothing of any other host. */
@@ -17,7 +17,7 @@ export function docsRoutes(described: readonly Route[]): Route[] {
       summary: 'This API as an OpenAPI 3.1 document',
       auth: 'none',
       responses: { 200: { description: 'The document', contentType: 'application/json' } },
-      handler: () => ({ status: 200, body: document }),
+      handler: () => ({ status: 200, body: document() }),
     }),
     defineRoute({
       method: 'get',
@@ -28,13 +28,16 @@ export function docsRoutes(described: readonly Route[]): Route[] {
       responses: { 200: { description: 'The page', contentType: 'text/html' } },
       handler: () => ({
         status: 200,
-        text: page,
+        text: renderDocs(document()),
         contentType: 'text/html',
         headers: { 'Content-Security-Policy': PAGE_POLICY },
       }),
     }),
   ];
-  const document = buildOpenApi([...described, ...routes]);
-  const page = renderDocs(document);
+  let built: OpenApiDocument | undefined;
+  const document = () => {
+    built ??= buildOpenApi([...described, ...routes]);
+    return built;
+  };
   return routes;
 }

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { errors } from '../../../src/api/errors.ts';
+import { eventData } from '../../../src/cli/client.ts';
+import type { RecordingView } from '../../../src/recording/view.ts';
+import { ROOM_BODY, startTestApi, type TestApi } from './support.ts';
+
+async function follow(api: TestApi, headers: Record<string, string> = {}) {
+  const { id } = (await (await api.post('/v1/recordings', ROOM_BODY)).json()) as RecordingView;
+  const response = await api.request(`/v1/recordings/${id}/events`, { headers });
+  const events = eventData(response.body as AsyncIterable<Uint8Array>);
+  const next = async () => {
+    const { value, done } = await events.next();
+    return done ? undefined : (JSON.parse(value) as RecordingView).stage;
+  };
+  return { id, response, next };
+}
+
+const elapse = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe('GET /v1/recordings/:id/events', () => {
+  it('sends the recording as it is, then each change, and ends with it', async () => {
+    const api = await startTestApi();
+    const { id, response, next } = await follow(api);
+    expect(response.headers.get('content-type')).toMatch('text/event-stream');
+    expect(await next()).toBe('starting');
+    api.recordings.change(id, { stage: 'recording' });
+    expect(await next()).toBe('recording');
+    api.recordings.change(id, { stage: 'completed' });
+    expect(await next()).toBe('completed');
+    expect(await next()).toBeUndefined();
+  });
+
+  it('does not ask for the whole recording while nothing changes', async () => {
+    const api = await startTestApi();
+    const { next } = await follow(api);
+    await next();
+    await elapse(1_500);
+    expect(api.recordings.calls.filter((call) => call === 'show')).toHaveLength(1);
+  });
+
+  it('says nothing when something changed that the recording does not show', async () => {
+    const api = await startTestApi();
+    const { id, next } = await follow(api);
+    await next();
+    api.recordings.change(id, {});
+    await elapse(1_200);
+    api.recordings.change(id, { stage: 'failed' });
+    expect(await next()).toBe('failed');
+  });
+
+  it('stays open while Temporal is away', async () => {
+    const api = await startTestApi();
+    const { id, next } = await follow(api);
+    await next();
+    api.recordings.failure = errors.temporalUnavailable(new Error('away'));
+    await elapse(1_200);
+    api.recordings.change(id, { stage: 'cancelled' });
+    api.recordings.failure = undefined;
+    expect(await next()).toBe('cancelled');
+  });
+
+  it('stops asking when the client is gone', async () => {
+    const api = await startTestApi();
+    const { id } = (await (await api.post('/v1/recordings', ROOM_BODY)).json()) as RecordingView;
+    const gone = new AbortController();
+    await api.request(`/v1/recordings/${id}/events`, { signal: gone.signal });
+    gone.abort();
+    await elapse(200);
+    const { length } = api.recordings.calls;
+    await elapse(1_300);
+    expect(api.recordings.calls.length).toBe(length);
+  });
+
+  it('ends when the process shuts down', async () => {
+    const api = await startTestApi();
+    const { next } = await follow(api);
+    await next();
+    api.stop.abort();
+    expect(await next()).toBeUndefined();
+  });
+
+  it('ends a reconnecting EventSource with 204 once the recording has ended, whatever id it brings', async () => {
+    const api = await startTestApi();
+    const { id, next } = await follow(api);
+    await next();
+    api.recordings.change(id, { stage: 'completed' });
+    const again = (lastId: string) =>
+      api.request(`/v1/recordings/${id}/events`, { headers: { 'Last-Event-ID': lastId } });
+    expect((await again('1')).status).toBe(204);
+    expect((await again('nonsense')).status).toBe(200);
+  });
+
+  it('answers 404 for a recording that is not there', async () => {
+    const api = await startTestApi();
+    expect((await api.request('/v1/recordings/nothing/events')).status).toBe(404);
+  });
+});

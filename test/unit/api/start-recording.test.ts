@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import {
+  keyword,
+  recordingInput,
+  recordingMemo,
+  roomKeyword,
+  staticDetails,
+  staticSummary,
+} from '../../../src/api/start-recording.ts';
+import { DEFAULT_COSTS } from '../../../src/fleet/cost.ts';
+import { type RecordingRequestInput, recordingRequestSchema } from '../../../src/recording/request.ts';
+
+const parse = (input: RecordingRequestInput) => recordingRequestSchema.parse(input);
+const settings = { fleet: 'default', costs: { ...DEFAULT_COSTS, roomComposite: 3 }, storages: [] };
+const inRoom = (room: string, more: Partial<RecordingRequestInput> = {}) =>
+  parse({ source: { type: 'room', room }, ...more });
+
+describe('what Temporal is asked to start', () => {
+  it('carries the cost of the configuration and the hash of the request', () => {
+    const input = recordingInput('id', inRoom('lesson'), settings, 1_000);
+    expect(input).toMatchObject({ costCores: 3, requestedAtMs: 1_000, fleet: 'default' });
+    expect(input.requestHash).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('notes the due time only of recordings that are due later', () => {
+    const due = (startAt: string) =>
+      recordingMemo(recordingInput('id', inRoom('a', { startAt }), settings, 1_000)).startAtMs;
+    expect(due('1970-01-01T00:01:00Z')).toBe(60_000);
+    expect(due('1970-01-01T00:00:00Z')).toBeUndefined();
+  });
+
+  it('has a summary of one line and at most 200 bytes', () => {
+    expect(staticSummary(inRoom('lesson'))).toBe('room lesson');
+    expect(staticSummary(parse({ source: { type: 'participant', room: 'a', identity: 'b' } }))).toBe(
+      'room a, participant b',
+    );
+    const long = staticSummary(inRoom('☃'.repeat(256)));
+    expect(new TextEncoder().encode(long).length).toBeLessThanOrEqual(200);
+    expect(long).toMatch(/^room ☃+…$/);
+  });
+
+  it('shows no credentials of a web page', () => {
+    const request = parse({ source: { type: 'web', url: 'https://user:hunter2@example.com/page?key=hunter2' } });
+    expect(staticSummary(request)).toBe('web example.com/page');
+    expect(staticDetails(recordingInput('id', request, settings, 0))).not.toContain('hunter2');
+  });
+
+  it('keeps Markdown in names from becoming Markdown', () => {
+    const details = staticDetails(recordingInput('id', inRoom('a` **b** [c](http://d)'), settings, 0));
+    expect(details).toContain('- **room**: `a  **b** [c](http://d)`');
+  });
+
+  it('writes search attributes that every visibility store can match', () => {
+    expect(keyword('a"b\\c')).toBe('a%22b%5Cc');
+    expect(roomKeyword('x'.repeat(256))).toHaveLength(255);
+  });
+});

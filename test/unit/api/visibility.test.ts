@@ -1,0 +1,104 @@
+import { defaultPayloadConverter } from '@temporalio/common';
+import { describe, expect, it } from 'vitest';
+import {
+  isWanted,
+  listFilter,
+  memoOf,
+  quoted,
+  stageOf,
+  summaryOf,
+  undecidedInRoom,
+} from '../../../src/api/visibility.ts';
+
+const payload = (value: unknown) => defaultPayloadConverter.toPayload(value) ?? {};
+const CLOSED = 2;
+
+function row({
+  stage = 'recording',
+  status = 1,
+  room = 'lesson',
+}: {
+  stage?: string;
+  status?: number;
+  room?: string;
+} = {}) {
+  const request = { source: { type: 'room', room }, priority: 3, labels: { course: '7' } };
+  const plain = {
+    execution: { workflowId: 'recording/abc' },
+    status,
+    memo: {
+      fields: {
+        request: payload(request),
+        costCores: payload(4),
+        requestedAtMs: payload(1_000),
+        requestHash: payload('h'),
+      },
+    },
+    searchAttributes: { indexedFields: { RecordingStage: payload(stage) } },
+    ...(status === 1 ? {} : { closeTime: { seconds: 5, nanos: 500_000_000 } }),
+  };
+  // protobuf would give the seconds as a Long.
+  return plain as unknown as Parameters<typeof stageOf>[0];
+}
+
+describe('a visibility query', () => {
+  it.each([
+    ["o'brien", "'o''brien'"],
+    ["' OR WorkflowId != '", "''' OR WorkflowId != '''"],
+    ['back\\slash', "'back%5Cslash'"],
+    ['double"quote', "'double%22quote'"],
+    ["\\' OR 1=1", "'%5C'' OR 1=1'"],
+  ])('quotes %s so that it stays one value', (value, expected) => {
+    expect(quoted(value)).toBe(expected);
+  });
+
+  it('joins what was asked for, and looks at open workflows only for open stages', () => {
+    expect(listFilter('default', { stage: 'waiting', room: 'a', label: ['k=v'] })).toBe(
+      "WorkflowType = 'recording' AND RecordingFleet = 'default' AND RecordingStage = 'waiting' AND ExecutionStatus = 'Running' AND RecordingRoom = 'a' AND RecordingLabels = 'k=v'",
+    );
+    expect(listFilter('default', { stage: 'completed' })).not.toContain('Running');
+  });
+
+  it('finds the recordings of a room that are not decided yet', () => {
+    expect(undecidedInRoom('default', 'a')).toContain("RecordingStage IN ('waiting', 'starting')");
+  });
+});
+
+describe('a row of visibility', () => {
+  it('becomes a summary from memo and search attributes', () => {
+    expect(summaryOf(row(), 'default')).toEqual({
+      id: 'abc',
+      stage: 'recording',
+      fleet: 'default',
+      source: 'room',
+      room: 'lesson',
+      priority: 3,
+      labels: { course: '7' },
+      costCores: 4,
+      requestedAtMs: 1_000,
+    });
+  });
+
+  it('tells when an ended one ended', () => {
+    expect(summaryOf(row({ stage: 'completed', status: CLOSED }), 'default')?.endedAtMs).toBe(5_500);
+  });
+
+  it('is failed when its workflow closed without an end stage', () => {
+    expect(stageOf(row({ status: CLOSED }))).toBe('failed');
+    expect(stageOf(row({ stage: 'cancelled', status: CLOSED }))).toBe('cancelled');
+  });
+
+  it('is none of ours without a memo', () => {
+    expect(memoOf({})).toBeUndefined();
+    expect(summaryOf({ execution: { workflowId: 'x' } }, 'default')).toBeUndefined();
+  });
+
+  it('is compared with what was asked for, because search attributes are shortened and rewritten', () => {
+    const summary = summaryOf(row({ room: 'a"b' }), 'default');
+    if (!summary) throw new Error('no summary');
+    expect(isWanted(summary, { room: 'a"b' })).toBe(true);
+    expect(isWanted(summary, { room: 'a%22b' })).toBe(false);
+    expect(isWanted(summary, { label: ['course=7'] })).toBe(true);
+    expect(isWanted(summary, { label: ['course=7', 'course=8'] })).toBe(false);
+  });
+});
