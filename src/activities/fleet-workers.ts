@@ -11,7 +11,7 @@ export interface WorkerSources {
   now: () => number;
 }
 
-/** Also what startPart asks before it tries its luck: `hasRoomFor(await observeWorkers(sources), costCores)`. */
+/** Also what startPart asks before it tries its luck, without notes. */
 export async function observeWorkers(
   { provider, probe, bootTimeoutMs, now }: WorkerSources,
   notes: FleetMemory['workers'] = {},

@@ -15,8 +15,10 @@ export const LOG_FILE = 'worker.log';
 export const CONFIG_FILE = 'config.yaml';
 /** Written by the worker's own shell before it becomes the worker, so that no crash of Reelkit can lose it. */
 export const PID_FILE = 'pid';
+/** The worker was asked to drain. */
+export const DRAINED_FILE = 'drained';
 const RECORD_FILE = 'worker.json';
-const DRAINED_FILE = 'drained';
+
 const LAST_LINES = 3;
 const LAST_BYTES = 4_096;
 

@@ -2,15 +2,23 @@
 // process that merely got the same id is never touched.
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
+const EXEC_MS = 20;
+
 /** @returns undefined when there is no such process, or it is a zombie */
 export async function commandOf(pid: number): Promise<string[] | undefined> {
   if (process.platform === 'linux') {
-    const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    return text === '' ? undefined : text.split('\0').slice(0, -1);
+    // Empty for a zombie, but also for an instant while a process becomes another program.
+    let text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => undefined);
+    if (text === '') {
+      await sleep(EXEC_MS);
+      text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => undefined);
+    }
+    return text ? text.split('\0').slice(0, -1) : undefined;
   }
   const { stdout } = await run('ps', ['-o', 'command=', '-p', String(pid)]).catch(() => ({ stdout: '' }));
   const text = stdout.trim();

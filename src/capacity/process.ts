@@ -12,6 +12,7 @@ import {
   CONFIG_FILE,
   claimFolder,
   createdAtMs,
+  DRAINED_FILE,
   LOG_FILE,
   lastLogLines,
   listFolders,
@@ -40,8 +41,14 @@ const LAUNCH_LIMIT_MS = 30_000;
 const KEPT_ENDED_WORKERS = 20;
 const LAUNCHES_AT_ONCE = 8;
 const STOP_GRACE_MS = 2_000;
-/** Waits, then becomes the worker. `$0` marks it in the process list as a worker that has not booted. */
-const BOOT_SCRIPT = 'echo $$ > "$1"; delay="$2"; shift 2; if [ "$delay" != 0 ]; then sleep "$delay"; fi; exec "$@"';
+/**
+ * Notes its process id, waits, then becomes the worker. It looks for a request to drain after it noted the id, and drain writes
+ * the request before it reads the id: one of the two always sees the other. `$0` marks a worker that has not booted.
+ */
+const BOOT_SCRIPT = `echo $$ > "$1"; drained="$2"; delay="$3"; shift 3
+if [ "$delay" != 0 ] && [ ! -e "$drained" ]; then sleep "$delay"; fi
+if [ -e "$drained" ]; then exit 0; fi
+exec "$@"`;
 const BOOT_NAME = 'reelkit-boot';
 
 export function createProcessProvider(settings: ProcessCapacity, limits: CapacityLimits): CapacityProvider {
@@ -65,21 +72,13 @@ export function createProcessProvider(settings: ProcessCapacity, limits: Capacit
       return launchAll(ids, (id) => launchOne(folderOf(id), settings, taken));
     },
 
-    async drain(id) {
-      const pid = await livePid(folderOf(id));
-      if (pid === undefined) return;
-      await markDrained(folderOf(id));
-      // A worker that still waits to boot is a shell and its `sleep`; a booted one must get the signal alone, because its
-      // recordings are its children.
-      if (await isBooting(pid)) signalGroup(pid, 'SIGTERM');
-      else signalProcess(pid, 'SIGTERM');
-    },
+    drain: (id) => drainWorker(folderOf(id)),
 
     async remove(id) {
+      await drainWorker(folderOf(id));
+      if (await endsWithin(folderOf(id), STOP_GRACE_MS)) return;
       const pid = await livePid(folderOf(id));
-      if (pid === undefined) return;
-      await this.drain(id);
-      if (!(await endsWithin(folderOf(id), STOP_GRACE_MS))) await killTree(pid);
+      if (pid !== undefined) await killTree(pid);
     },
 
     check: () => findProblems(settings, stateDir),
@@ -91,25 +90,49 @@ export async function stopAllProcessWorkers(stateDir: string): Promise<number> {
   const folders = (await listFolders(stateDir)).map((id) => join(resolve(stateDir), id));
   const stopped = await Promise.all(
     folders.map(async (folder) => {
-      const pid = await livePid(folder);
-      if (pid === undefined) return 0;
+      if (await hasEnded(folder)) return 0;
       await markDrained(folder);
-      await killTree(pid);
+      const pid = await livePid(folder);
+      if (pid !== undefined) await killTree(pid);
       return 1;
     }),
   );
   return stopped.reduce<number>((sum, one) => sum + one, 0);
 }
 
+async function drainWorker(folder: string): Promise<void> {
+  if (await hasEnded(folder)) return;
+  await markDrained(folder);
+  const pid = await livePid(folder);
+  if (pid === undefined) return;
+  // A worker that still waits to boot is a shell and its `sleep`; a booted one must get the signal alone, because its
+  // recordings are its children.
+  if (await isBooting(pid)) signalGroup(pid, 'SIGTERM');
+  else signalProcess(pid, 'SIGTERM');
+}
+
+/** Unknown, or a process that is no more. A folder without a process id is one that is being launched. */
+async function hasEnded(folder: string): Promise<boolean> {
+  const pid = await readPid(folder);
+  if (pid !== undefined) return !(await isWorker(pid, folder));
+  return createdAtMs(folder).then(
+    (sinceMs) => Date.now() - sinceMs > LAUNCH_LIMIT_MS,
+    () => true,
+  );
+}
+
 async function describeWorker(id: string, folder: string): Promise<Worker> {
-  const [record, pid, drained] = await Promise.all([readRecord(folder), livePid(folder), wasDrained(folder)]);
+  // The process id first and once: a worker that writes it a moment later is still to come, not gone.
+  const pid = await readPid(folder);
+  const [record, drained, alive] = await Promise.all([readRecord(folder), wasDrained(folder), isWorker(pid, folder)]);
   const base = {
     id,
     owned: true,
     launchedAtMs: record?.launchedAtMs ?? (await createdAtMs(folder).catch(() => 0)),
     cpuCores: record?.cpuCores ?? 0,
   };
-  if (pid === undefined || !record) return { ...base, ...(await whyNotRunning(folder, base.launchedAtMs, drained)) };
+  if (pid === undefined) return { ...base, ...notStarted(base.launchedAtMs) };
+  if (!alive || !record) return { ...base, state: 'gone', reason: drained ? 'drained' : await whyEnded(folder) };
   const state = drained ? 'draining' : (await isBooting(pid)) ? 'booting' : 'running';
   return {
     ...base,
@@ -119,26 +142,24 @@ async function describeWorker(id: string, folder: string): Promise<Worker> {
   };
 }
 
-async function whyNotRunning(
-  folder: string,
-  launchedAtMs: number,
-  drained: boolean,
-): Promise<Pick<Worker, 'state' | 'reason'>> {
-  if ((await readPid(folder)) === undefined) {
-    if (Date.now() - launchedAtMs < LAUNCH_LIMIT_MS) return { state: 'requested' };
-    return { state: 'gone', reason: 'its launch was cut short' };
-  }
-  if (drained) return { state: 'gone', reason: 'drained' };
-  const lines = await lastLogLines(folder);
-  return { state: 'gone', reason: `ended by itself; last lines of ${join(folder, LOG_FILE)}: ${lines || '(empty)'}` };
+function notStarted(launchedAtMs: number): Pick<Worker, 'state' | 'reason'> {
+  if (Date.now() - launchedAtMs < LAUNCH_LIMIT_MS) return { state: 'requested' };
+  return { state: 'gone', reason: 'its launch was cut short' };
 }
 
-/** The process, if it still is the worker of this folder. */
+async function whyEnded(folder: string): Promise<string> {
+  return `ended by itself; last lines of ${join(folder, LOG_FILE)}: ${(await lastLogLines(folder)) || '(empty)'}`;
+}
+
 async function livePid(folder: string): Promise<number | undefined> {
   const pid = await readPid(folder);
-  if (pid === undefined) return undefined;
-  const command = await commandOf(pid);
-  return command?.some((word) => word === join(folder, CONFIG_FILE)) ? pid : undefined;
+  return (await isWorker(pid, folder)) ? pid : undefined;
+}
+
+/** Is the process still the worker of this folder? */
+async function isWorker(pid: number | undefined, folder: string): Promise<boolean> {
+  const command = pid === undefined ? undefined : await commandOf(pid);
+  return command?.includes(join(folder, CONFIG_FILE)) ?? false;
 }
 
 async function isBooting(pid: number): Promise<boolean> {
@@ -199,7 +220,8 @@ async function start(folder: string, settings: ProcessCapacity, record: WorkerRe
   try {
     const delaySeconds = String(settings.bootDelay / 1_000);
     const command = [settings.bin, '--config', join(folder, CONFIG_FILE)];
-    const child = spawn('/bin/sh', ['-c', BOOT_SCRIPT, BOOT_NAME, join(folder, PID_FILE), delaySeconds, ...command], {
+    const files = [join(folder, PID_FILE), join(folder, DRAINED_FILE)];
+    const child = spawn('/bin/sh', ['-c', BOOT_SCRIPT, BOOT_NAME, ...files, delaySeconds, ...command], {
       cwd: folder,
       detached: true,
       env: workerEnvironment(settings, record),

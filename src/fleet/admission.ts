@@ -59,8 +59,3 @@ function comesBefore(a: Bin, b: Bin): boolean {
   const rank = (bin: Bin) => KINDS.indexOf(bin.kind) * 2 + (bin.requests === 0 ? 1 : 0);
   return rank(a) !== rank(b) ? rank(a) < rank(b) : roomOf(a) < roomOf(b);
 }
-
-/** Would any of these workers take the request now? For the fast path of a start. */
-export function hasRoomFor(workers: readonly ObservedWorker[], costCores: number): boolean {
-  return workers.some((worker) => worker.state === 'ready' && fits(binOf(worker, 'ready'), costCores));
-}

@@ -1,0 +1,171 @@
+// The process provider against real worker processes: the egress binary of this machine, or the stand-in, and a real Redis.
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { createProcessProvider, type ProcessCapacity, stopAllProcessWorkers } from '../../../src/capacity/process.ts';
+import { CapacityError } from '../../../src/capacity/provider.ts';
+import { ensureComponents } from '../../../src/dev/components.ts';
+import { writeEgressConfig } from '../../../src/dev/egress-config.ts';
+import { reportToStderr } from '../../../src/dev/reporter.ts';
+import { type Stack, startStack } from '../../../src/dev/stack.ts';
+import { createProbe } from '../../../src/livekit/probe.ts';
+import { eventually } from './eventually.ts';
+import { describeProvider } from './provider-contract.ts';
+
+const LIMITS = { minWorkers: 0, maxWorkers: 10, coresPerWorker: 4 };
+
+let folder: string;
+let stack: Stack;
+let bin: string;
+let configFile: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'reelkit-capacity-'));
+  ({ egress: bin } = await ensureComponents(['egress'], reportToStderr));
+  stack = await startStack({ stateDir: join(folder, 'stack'), parts: ['redis'] });
+  configFile = await writeEgressConfig(join(folder, 'egress.yaml'), { livekit: stack.livekit, redis: stack.redis });
+});
+
+afterAll(async () => {
+  await stack?.stop();
+  if (folder) await rm(folder, { recursive: true, force: true });
+});
+
+let dirs = 0;
+function settings(parts: Partial<ProcessCapacity> = {}): ProcessCapacity {
+  dirs += 1;
+  const stateDir = join(folder, `workers-${dirs}`);
+  return { provider: 'process', bin, configFile, stateDir, coresPerWorker: 4, bootDelay: 0, env: {}, ...parts };
+}
+
+async function pidOf(stateDir: string, id: string): Promise<number> {
+  return Number(await readFile(join(stateDir, id, 'pid'), 'utf8'));
+}
+
+function subject(parts: Partial<ProcessCapacity>) {
+  const chosen = settings(parts);
+  return {
+    provider: createProcessProvider(chosen, LIMITS),
+    crash: async (id: string) => void process.kill(await pidOf(chosen.stateDir, id), 'SIGKILL'),
+    stop: async () => void (await stopAllProcessWorkers(chosen.stateDir)),
+  };
+}
+
+describeProvider('process', async () => subject({}));
+describeProvider('process, with a boot delay', async () => subject({ bootDelay: 700 }));
+
+describe('worker processes', () => {
+  it('are listed as booting until the delay is over', async () => {
+    const chosen = settings({ bootDelay: 60_000 });
+    const provider = createProcessProvider(chosen, LIMITS);
+    await provider.launch(1, 'slow');
+    await eventually(async () => (await provider.list())[0]?.state === 'booting');
+    expect(await stopAllProcessWorkers(chosen.stateDir)).toBe(1);
+    const sleeping = await promisify(execFile)('ps', ['-A', '-o', 'args=']);
+    expect(sleeping.stdout.split('\n').filter((line) => /^sleep 60$/.test(line.trim()))).toEqual([]);
+  });
+
+  it('get ports and cores of their own, in a file that only the owner may read', async () => {
+    const chosen = settings({ coresPerWorker: 2, env: { STANDIN_MEDIA: 'none' } });
+    const provider = createProcessProvider(chosen, { ...LIMITS, coresPerWorker: 2 });
+    const { launched } = await provider.launch(2, 'own');
+    const configs = await Promise.all(
+      launched.map(async (id) => parse(await readFile(join(chosen.stateDir, id, 'config.yaml'), 'utf8'))),
+    );
+    const ports = configs.flatMap((config) => [config.health_port, config.prometheus_port, config.template_port]);
+    expect(new Set(ports).size).toBe(6);
+    expect(configs[0].redis).toEqual({ address: stack.redis.address });
+    const probe = createProbe();
+    await eventually(async () => {
+      const answers = await Promise.all((await provider.list()).map(probe));
+      return answers.every((answer) => answer.answered && answer.freeCores === 2);
+    });
+    await stopAllProcessWorkers(chosen.stateDir);
+  });
+
+  it('outlive a Reelkit that is killed, and are adopted by the next one', async () => {
+    const chosen = settings();
+    const script = fileURLToPath(new URL('./launch-and-hang.ts', import.meta.url));
+    const killed = spawn(process.execPath, ['--import', 'tsx', script, JSON.stringify(chosen)]);
+    await once(killed.stdout, 'data');
+    killed.kill('SIGKILL');
+    await once(killed, 'exit');
+    const provider = createProcessProvider(chosen, LIMITS);
+    const probe = createProbe();
+    await eventually(async () =>
+      (await Promise.all((await provider.list()).map(probe))).every(({ answered }) => answered),
+    );
+    const before = await provider.list();
+    expect(before.map(({ state }) => state)).toEqual(['running', 'running']);
+    await provider.launch(2, 'killed');
+    expect(await provider.list()).toHaveLength(2);
+    const [first] = before;
+    await provider.drain(first?.id ?? '');
+    await eventually(async () => (await provider.list()).some(({ id, state }) => id === first?.id && state === 'gone'));
+    expect(await stopAllProcessWorkers(chosen.stateDir)).toBe(1);
+  });
+
+  it('say why they ended: with the last lines of their log', async () => {
+    const badConfig = join(folder, 'bad.yaml');
+    await writeFile(badConfig, 'redis: {address: 127.0.0.1:1}\n');
+    const provider = createProcessProvider(settings({ configFile: badConfig }), LIMITS);
+    await provider.launch(1, 'bad');
+    await eventually(async () => (await provider.list())[0]?.state === 'gone');
+    expect((await provider.list())[0]?.reason).toMatch(/ended by itself; last lines of .*worker\.log: \S+/);
+  });
+
+  it('are never taken for somebody else who got the same process id', async () => {
+    const chosen = settings();
+    const stranger = join(chosen.stateDir, 'w-old-1');
+    await mkdir(stranger, { recursive: true });
+    await writeFile(join(stranger, 'pid'), `${process.pid}\n`);
+    const provider = createProcessProvider(chosen, LIMITS);
+    expect(await provider.list()).toMatchObject([{ id: 'w-old-1', state: 'gone' }]);
+    await provider.remove('w-old-1');
+    expect(await stopAllProcessWorkers(chosen.stateDir)).toBe(0);
+  });
+
+  it('whose launch was cut short are gone after a while', async () => {
+    const chosen = settings();
+    const half = join(chosen.stateDir, 'w-half-1');
+    await mkdir(half, { recursive: true });
+    const provider = createProcessProvider(chosen, LIMITS);
+    expect(await provider.list()).toMatchObject([{ state: 'requested' }]);
+    const past = new Date(Date.now() - 60_000);
+    await utimes(half, past, past);
+    expect(await provider.list()).toMatchObject([{ state: 'gone', reason: 'its launch was cut short' }]);
+  });
+
+  it('leave the logs of the last 20 that ended', async () => {
+    const chosen = settings();
+    for (let index = 0; index < 25; index += 1) {
+      const old = join(chosen.stateDir, `w-old-${index}`);
+      await mkdir(old, { recursive: true });
+      await writeFile(join(old, 'pid'), '999999\n');
+    }
+    const provider = createProcessProvider(chosen, LIMITS);
+    await provider.launch(1, 'new');
+    expect(await readdir(chosen.stateDir)).toHaveLength(21);
+    await stopAllProcessWorkers(chosen.stateDir);
+  });
+});
+
+describe('a launch that cannot work', () => {
+  it.each([
+    ['no binary', { bin: '/nowhere/egress' }, /fleet\.capacity\.bin "\/nowhere\/egress" is not an executable file/],
+    ['no configuration', { configFile: '/nowhere/egress.yaml' }, /fleet\.capacity\.configFile .* cannot be used/],
+    ['no state folder', { stateDir: '/dev/null/workers' }, /fleet\.capacity\.stateDir .* cannot be written/],
+  ])('%s is an error of configuration that names the key', async (_, parts, message) => {
+    const provider = createProcessProvider(settings(parts), LIMITS);
+    const error = await provider.launch(1, 't').catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(CapacityError);
+    expect(error).toMatchObject({ kind: 'configuration', message: expect.stringMatching(message) });
+    expect(await provider.check()).toEqual([expect.stringMatching(message)]);
+  });
+});

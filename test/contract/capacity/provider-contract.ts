@@ -1,0 +1,122 @@
+// What every capacity provider that launches workers must do. One suite, run against each of them with real workers.
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CapacityProvider, Worker } from '../../../src/capacity/provider.ts';
+import { createProbe } from '../../../src/livekit/probe.ts';
+import { eventually } from './eventually.ts';
+
+export interface ProviderUnderTest {
+  provider: CapacityProvider;
+  /** Ends a worker as a crash would, behind the provider's back. */
+  crash(id: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function describeProvider(name: string, setup: () => Promise<ProviderUnderTest>): void {
+  describe(`the capacity provider ${name}`, () => {
+    let subject: ProviderUnderTest;
+    const probe = createProbe();
+    const token = () => `t${randomUUID().slice(0, 8)}`;
+
+    const living = async (): Promise<Worker[]> =>
+      (await subject.provider.list()).filter(({ state }) => state !== 'gone');
+    const find = async (id: string) => (await subject.provider.list()).find((worker) => worker.id === id);
+    const isGone = async (id: string) => ((await find(id))?.state ?? 'gone') === 'gone';
+    const answers = async (id: string) => (await probe((await find(id)) ?? {})).answered;
+    const launchReady = async (count: number) => {
+      const { launched } = await subject.provider.launch(count, token());
+      await eventually(async () => (await Promise.all(launched.map(answers))).every(Boolean));
+      return launched as [string, ...string[]];
+    };
+    const removeAll = async () => {
+      for (const { id } of await living()) await subject.provider.remove(id);
+      await eventually(async () => (await living()).length === 0);
+    };
+
+    beforeAll(async () => {
+      subject = await setup();
+    });
+    afterAll(() => subject?.stop());
+
+    it('begins with no worker and nothing to complain about', async () => {
+      expect(await living()).toEqual([]);
+      expect(await subject.provider.check()).toEqual([]);
+    });
+
+    it('launches several workers in one step, and lists each with its cores and addresses', async () => {
+      const beforeMs = Date.now();
+      const ids = await launchReady(3);
+      expect(new Set(ids).size).toBe(3);
+      const workers = await living();
+      expect(workers.map(({ id }) => id).sort()).toEqual([...ids].sort());
+      for (const worker of workers) {
+        expect(worker).toMatchObject({
+          state: 'running',
+          owned: true,
+          cpuCores: subject.provider.limits.coresPerWorker,
+        });
+        expect(worker.launchedAtMs).toBeGreaterThanOrEqual(beforeMs - 1_000);
+        const answer = await probe(worker);
+        expect(answer).toMatchObject({ answered: true, egresses: [], outOfService: false, freeCores: worker.cpuCores });
+      }
+      await removeAll();
+    });
+
+    it('launches nothing more when the same launch is repeated, one after the other or at once', async () => {
+      const same = token();
+      const results = await Promise.all([1, 2, 3].map(() => subject.provider.launch(2, same)));
+      const again = await subject.provider.launch(2, same);
+      for (const { launched } of [...results, again]) expect([...launched].sort()).toEqual([...again.launched].sort());
+      expect(await living()).toHaveLength(2);
+      await subject.provider.launch(1, token());
+      expect(await living()).toHaveLength(3);
+      await removeAll();
+    });
+
+    it('drains exactly one: it ends by itself once idle, the others go on', async () => {
+      const [drained, ...others] = await launchReady(3);
+      await subject.provider.drain(drained);
+      await eventually(() => isGone(drained));
+      for (const id of others) expect(await answers(id)).toBe(true);
+      expect((await living()).map(({ id }) => id).sort()).toEqual(others.sort());
+      await removeAll();
+    });
+
+    it('removes exactly one, and never another', async () => {
+      const [removed, ...others] = await launchReady(2);
+      await subject.provider.drain(removed);
+      await subject.provider.remove(removed);
+      await eventually(() => isGone(removed));
+      for (const id of others) expect(await answers(id)).toBe(true);
+      await removeAll();
+    });
+
+    it('can give up a worker that is still booting', async () => {
+      const { launched } = await subject.provider.launch(1, token());
+      for (const id of launched) await subject.provider.drain(id);
+      for (const id of launched) await subject.provider.remove(id);
+      await eventually(async () => (await living()).length === 0);
+    });
+
+    it('shows a worker that crashed as gone, and leaves the others alone', async () => {
+      const [crashed, other] = await launchReady(2);
+      await subject.crash(crashed);
+      await eventually(() => isGone(crashed));
+      expect(await answers(other ?? '')).toBe(true);
+      await removeAll();
+    });
+
+    it('does nothing when asked to drain or remove a worker it does not know, or one that is gone', async () => {
+      const [gone] = await launchReady(1);
+      await subject.crash(gone);
+      await eventually(() => isGone(gone));
+      const [other] = await launchReady(1);
+      for (const id of [gone, 'nobody']) {
+        await subject.provider.drain(id);
+        await subject.provider.remove(id);
+      }
+      expect(await answers(other)).toBe(true);
+      await removeAll();
+    });
+  });
+}

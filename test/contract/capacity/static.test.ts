@@ -1,0 +1,44 @@
+// The static provider: workers that somebody else runs. What the contract asks of it, and no more.
+import { describe, expect, it } from 'vitest';
+import { createProvider } from '../../../src/capacity/registry.ts';
+import { parseConfig } from '../../../src/config.ts';
+
+const config = (workers: object[]) =>
+  parseConfig({
+    livekit: { url: 'ws://127.0.0.1:7880', apiKey: 'key', apiSecret: 'secret' },
+    storages: { local: { type: 'local', path: '/recordings' } },
+    fleet: { capacity: { provider: 'static', workers } },
+  }).fleet;
+
+const one = { id: 'one', healthUrl: 'http://10.0.0.1:9090', metricsUrl: 'http://10.0.0.1:9091', cpuCores: 8 };
+const two = { id: 'two', healthUrl: 'http://10.0.0.2:9090', cpuCores: 4 };
+
+describe('the capacity provider static', () => {
+  const provider = createProvider(config([one, two]));
+
+  it('lists each worker with its addresses, as not its own', async () => {
+    expect(await provider.list()).toEqual([
+      { ...one, state: 'running', launchedAtMs: 0, owned: false },
+      { ...two, state: 'running', launchedAtMs: 0, owned: false },
+    ]);
+    expect(provider.limits).toEqual({ minWorkers: 2, maxWorkers: 2, coresPerWorker: 8 });
+  });
+
+  it('launches nothing, and says what to do instead', async () => {
+    await expect(provider.launch(1, 't')).rejects.toMatchObject({
+      kind: 'configuration',
+      message: expect.stringContaining('fleet.capacity.workers'),
+    });
+  });
+
+  it('neither drains nor removes', async () => {
+    await provider.drain('one');
+    await provider.remove('one');
+    expect(await provider.list()).toHaveLength(2);
+  });
+
+  it('finds two workers of one name', async () => {
+    expect(await provider.check()).toEqual([]);
+    expect(await createProvider(config([one, one])).check()).toEqual([expect.stringContaining('"one" twice')]);
+  });
+});
