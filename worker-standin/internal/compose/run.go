@@ -42,7 +42,7 @@ func (c *Runner) Copy(ctx context.Context, t Track, container job.Container, out
 func run(ctx context.Context, args []string, started func(pid int)) error {
 	name := "ffmpeg"
 	if nice, err := exec.LookPath("nice"); err == nil {
-		args = append([]string{"-n", "5", name}, args...)
+		args = append([]string{"-n", "2", name}, args...)
 		name = nice
 	}
 	logger.Debugw("composing", "command", name+" "+strings.Join(args, " "))
