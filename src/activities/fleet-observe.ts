@@ -52,6 +52,7 @@ async function settledRecordings(deps: FleetDeps, fleet: string): Promise<OpenRe
 
 function demandKey(open: OpenRecording[]): string {
   return open
+    .filter(({ stage }) => stage === 'waiting' || stage === 'starting')
     .map(({ id, stage, waitingFor }) => `${id} ${stage} ${waitingFor ?? ''}`)
     .sort()
     .join('\n');

@@ -1,0 +1,243 @@
+// One pass from end to end with a world in memory: what is read, in which order, and what failures leave behind.
+import { describe, expect, it, vi } from 'vitest';
+import { runPass } from '../../../src/activities/fleet.ts';
+import type { FleetDeps } from '../../../src/activities/fleet-deps.ts';
+import { type OpenRecording, toOpenRecording } from '../../../src/activities/open-recordings.ts';
+import { CapacityError, type Worker } from '../../../src/capacity/provider.ts';
+import { EMPTY_MEMORY } from '../../../src/fleet/observation.ts';
+import type { ProbeAnswer } from '../../../src/livekit/probe.ts';
+import type { EgressSnapshot } from '../../../src/recording/egress.ts';
+import { LIMITS, memory, NOW, POLICY } from '../../support/fleet.ts';
+
+interface World {
+  /** What each look at Temporal's index gives; the last one repeats. */
+  open?: OpenRecording[][];
+  workers?: Worker[];
+  answers?: Record<string, ProbeAnswer>;
+  egresses?: EgressSnapshot[] | Error;
+}
+
+const idle: ProbeAnswer = { answered: true, egresses: [], freeCores: 4, outOfService: false };
+const running = (id: string, parts: Partial<Worker> = {}): Worker => ({
+  id,
+  state: 'running',
+  launchedAtMs: NOW - 60_000,
+  cpuCores: 4,
+  owned: true,
+  healthUrl: `http://${id}/`,
+  ...parts,
+});
+const waitingFor = (id: string, parts: Partial<OpenRecording> = {}): OpenRecording => ({
+  id,
+  stage: 'waiting',
+  waitingFor: 'capacity',
+  priority: 3,
+  costCores: 4,
+  sinceMs: NOW,
+  ...parts,
+});
+const snapshot = (egressId: string, recordingId: string): EgressSnapshot => ({
+  egressId,
+  status: 'ACTIVE',
+  marker: { recordingId, part: 1, attempt: 1 },
+  startedAtMs: NOW - 60_000,
+  files: [],
+});
+
+function createWorld(world: World = {}) {
+  const looks = [...(world.open ?? [[]])];
+  const deps = {
+    recordings: {
+      list: vi.fn(async () => (looks.length > 1 ? looks.shift() : looks[0]) ?? []),
+      admit: vi.fn(async (_id: string) => true),
+      look: vi.fn(async () => true),
+      isOpen: vi.fn(async () => false),
+      currentEgress: vi.fn(async (): Promise<string | undefined> => undefined),
+    },
+    provider: {
+      kind: 'test',
+      limits: LIMITS,
+      list: vi.fn(async () => world.workers ?? []),
+      launch: vi.fn(async (count: number, token: string) => ({
+        launched: Array.from({ length: count }, (_, index) => `w-${token}-${index}`),
+      })),
+      drain: vi.fn(async () => {}),
+      remove: vi.fn(async () => {}),
+      check: async () => [],
+    },
+    livekit: {
+      listActiveEgresses: vi.fn(async () => {
+        if (world.egresses instanceof Error) throw world.egresses;
+        return world.egresses ?? [];
+      }),
+      stopEgress: vi.fn(async () => {}),
+    },
+    probe: vi.fn(async ({ healthUrl = '' }) => world.answers?.[new URL(healthUrl).hostname] ?? idle),
+    policy: POLICY,
+    bootTimeoutMs: POLICY.bootTimeoutMs,
+    log: { info: vi.fn(), warn: vi.fn() },
+    now: () => NOW,
+    sleep: vi.fn(async () => {}),
+  } satisfies FleetDeps;
+  return deps;
+}
+
+const pass = (deps: FleetDeps, remembered = EMPTY_MEMORY, kicked = false) =>
+  runPass(deps, { fleet: 'test', pass: 7, memory: remembered, kicked, token: 'run-7' });
+
+describe('a kicked pass', () => {
+  it('lets a burst arrive, so that its whole need is asked for in one step', async () => {
+    const burst = (count: number) => Array.from({ length: count }, (_, index) => waitingFor(`r${index}`));
+    const deps = createWorld({ open: [burst(1), burst(4), burst(6), burst(6)] });
+    const report = await pass(deps, EMPTY_MEMORY, true);
+    expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(6, 'run-7');
+    expect(report.line).toContain('launching 6');
+    expect(report.memory.workers).toHaveProperty('w-run-7-0', { expectedSinceMs: NOW });
+  });
+
+  it('does not wait for ever: a stream of requests is served while it comes', async () => {
+    const stream = Array.from({ length: 50 }, (_, look) => [waitingFor(`r${look}`)]);
+    const deps = createWorld({ open: stream });
+    await pass(deps, EMPTY_MEMORY, true);
+    expect(deps.sleep.mock.calls.length).toBeLessThanOrEqual(5);
+  });
+
+  it('by timer looks once', async () => {
+    const deps = createWorld();
+    await pass(deps);
+    expect(deps.recordings.list).toHaveBeenCalledTimes(1);
+    expect(deps.sleep).not.toHaveBeenCalled();
+  });
+});
+
+describe('what cannot be done', () => {
+  it('a refused launch is shown, and held back for as long as its kind says', async () => {
+    const refusals = [
+      ['retryable', 2_000],
+      ['no_capacity', 15_000],
+      ['configuration', 30_000],
+    ] as const;
+    for (const [kind, backoffMs] of refusals) {
+      const deps = createWorld({ open: [[waitingFor('r')]] });
+      deps.provider.launch.mockRejectedValue(new CapacityError(kind, 'InsufficientInstanceCapacity'));
+      const report = await pass(deps);
+      expect(report.memory).toMatchObject({ launchNotBeforeMs: NOW + backoffMs, launchFailures: 1 });
+      expect(report.summary).toContain('Problem: InsufficientInstanceCapacity');
+    }
+  });
+
+  it('the provider may say itself how long to wait', async () => {
+    const deps = createWorld({ open: [[waitingFor('r')]] });
+    deps.provider.launch.mockRejectedValue(new CapacityError('retryable', 'throttled', { retryAfterMs: 7_000 }));
+    expect((await pass(deps)).memory.launchNotBeforeMs).toBe(NOW + 7_000);
+  });
+
+  it('an admission that did not arrive holds no lease, and one that did holds it', async () => {
+    const deps = createWorld({ open: [[waitingFor('a'), waitingFor('b')]], workers: [running('w1'), running('w2')] });
+    deps.recordings.admit.mockImplementation(async (id) => id === 'b');
+    expect(Object.keys((await pass(deps)).memory.leases)).toEqual(['b']);
+  });
+
+  it('a drain that failed is asked for again', async () => {
+    const notes = memory({ workers: { w1: { wasReady: true, idleSinceMs: NOW - 600_000 } } });
+    const deps = createWorld({ workers: [running('w1')] });
+    deps.provider.drain.mockRejectedValueOnce(new Error('API is down'));
+    const first = await pass(deps, notes);
+    expect(first.memory.workers.w1).not.toHaveProperty('drainAskedMs');
+    const second = await pass(deps, first.memory);
+    expect(second.memory.workers.w1).toHaveProperty('drainAskedMs', NOW);
+    expect(deps.provider.drain).toHaveBeenCalledTimes(2);
+  });
+
+  it('a LiveKit that does not answer stops neither launches nor admissions', async () => {
+    const deps = createWorld({
+      open: [[waitingFor('a'), waitingFor('b')]],
+      workers: [running('w1')],
+      egresses: new Error('connection refused'),
+    });
+    const report = await pass(deps);
+    expect(deps.recordings.admit).toHaveBeenCalledExactlyOnceWith('a');
+    expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(1, 'run-7');
+    expect(report.line).toContain('LiveKit did not list its egresses');
+  });
+
+  it('an index that cannot be read fails the pass, so that Temporal tries again', async () => {
+    const deps = createWorld();
+    deps.recordings.list.mockRejectedValue(new Error('visibility is down'));
+    await expect(pass(deps)).rejects.toThrow('visibility is down');
+  });
+});
+
+describe('orphans', () => {
+  const stray = { workers: [running('w1')], egresses: [snapshot('EG_1', 'r')] };
+  const shown: ProbeAnswer = { ...idle, egresses: [{ egressId: 'EG_1', costCores: 4 }] };
+  const suspected = memory({ suspectSince: { EG_1: NOW - 11_000 } });
+
+  it('are stopped once their recording itself says that it is closed', async () => {
+    const deps = createWorld({ ...stray, answers: { w1: shown } });
+    await pass(deps, suspected);
+    expect(deps.livekit.stopEgress).toHaveBeenCalledExactlyOnceWith('EG_1');
+  });
+
+  it('are left alone when only the index was behind', async () => {
+    const deps = createWorld({ ...stray, answers: { w1: shown } });
+    deps.recordings.isOpen.mockResolvedValue(true);
+    await pass(deps, suspected);
+    expect(deps.livekit.stopEgress).not.toHaveBeenCalled();
+  });
+
+  it('are told from the wanted one by asking the recording, when two carry its marker', async () => {
+    const two: ProbeAnswer = { ...idle, egresses: ['EG_1', 'EG_2'].map((egressId) => ({ egressId, costCores: 1 })) };
+    const deps = createWorld({
+      open: [[waitingFor('r', { stage: 'recording' })]],
+      workers: [running('w1')],
+      answers: { w1: two },
+      egresses: [snapshot('EG_1', 'r'), snapshot('EG_2', 'r')],
+    });
+    deps.recordings.currentEgress.mockResolvedValue('EG_2');
+    await pass(deps, suspected);
+    expect(deps.livekit.stopEgress).toHaveBeenCalledExactlyOnceWith('EG_1');
+  });
+});
+
+describe('the evidence of a lost worker', () => {
+  it('goes to its recording', async () => {
+    const deps = createWorld({
+      open: [[waitingFor('r', { stage: 'recording' })]],
+      workers: [running('w1')],
+      egresses: [snapshot('EG_1', 'r')],
+    });
+    await pass(deps, memory({ suspectSince: { EG_1: NOW - 11_000 } }));
+    expect(deps.recordings.look).toHaveBeenCalledExactlyOnceWith('r', {
+      why: 'its worker is gone',
+      workerLost: { egressId: 'EG_1', evidence: expect.stringContaining('1 worker answered and none runs it') },
+    });
+  });
+});
+
+describe('a recording in the index', () => {
+  const info = (memo: Record<string, unknown>, attributes: Record<string, unknown>) =>
+    toOpenRecording({
+      workflowId: 'recording/r1',
+      startTime: new Date(NOW),
+      memo,
+      typedSearchAttributes: { get: ({ name }: { name: string }) => attributes[name] } as never,
+    });
+
+  it('stands in the queue since it was asked for, or since it became due', () => {
+    expect(
+      info({ costCores: 2, requestedAtMs: NOW - 5 }, { RecordingStage: 'waiting', RecordingWaitingFor: 'capacity' }),
+    ).toEqual({
+      id: 'r1',
+      stage: 'waiting',
+      waitingFor: 'capacity',
+      priority: 3,
+      costCores: 2,
+      sinceMs: NOW - 5,
+    });
+    expect(info({ costCores: 2, requestedAtMs: NOW, startAtMs: NOW + 9 }, {})).toMatchObject({
+      sinceMs: NOW + 9,
+      startAtMs: NOW + 9,
+    });
+  });
+});
