@@ -118,7 +118,7 @@ export class RecordingState {
     const { part } = this;
     if (!part) return;
     part.egressId = egressId;
-    part.acceptedAtMs = atMs;
+    part.acceptedAtMs = this.plausible(atMs);
     this.roomSeen = true;
     this.look = undefined;
     this.enter('starting');
@@ -174,14 +174,20 @@ export class RecordingState {
     this.strangers.add(egressId);
   }
 
-  private noteActive(part: PartView, atMs: number): void {
+  private noteActive(part: PartView, workerMs: number): void {
     if (part.startedAtMs !== undefined) return;
+    const atMs = this.plausible(workerMs);
     part.startedAtMs = atMs;
     if (this.view.startedAtMs !== undefined) return;
     this.view.startedAtMs = atMs;
     const acceptedMs = part.acceptedAtMs ?? atMs;
     this.view.spent = { queueMs: Math.max(0, acceptedMs - this.dueAtMs), startMs: Math.max(0, atMs - acceptedMs) };
     this.moveDeadline();
+  }
+
+  /** A worker whose clock is wrong must not move our deadlines: nothing began before it was asked for, or later than now. */
+  private plausible(workerMs: number): number {
+    return Math.min(Math.max(workerMs, this.input.requestedAtMs), Date.now());
   }
 
   /** Writes down how the current part ended. @param egress null when its worker died */

@@ -1,0 +1,297 @@
+// Runs the recording workflow on the time-skipping server against scripted activities. Every recording has its own script and
+// its own log of calls; activities without a script behave as on a good day.
+
+import { Context } from '@temporalio/activity';
+import type { WorkflowHandle } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import proto from '@temporalio/proto';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Runtime, Worker } from '@temporalio/worker';
+import type { RecordingActivities } from '../../src/activities/contract.ts';
+import type { EgressSnapshot, EgressStatus } from '../../src/recording/egress.ts';
+import { type RecordingRequestInput, recordingRequestSchema } from '../../src/recording/request.ts';
+import { SEARCH_ATTRIBUTES } from '../../src/recording/search-attributes.ts';
+import type { StartOutcome } from '../../src/recording/start-outcome.ts';
+import type { RecordingView } from '../../src/recording/view.ts';
+import {
+  admittedSignal,
+  cancelSignal,
+  cancelUpdate,
+  type ExtendBy,
+  egressSignal,
+  extendSignal,
+  extendUpdate,
+  lookSignal,
+  type RecordingInput,
+  viewQuery,
+} from '../../src/workflows/messages.ts';
+import type { recording } from '../../src/workflows/recording.ts';
+
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 3_600_000;
+/** As long as a test may wait for something that takes no virtual time. */
+const PATIENCE_MS = 20_000;
+
+export type Name = keyof RecordingActivities;
+type InputOf<N extends Name> = Parameters<RecordingActivities[N]>[0];
+type ResultOf<N extends Name> = Awaited<ReturnType<RecordingActivities[N]>>;
+
+/** What an activity does at its `call`th call, from 1. `undefined`: as on a good day. */
+export type Script = {
+  [N in Name]?: (
+    call: number,
+    input: InputOf<N>,
+    run: RecordingRun,
+  ) => ResultOf<N> | undefined | Promise<ResultOf<N> | undefined>;
+};
+
+export const NO_CAPACITY: StartOutcome = { kind: 'no_capacity', sent: false, message: 'no worker is ready' };
+export const FULL_AT_LIVEKIT: StartOutcome = { kind: 'no_capacity', sent: true, message: 'no response from servers' };
+export const AMBIGUOUS: StartOutcome = { kind: 'ambiguous', message: 'no answer from LiveKit in time' };
+export const ROOM_MISSING: StartOutcome = { kind: 'room_missing', message: 'requested room does not exist' };
+export const REFUSED: StartOutcome = { kind: 'refused', message: 'invalid_argument' };
+
+export interface RecordingEnvOptions {
+  serverPath: string;
+  bundlePath: string;
+  maxCachedWorkflows?: number;
+}
+
+export async function createRecordingEnv(options: RecordingEnvOptions) {
+  Runtime.install({ logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} } });
+  const executable = { type: 'existing-path', path: options.serverPath } as const;
+  const env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable } });
+  await registerSearchAttributes(env);
+  const runs = new Map<string, RecordingRun>();
+  const taskQueue = 'recordings';
+  const worker = await Worker.create({
+    connection: env.nativeConnection,
+    taskQueue,
+    workflowBundle: { codePath: options.bundlePath },
+    activities: scriptedActivities(runs),
+    identity: 'reelkit-test',
+    // A bug fails the workflow at once instead of repeating its task for ever.
+    workflowFailureErrorTypes: { '*': ['Error'] },
+    ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
+  });
+  const done = worker.run();
+  done.catch(() => undefined);
+
+  return {
+    /** @param request what a client would send; a room of the recording's own when it names no source */
+    async start(script: Script = {}, request: Partial<RecordingRequestInput> = {}, first?: FirstMessages) {
+      const id = `r${runs.size + 1}`;
+      const run = new RecordingRun(id, env, script);
+      runs.set(`recording/${id}`, run);
+      const now = await env.currentTimeMs();
+      const input: RecordingInput = {
+        id,
+        fleet: 'default',
+        request: recordingRequestSchema.parse({ source: { type: 'room', room: `room-${id}` }, ...request }),
+        costCores: 4,
+        requestedAtMs: now,
+        requestHash: 'hash',
+      };
+      const start = {
+        workflowId: `recording/${id}`,
+        taskQueue,
+        args: [input] as [RecordingInput],
+        typedSearchAttributes: [
+          { key: defineSearchAttributeKey('RecordingStage', SearchAttributeType.KEYWORD), value: 'starting' },
+        ],
+      };
+      if (first) {
+        await env.client.workflow.signalWithStart<typeof recording, unknown[]>('recording', {
+          ...start,
+          signal: first.signal,
+          signalArgs: first.args,
+        });
+      } else await env.client.workflow.start<typeof recording>('recording', start);
+      run.handle = env.client.workflow.getHandle(start.workflowId);
+      return run;
+    },
+    env,
+    async close() {
+      for (const run of runs.values()) run.abandon();
+      worker.shutdown();
+      await done;
+      await env.teardown();
+    },
+  };
+}
+
+/** The time-skipping server lists nothing by them, but refuses what it does not know. */
+async function registerSearchAttributes({ connection }: TestWorkflowEnvironment): Promise<void> {
+  const { IndexedValueType } = proto.temporal.api.enums.v1;
+  const types = {
+    Keyword: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    Int: IndexedValueType.INDEXED_VALUE_TYPE_INT,
+    KeywordList: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+  };
+  await connection.operatorService.addSearchAttributes({
+    namespace: 'default',
+    searchAttributes: Object.fromEntries(Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => [name, types[type]])),
+  });
+}
+
+export interface FirstMessages {
+  signal: string;
+  args: unknown[];
+}
+
+export type RecordingEnv = Awaited<ReturnType<typeof createRecordingEnv>>;
+
+export class RecordingRun {
+  readonly id: string;
+  readonly calls: { name: Name; input: InputOf<Name>; atMs: number }[] = [];
+  readonly script: Script;
+  readonly env: TestWorkflowEnvironment;
+  private readonly gates = new Map<Name, { waiting: Promise<void>; open: () => void }>();
+  handle!: WorkflowHandle<typeof recording>;
+
+  constructor(id: string, env: TestWorkflowEnvironment, script: Script) {
+    this.id = id;
+    this.env = env;
+    this.script = script;
+  }
+
+  /** Calls of one activity so far. */
+  count(name: Name): number {
+    return this.calls.filter((call) => call.name === name).length;
+  }
+
+  inputs<N extends Name>(name: N): InputOf<N>[] {
+    return this.calls.filter((call) => call.name === name).map((call) => call.input as InputOf<N>);
+  }
+
+  get stopped(): string[] {
+    return this.inputs('stopPart').map(({ egressId }) => egressId);
+  }
+
+  egressId(part = 1, attempt = 1): string {
+    return `EG_${this.id}_${part}_${attempt}`;
+  }
+
+  snapshot(status: EgressStatus, more: Partial<EgressSnapshot> & { part?: number; attempt?: number } = {}) {
+    const { part = 1, attempt = 1, ...fields } = more;
+    return {
+      egressId: this.egressId(part, attempt),
+      status,
+      marker: { recordingId: this.id, part, attempt },
+      files: [],
+      ...fields,
+    } satisfies EgressSnapshot;
+  }
+
+  /** COMPLETE with a file, as LiveKit tells it. */
+  complete(details: string, more: Parameters<RecordingRun['snapshot']>[1] = {}) {
+    const filename = `${this.id}-part-${more.part ?? 1}.mp4`;
+    return this.snapshot('COMPLETE', {
+      details: `End reason: ${details}`,
+      files: [{ filename, location: filename, sizeBytes: 1_000, durationMs: 5_000 }],
+      ...more,
+    });
+  }
+
+  webhook(egress: EgressSnapshot): Promise<void> {
+    return this.handle.signal(egressSignal, egress);
+  }
+
+  /** egress_updated ACTIVE, and the recording has taken note. */
+  async becomesActive(part = 1, attempt = 1): Promise<void> {
+    await this.until(({ parts }) => parts[part - 1]?.egressId !== undefined);
+    await this.webhook(this.snapshot('ACTIVE', { part, attempt, startedAtMs: await this.now() }));
+    await this.until(({ stage }) => stage === 'recording');
+  }
+
+  admit = () => this.handle.signal(admittedSignal);
+  look = (why = 'a test asks') => this.handle.signal(lookSignal, { why });
+  cancelBySignal = () => this.handle.signal(cancelSignal, {});
+  extendBySignal = (by: ExtendBy) => this.handle.signal(extendSignal, by);
+  cancel = () => this.handle.executeUpdate(cancelUpdate, { args: [{}] });
+  extend = (by: ExtendBy) => this.handle.executeUpdate(extendUpdate, { args: [by] });
+  view = () => this.handle.query(viewQuery);
+  now = () => this.env.currentTimeMs();
+  sleep = (ms: number) => this.env.sleep(ms);
+
+  /** Skips time until the recording has ended. */
+  async result(): Promise<RecordingView> {
+    return this.handle.result();
+  }
+
+  async until(holds: (view: RecordingView) => boolean): Promise<RecordingView> {
+    for (const startedAt = Date.now(); ; ) {
+      const view = await this.view();
+      if (holds(view)) return view;
+      if (Date.now() - startedAt > PATIENCE_MS) throw new Error(`it never happened: ${JSON.stringify(view)}`);
+      await pause(20);
+    }
+  }
+
+  async untilCalled(name: Name, times = 1): Promise<void> {
+    for (const startedAt = Date.now(); this.count(name) < times; await pause(10)) {
+      if (Date.now() - startedAt > PATIENCE_MS) {
+        throw new Error(`${name} was called ${this.count(name)} times: ${this.calls.map((call) => call.name)}`);
+      }
+    }
+  }
+
+  /** The next calls of this activity stay open until `release`. */
+  hold(name: Name): void {
+    let open = () => {};
+    const waiting = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    this.gates.set(name, { waiting, open });
+  }
+
+  release(name: Name): void {
+    this.gates.get(name)?.open();
+    this.gates.delete(name);
+  }
+
+  passGate(name: Name): Promise<void> | undefined {
+    return this.gates.get(name)?.waiting;
+  }
+
+  abandon(): void {
+    for (const { open } of this.gates.values()) open();
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function scriptedActivities(runs: Map<string, RecordingRun>): RecordingActivities {
+  const answer =
+    <N extends Name>(name: N, goodDay: (run: RecordingRun, input: InputOf<N>, atMs: number) => ResultOf<N>) =>
+    async (input: InputOf<N>): Promise<ResultOf<N>> => {
+      const { info } = Context.current();
+      const run = runs.get(info.workflowExecution?.workflowId ?? '');
+      if (!run) throw new Error('nobody runs this recording');
+      const atMs = info.currentAttemptScheduledTimestampMs;
+      run.calls.push({ name, input, atMs });
+      await run.passGate(name);
+      const scripted = await run.script[name]?.(run.count(name), input, run);
+      return scripted ?? goodDay(run, input, atMs);
+    };
+  return {
+    startPart: answer('startPart', (run, { marker }, atMs) => ({
+      kind: 'started',
+      egressId: run.egressId(marker.part, marker.attempt),
+      acceptedAtMs: atMs,
+    })),
+    findPart: answer('findPart', () => null),
+    inspectPart: answer('inspectPart', (run, { marker }) => ({
+      egress: run.snapshot('ACTIVE', marker),
+      room: 'alive',
+      inRoom: true,
+      onWorker: 'yes',
+    })),
+    stopPart: answer('stopPart', () => undefined),
+    inspectRoom: answer('inspectRoom', () => ({ room: 'alive' })),
+    requestCapacity: answer('requestCapacity', () => undefined),
+    notifyUser: answer('notifyUser', () => undefined),
+  };
+}
