@@ -112,17 +112,18 @@ func visible(t Track) string {
 	return strings.Join(parts, "*")
 }
 
-// sound mixes every track onto silence of the full length.
+// sound mixes every track onto silence of the full length. The whole-number samples before and after the
+// mix round the near-silence of decoded Opus to true zero: on it, floating point arithmetic is three times slower.
 func sound(r Request, audios []Track, firstInput int) []string {
 	graph := []string{fmt.Sprintf("anullsrc=r=%d:cl=stereo,atrim=0:%s[m0]", mixRate, seconds(r.Duration))}
 	labels := "[m0]"
 	for i, t := range audios {
 		label := fmt.Sprintf("[m%d]", i+1)
-		graph = append(graph, fmt.Sprintf("[%d:a]aresample=%d,aformat=sample_fmts=fltp:channel_layouts=stereo%s,adelay=delays=%dS:all=1%s",
+		graph = append(graph, fmt.Sprintf("[%d:a]aresample=%d,aformat=sample_fmts=s16:channel_layouts=stereo%s,adelay=delays=%dS:all=1%s",
 			firstInput+i, mixRate, pan(t.Channel), int64(t.Start)*mixRate/int64(time.Second), label))
 		labels += label
 	}
-	mix := fmt.Sprintf("%samix=inputs=%d:duration=first:normalize=0:dropout_transition=0,aresample=%d[sound]", labels, len(audios)+1, r.Encoding.OutputHz())
+	mix := fmt.Sprintf("%samix=inputs=%d:duration=first:normalize=0:dropout_transition=0,aresample=%d,aformat=sample_fmts=s16[sound]", labels, len(audios)+1, r.Encoding.OutputHz())
 	return append(graph, mix)
 }
 
@@ -150,7 +151,11 @@ func videoOut(r Request) []string {
 
 func audioOut(e job.Encoding) []string {
 	encoder := map[job.AudioCodec]string{job.AAC: "aac", job.Opus: "libopus", job.MP3Audio: "libmp3lame"}[e.AudioCodec]
-	return []string{"-map", "[sound]", "-c:a", encoder, "-b:a", strconv.Itoa(int(e.AudioKbps)) + "k", "-ac", "2"}
+	args := []string{"-map", "[sound]", "-c:a", encoder, "-b:a", strconv.Itoa(int(e.AudioKbps)) + "k", "-ac", "2"}
+	if e.AudioCodec == job.AAC {
+		args = append(args, "-aac_coder", "fast")
+	}
+	return args
 }
 
 func format(c job.Container) string {
