@@ -58,7 +58,7 @@ export async function namespaceProblem(client: Client, settings: TemporalSetting
       return `Temporal at ${address} has no namespace "${namespace}": create it with \`temporal operator namespace create --namespace ${namespace}\`, or set TEMPORAL_NAMESPACE`;
     if (code === 7 || code === 16)
       return `Temporal at ${address} refuses these credentials for namespace "${namespace}": check TEMPORAL_API_KEY or TEMPORAL_TLS_*`;
-    return `Temporal does not answer at ${address}: start it, or set TEMPORAL_ADDRESS (${firstLine(error)})`;
+    return `Temporal does not answer at ${address}: start it, or set TEMPORAL_ADDRESS${code === 4 ? '' : ` (${firstLine(error)})`}`;
   }
 }
 

@@ -47,8 +47,7 @@ function section(tag: { name: string; description: string; operations: Shown[] }
 }
 
 function operationCard({ method, path, operation }: Shown): string {
-  const auth = operation.security?.length ? 'token' in (operation.security[0] ?? {}) : false;
-  const needs = authLabel(operation) ?? (auth ? 'token' : '');
+  const needs = authLabel(operation);
   return `<article id="${operation.operationId}"><header><b class="${method}">${method}</b><code class="path">${escapeHtml(path)}</code>
 <span class="summary">${escapeHtml(operation.summary)}</span>${needs ? `<span class="auth">${needs}</span>` : ''}</header>
 ${operation.description ? `<p>${markdown(operation.description)}</p>` : ''}
@@ -65,7 +64,7 @@ function parameters({ parameters = [] }: Operation): string {
   if (parameters.length === 0) return '';
   const rows = parameters.map(
     (parameter) =>
-      `<tr><td><code>${escapeHtml(parameter.name)}</code>${parameter.required ? ' <i>required</i>' : ''}</td><td>${parameter.in}</td><td>${typeOf(parameter.schema)}</td><td>${markdown(parameter.description ?? '')}</td></tr>`,
+      `<tr><td><code>${escapeHtml(parameter.name)}</code>${parameter.required ? ' <i>required</i>' : ''}</td><td>${parameter.in}</td><td>${typeOf(parameter.schema)}${facts(parameter.schema)}</td><td>${markdown(parameter.description ?? '')}</td></tr>`,
   );
   return `<h5>Parameters</h5><table>${rows.join('')}</table>`;
 }
@@ -176,7 +175,7 @@ code,pre{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}code
 .summary{color:var(--dim)}.auth{margin-left:auto;font-size:12px;color:var(--dim);border:1px solid var(--line);border-radius:10px;padding:1px 9px}
 pre.example{background:var(--soft);border:1px solid var(--line);border-radius:8px;padding:14px 16px;overflow:auto}
 table{border-collapse:collapse;width:100%}td{border-top:1px solid var(--line);padding:6px 14px 6px 0;vertical-align:top}tr:first-child>td{border-top:0}
-td td{font-size:14px}td i{color:var(--dim);font-size:12px}small{display:block;color:var(--dim)}
+td:first-child{white-space:nowrap;width:170px}td:nth-child(2){min-width:90px}tr[class] td:first-child{width:56px}tr[class] td:last-child:nth-child(3){width:150px;text-align:right}td td{font-size:14px}td i{color:var(--dim);font-size:12px}small{display:block;color:var(--dim)}
 .or{color:var(--dim);margin:2px 0;font-size:12px;text-transform:uppercase}
 .s2 td b{color:var(--get)}.s4 td b,.s5 td b{color:var(--bad)}a{color:var(--accent)}
 @media(max-width:860px){body{display:block}nav{position:static;height:auto;border-right:0}main{padding:20px}}
