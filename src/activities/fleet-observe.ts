@@ -8,6 +8,8 @@ import type { OpenRecording } from './open-recordings.ts';
 /** A burst is over when two looks at the queue this far apart agree. */
 const SETTLE_STEP_MS = 125;
 const SETTLE_LIMIT_MS = 600;
+/** Temporal's index lags behind the kick, by 50-140 ms on an idle server and by seconds on a busy one. */
+const NOTHING_YET_LIMIT_MS = 2_000;
 
 /**
  * Recordings first, egresses last: an egress that starts in between is then seen as one that is in flight, never as one that
@@ -25,6 +27,7 @@ export async function observe(
   const running = await addBelievedEgress(deps, open, activeEgresses);
   return {
     nowMs: deps.now(),
+    kicked,
     workers,
     ...(activeEgresses ? { activeEgresses } : {}),
     waiting: open.filter(({ stage, waitingFor }) => stage === 'waiting' && waitingFor === 'capacity').map(toWaiting),
@@ -40,14 +43,18 @@ export async function observe(
 /** Lets a burst arrive, so that the fleet asks for its whole need in one step. Waiting here costs no Temporal action. */
 async function settledRecordings(deps: FleetDeps, fleet: string): Promise<OpenRecording[]> {
   let open = await deps.recordings.list(fleet);
-  for (let waitedMs = 0; waitedMs < SETTLE_LIMIT_MS; waitedMs += SETTLE_STEP_MS) {
+  let settled = false;
+  for (let waitedMs = 0; !settled && waitedMs < limitOf(open); waitedMs += SETTLE_STEP_MS) {
     await deps.sleep(SETTLE_STEP_MS);
     const again = await deps.recordings.list(fleet);
-    const settled = demandKey(again) === demandKey(open);
+    settled = demandKey(again) !== '' && demandKey(again) === demandKey(open);
     open = again;
-    if (settled) break;
   }
   return open;
+}
+
+function limitOf(open: OpenRecording[]): number {
+  return demandKey(open) === '' ? NOTHING_YET_LIMIT_MS : SETTLE_LIMIT_MS;
 }
 
 function demandKey(open: OpenRecording[]): string {

@@ -66,6 +66,8 @@ export interface StartingRecording {
 
 export interface Observation {
   nowMs: number;
+  /** Somebody asked for this look; what they want may not show yet. */
+  kicked?: boolean;
   workers: ObservedWorker[];
   /** LiveKit's ListEgress(active). Undefined when LiveKit could not be asked: then nothing is lost, nothing orphaned. */
   activeEgresses?: ObservedEgress[];

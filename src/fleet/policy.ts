@@ -25,5 +25,7 @@ export const SILENT_LIMIT_MS = 120_000;
 export const EXPECTED_MS = 60_000;
 /** Between passes of a fleet that keeps standby workers and has nothing to do. */
 export const STANDBY_INTERVAL_MS = 300_000;
+/** A kick that nothing explains is looked into once more, in case what it was about was not listed yet. */
+export const UNEXPLAINED_KICK_MS = 15_000;
 /** A search that found nothing new is repeated no faster than this. */
 export const SLOWEST_BUSY_MS = 10_000;

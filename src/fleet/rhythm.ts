@@ -1,7 +1,7 @@
 // When the fleet looks again. Nothing open and the minimum at zero: never, until it is kicked. Pure.
 import type { Demand } from './demand.ts';
 import type { FleetMemory, Observation } from './observation.ts';
-import { type FleetPolicy, SLOWEST_BUSY_MS, STANDBY_INTERVAL_MS } from './policy.ts';
+import { type FleetPolicy, SLOWEST_BUSY_MS, STANDBY_INTERVAL_MS, UNEXPLAINED_KICK_MS } from './policy.ts';
 import { surplusWorkers } from './upkeep.ts';
 
 export function nextPassInMs(
@@ -16,6 +16,7 @@ export function nextPassInMs(
     ...backoffEnd(observation, memory, demand),
     ...cooldownEnds(observation, memory, demand, policy),
     ...watch(observation, policy),
+    observation.kicked ? UNEXPLAINED_KICK_MS : undefined,
     observation.limits.minWorkers > 0 ? STANDBY_INTERVAL_MS : undefined,
   ].filter((ms) => ms !== undefined);
   return times.length === 0 ? undefined : Math.max(0, Math.ceil(Math.min(...times)));

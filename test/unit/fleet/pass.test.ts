@@ -102,6 +102,15 @@ describe('a kicked pass', () => {
     expect(deps.sleep.mock.calls.length).toBeLessThanOrEqual(5);
   });
 
+  it('waits a moment for what it was kicked about, and looks again later when nothing shows', async () => {
+    const deps = createWorld({ open: [[], [], [], [waitingFor('r')]] });
+    await pass(deps, EMPTY_MEMORY, true);
+    expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(1, 'run-7');
+    const report = await pass(createWorld(), EMPTY_MEMORY, true);
+    expect(report.nextPassInMs).toBe(15_000);
+    expect((await pass(createWorld(), EMPTY_MEMORY, false)).nextPassInMs).toBeUndefined();
+  });
+
   it('by timer looks once', async () => {
     const deps = createWorld();
     await pass(deps);
