@@ -1,5 +1,6 @@
 // What the Temporal worker of this process may do, put together from the configuration.
 import type { Client } from '@temporalio/client';
+import type { InjectedSinks } from '@temporalio/worker';
 import { createFleetActivities } from './activities/fleet.ts';
 import { createFreeWorkers } from './activities/free-workers.ts';
 import { createFleetKicker } from './activities/kick.ts';
@@ -11,6 +12,7 @@ import type { FleetSources } from './fleet-sources.ts';
 import { createLiveKitClient } from './livekit/client.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
+import type { MeasureSinks } from './workflows/measures.ts';
 
 export interface ActivityParts {
   config: Config;
@@ -55,6 +57,11 @@ export function createServiceActivities({ config, client, metrics, log, sources 
       },
     }),
   };
+}
+
+/** What workflows may tell this process. */
+export function createServiceSinks(metrics: Pick<Metrics, 'started'>): InjectedSinks<MeasureSinks> {
+  return { measures: { started: { fn: (_, spent) => metrics.started(spent), callDuringReplay: false } } };
 }
 
 function countByState(workers: ObservedWorker[]): Record<string, number> {

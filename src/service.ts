@@ -147,11 +147,12 @@ async function prepare(context: Context): Promise<void> {
   await untilTemporalAnswers(temporal.client, settings, log, stopping.signal);
   await ensureSearchAttributes(temporal.client, settings.namespace, log);
   if (loading) {
-    const { startTemporalWorker, createServiceActivities } = await loading;
+    const { startTemporalWorker, createServiceActivities, createServiceSinks } = await loading;
     const activities = createServiceActivities({ config, client: temporal.client, metrics, log, sources });
     context.worker = await startTemporalWorker(
       { temporal: settings, taskQueue: config.temporal.taskQueue, shutdownGraceMs: config.shutdownGrace },
       activities,
+      createServiceSinks(metrics),
       log,
     );
     // Adopts what a former process left, and boots the workers that the minimum asks for.

@@ -3,6 +3,7 @@
 import { createServer } from 'node:net';
 import {
   DefaultLogger,
+  type InjectedSinks,
   type LogEntry,
   makeTelemetryFilterString,
   NativeConnection,
@@ -13,6 +14,7 @@ import {
 import type { Log } from './log.ts';
 import type { TemporalSettings } from './temporal.ts';
 import { loadWorkflowBundle } from './workflow-bundle.ts';
+import type { MeasureSinks } from './workflows/measures.ts';
 
 export interface TemporalWorker {
   isRunning: () => boolean;
@@ -37,6 +39,7 @@ const CONCURRENT_ACTIVITIES = 400;
 export async function startTemporalWorker(
   settings: TemporalWorkerSettings,
   activities: object,
+  sinks: InjectedSinks<MeasureSinks>,
   log: Log,
 ): Promise<TemporalWorker> {
   const metricsAddress = await installRuntime(log);
@@ -51,6 +54,7 @@ export async function startTemporalWorker(
     taskQueue: settings.taskQueue,
     workflowBundle,
     activities,
+    sinks,
     maxConcurrentActivityTaskExecutions: CONCURRENT_ACTIVITIES,
     workflowTaskPollerBehavior: { type: 'autoscaling', initial: 5, minimum: 2, maximum: 20 },
     activityTaskPollerBehavior: { type: 'autoscaling', initial: 5, minimum: 2, maximum: 20 },

@@ -15,6 +15,7 @@ import {
   type WaitingFor,
 } from '../recording/stage.ts';
 import type { PartView, RecordingView } from '../recording/view.ts';
+import { measures } from './measures.ts';
 import type { ExtendBy, RecordingInput } from './messages.ts';
 
 const STAGE = defineSearchAttributeKey('RecordingStage', SearchAttributeType.KEYWORD);
@@ -182,6 +183,7 @@ export class RecordingState {
     this.view.startedAtMs = atMs;
     const acceptedMs = part.acceptedAtMs ?? atMs;
     this.view.spent = { queueMs: Math.max(0, acceptedMs - this.dueAtMs), startMs: Math.max(0, atMs - acceptedMs) };
+    measures.started(this.view.spent);
     this.moveDeadline();
   }
 
