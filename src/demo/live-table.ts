@@ -37,5 +37,7 @@ export function liveTable({ cast, look, columns, maxRows }: LiveTableOptions): s
 
 function recordedMs(view: Look['recordings'][number], nowMs: number): number | undefined {
   if (view?.startedAtMs === undefined) return undefined;
+  const files = view.parts.flatMap((part) => part.files);
+  if (files.length > 0 && view.endedAtMs !== undefined) return files.reduce((sum, file) => sum + file.durationMs, 0);
   return Math.max(0, (view.endedAtMs ?? nowMs) - view.startedAtMs);
 }

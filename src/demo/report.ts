@@ -66,7 +66,6 @@ export function resultData({ evidence, failures, elapsedMs }: Outcome, keptIn: s
       reason: view?.reason,
       waitedMs: view?.spent?.queueMs,
       startedAfterMs: startedAfterMs(view),
-      recordedMs: recordedMs(view),
       egressIds: view?.parts.flatMap(({ egressId }) => egressId ?? []) ?? [],
       files: files.map(({ path, media, toneHz, problem }) => ({
         path,
@@ -85,12 +84,6 @@ export function resultData({ evidence, failures, elapsedMs }: Outcome, keptIn: s
 
 function startedAfterMs(view: RecordingView | undefined): number | undefined {
   return view?.startedAtMs === undefined ? undefined : view.startedAtMs - view.requestedAtMs;
-}
-
-function recordedMs(view: RecordingView | undefined): number | undefined {
-  return view?.startedAtMs === undefined || view.endedAtMs === undefined
-    ? undefined
-    : view.endedAtMs - view.startedAtMs;
 }
 
 function lengthText({ files }: RecordingEvidence): string {

@@ -45,7 +45,9 @@ const emptyLimitMs = 60_000;
 export async function runDemo(options: DemoOptions, parts: DemoParts): Promise<Outcome> {
   const startedAt = performance.now();
   const { screen, closing, signal } = parts;
-  const tell = (line: string) => parts.tell(line && `${sinceStart(startedAt)}  ${line}`);
+  const tell = (line: string) => {
+    if (!signal.aborted) parts.tell(line && `${sinceStart(startedAt)}  ${line}`);
+  };
   const cast = castOf(options.rooms);
   const timing = timingOf(options.maxDurationMs);
 
