@@ -17,9 +17,14 @@ export function nextPassInMs(
     ...cooldownEnds(observation, memory, demand, policy),
     ...watch(observation, policy),
     observation.kicked ? UNEXPLAINED_KICK_MS : undefined,
-    observation.limits.minWorkers > 0 ? STANDBY_INTERVAL_MS : undefined,
+    // A free worker may be taken at any time without a kick.
+    keepsWorkers(observation) ? STANDBY_INTERVAL_MS : undefined,
   ].filter((ms) => ms !== undefined);
   return times.length === 0 ? undefined : Math.max(0, Math.ceil(Math.min(...times)));
+}
+
+function keepsWorkers({ limits, workers }: Observation): boolean {
+  return limits.minWorkers > 0 || workers.some(({ state }) => state === 'ready');
 }
 
 /** Something waits, boots, drains idle, or is suspect. */

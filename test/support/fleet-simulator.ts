@@ -12,6 +12,8 @@ export interface Arrival {
   durationMs: number;
 }
 
+const QUIET_PASSES = 3;
+
 interface SimulatedWorker {
   id: string;
   launchedAtMs: number;
@@ -32,6 +34,7 @@ export class FleetSimulator {
   workers: SimulatedWorker[] = [];
   readonly started = new Map<string, number>();
   private launches = 0;
+  private quietPasses = 0;
   readonly limits: Observation['limits'];
   readonly policy: FleetPolicy;
   readonly bootMs: number;
@@ -51,7 +54,7 @@ export class FleetSimulator {
       this.advanceTo(next);
       const pass = this.pass();
       passes.push(pass);
-      next = this.nextPassAt(pass.plan.nextPassInMs);
+      next = this.nextPassAt(pass.plan);
     }
     return passes;
   }
@@ -130,13 +133,15 @@ export class FleetSimulator {
     this.workers = this.workers.filter(({ draining, egresses }) => !draining || egresses.length > 0);
   }
 
-  private nextPassAt(inMs: number | undefined): number | undefined {
+  /** Standby passes go on for ever; the world ends when nothing comes any more and some of them decided nothing. */
+  private nextPassAt({ line, nextPassInMs }: FleetPlan): number | undefined {
     const kick = this.arrivals.find(({ atMs }) => atMs > this.nowMs)?.atMs;
-    // Standby passes go on for ever; the world ends when nothing is left to come.
-    const working =
-      this.workers.length !== this.limits.minWorkers || this.workers.some(({ egresses }) => egresses.length > 0);
-    const idle = kick === undefined && !working && inMs === STANDBY_INTERVAL_MS;
-    const timer = inMs === undefined || idle ? undefined : this.nowMs + Math.max(1, inMs);
+    const standby = nextPassInMs === STANDBY_INTERVAL_MS && line === undefined && kick === undefined;
+    this.quietPasses = standby ? this.quietPasses + 1 : 0;
+    const timer =
+      nextPassInMs === undefined || this.quietPasses > QUIET_PASSES
+        ? undefined
+        : this.nowMs + Math.max(1, nextPassInMs);
     const times = [timer, kick].filter((time) => time !== undefined);
     return times.length === 0 ? undefined : Math.min(...times);
   }
