@@ -1,5 +1,5 @@
 // The fleet's one activity: observe, plan, apply. The plan is pure; what surrounds it may be repeated at any point.
-import { activityInfo } from '@temporalio/activity';
+import { activityInfo, heartbeat } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { FleetConfig } from '../config.ts';
 import { describeFleet } from '../fleet/explain.ts';
@@ -13,6 +13,8 @@ import type { FleetDeps } from './fleet-deps.ts';
 import { observe } from './fleet-observe.ts';
 import { createOpenRecordings } from './open-recordings.ts';
 
+const HEARTBEAT_EVERY_MS = 1_500;
+
 export interface FleetWiring extends Pick<FleetDeps, 'provider' | 'livekit' | 'log' | 'onPass'> {
   client: Client;
   fleet: FleetConfig;
@@ -21,10 +23,15 @@ export interface FleetWiring extends Pick<FleetDeps, 'provider' | 'livekit' | 'l
 export function createFleetActivities(wiring: FleetWiring): FleetActivities {
   const deps = fleetDeps(wiring);
   return {
-    runFleetPass({ fleet, pass, memory, kicked }) {
+    async runFleetPass({ fleet, pass, memory, kicked }) {
+      const heartbeats = setInterval(heartbeat, HEARTBEAT_EVERY_MS);
       // The run id keeps tokens apart when the workflow is started anew and counts its passes from one again.
       const run = activityInfo().workflowExecution?.runId.slice(0, 8) ?? 'local';
-      return runPass(deps, { fleet, pass, memory, kicked, token: `${run}-${pass}` });
+      try {
+        return await runPass(deps, { fleet, pass, memory, kicked, token: `${run}-${pass}` });
+      } finally {
+        clearInterval(heartbeats);
+      }
     },
   };
 }

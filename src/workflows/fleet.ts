@@ -28,6 +28,8 @@ const DETAILS_LIMIT = 15_000;
 
 const PASS_OPTIONS: ActivityOptions = {
   startToCloseTimeout: '2m',
+  // A pass whose process was killed is repeated within seconds: recordings may be waiting for it.
+  heartbeatTimeout: '8s',
   // A pass may be repeated, so it is tried until it works; the workflow never fails.
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
 };
