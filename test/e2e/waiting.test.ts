@@ -1,0 +1,74 @@
+// While a recording waits for capacity: cancel, the end of its room, a false report of that end, its deadline. One worker, and it is
+// taken.
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { useStack } from '../support/stack.ts';
+import { holdsFor } from '../support/stack-wait.ts';
+
+const e2e = useStack({ fleet: { maxWorkers: 1 } });
+
+let blockerRoom = '';
+
+beforeEach(async () => {
+  if (blockerRoom !== '') return;
+  blockerRoom = await e2e.livekit.createRoom('blocker');
+  const { id } = await e2e.api.record({ source: { type: 'room', room: blockerRoom } });
+  await e2e.api.untilStage(id, 'recording');
+});
+
+afterEach(async () => {
+  expect((await e2e.livekit.list()).map(({ room }) => room)).toEqual([blockerRoom]);
+});
+
+async function waitingRecording(more: object = {}) {
+  const room = await e2e.livekit.createRoom('waits');
+  const { id } = await e2e.api.record({ source: { type: 'room', room }, ...more });
+  const { waiting } = await e2e.api.untilStage(id, 'waiting');
+  expect(waiting).toMatchObject({ for: 'capacity', detail: expect.stringMatching(/core|wait/) });
+  return { room, id };
+}
+
+test.concurrent('cancelling it ends it at once, and nothing is started', async () => {
+  const { id } = await waitingRecording();
+  await e2e.api.cancel(id);
+  expect(await e2e.api.untilEnded(id)).toMatchObject({
+    stage: 'cancelled',
+    reason: { code: 'cancelled' },
+    parts: [],
+  });
+});
+
+test.concurrent('the end of its room expires it, and nothing is started', async () => {
+  const { id, room } = await waitingRecording();
+  await e2e.livekit.closeRoom(room);
+  expect(await e2e.api.untilEnded(id)).toMatchObject({
+    stage: 'expired',
+    reason: { code: 'room_ended' },
+    parts: [],
+  });
+});
+
+test.concurrent('a room_finished webhook for a room that lives changes nothing', async () => {
+  const { api, livekit } = e2e;
+  const { id, room } = await waitingRecording();
+  const body = JSON.stringify({ event: 'room_finished', id: 'EV_x', room: { name: room, sid: 'RM_x' } });
+  const Authorization = await livekit.signedWebhook(body);
+  const headers = { Authorization, 'Content-Type': 'application/webhook+json' };
+  expect(await api.post('/webhooks/livekit', body, { token: null, headers })).toMatchObject({ status: 200 });
+  await holdsFor(
+    'waiting',
+    5_000,
+    () => api.show(id),
+    ({ stage }) => stage === 'waiting',
+  );
+  await api.cancel(id);
+  await api.untilEnded(id);
+});
+
+test.concurrent('no capacity within startWithin expires it, and says what it waited for', async () => {
+  const { id } = await waitingRecording({ startWithin: '4s' });
+  expect(await e2e.api.untilEnded(id)).toMatchObject({
+    stage: 'expired',
+    reason: { code: 'start_deadline', message: expect.stringMatching(/capacity/) },
+    parts: [],
+  });
+});

@@ -1,0 +1,97 @@
+// Workers die, workflows are ended from outside, and others use the same LiveKit: what the fleet's pass finds, stops, and leaves alone.
+import { EncodedFileOutput } from 'livekit-server-sdk';
+import { expect, test } from 'vitest';
+import { useStack } from '../support/stack.ts';
+import { ACTIVE, isLive } from '../support/stack-livekit.ts';
+import { terminateRecording } from '../support/stack-temporal.ts';
+import { holdsFor, waitFor } from '../support/stack-wait.ts';
+
+const e2e = useStack({ fleet: { maxWorkers: 5 } });
+
+/** Its worker's death counts once LiveKit's own time for starting is over. */
+const LOSS_LIMIT_MS = 90_000;
+
+async function record() {
+  const room = await e2e.livekit.createRoom('worker');
+  const { id } = await e2e.api.record({ source: { type: 'room', room } });
+  return { room, id };
+}
+
+async function recordingEgress(id: string): Promise<string> {
+  const { parts } = await e2e.api.untilStage(id, 'recording', 90_000);
+  return parts[0]?.egressId ?? '';
+}
+
+test.concurrent('a recording whose worker is killed goes on with a next part on another worker', async () => {
+  const { api, livekit } = e2e;
+  const { id, room } = await record();
+  const first = await recordingEgress(id);
+  const killed = await e2e.killWorkerOf(first);
+  const view = await waitFor(
+    'a second part that records',
+    () => api.show(id),
+    ({ stage, parts }) => stage === 'recording' && parts[1]?.startedAtMs !== undefined,
+    LOSS_LIMIT_MS,
+  );
+  expect(view.parts).toMatchObject([{ egressId: first, end: { status: 'LOST' } }, { number: 2 }]);
+  const second = view.parts[1]?.egressId ?? '';
+  const fleet = await api.untilFleet('the second part', ({ workers }) =>
+    workers.some(({ egressIds }) => egressIds.includes(second)),
+  );
+  expect(fleet.workers.find(({ egressIds }) => egressIds.includes(second))?.id).not.toBe(killed);
+
+  await livekit.closeRoom(room);
+  const ended = await api.untilEnded(id);
+  expect(ended).toMatchObject({ stage: 'completed', reason: { code: 'finished' } });
+  expect(ended.parts.map(({ files }) => files.length)).toEqual([0, 1]);
+  expect((await livekit.egressesOf(id)).map(({ part }) => part).sort()).toEqual([1, 2]);
+});
+
+test.concurrent('a recording whose worker is killed and whose room is gone fails with worker_lost', async () => {
+  const { api, livekit } = e2e;
+  const { id, room } = await record();
+  await e2e.killWorkerOf(await recordingEgress(id));
+  await livekit.closeRoom(room);
+  expect(await api.untilEnded(id, LOSS_LIMIT_MS)).toMatchObject({
+    stage: 'failed',
+    reason: { code: 'worker_lost' },
+    parts: [{ number: 1, end: { status: 'LOST' }, files: [] }],
+  });
+});
+
+test.concurrent('the egress of a recording that was terminated in Temporal is stopped, and no other', async () => {
+  const { api, livekit, temporal } = e2e;
+  const { id } = await record();
+  const other = await record();
+  await Promise.all([recordingEgress(id), recordingEgress(other.id)]);
+  await terminateRecording(temporal, id);
+  await waitFor(
+    'its egress to be stopped',
+    () => livekit.egressesOf(id),
+    (all) => !all.some(isLive),
+  );
+  const view = await api.show(id);
+  expect(view).toMatchObject({ stage: 'failed', reason: { code: 'terminated' } });
+  expect(await livekit.egressesOf(other.id)).toMatchObject([{ status: ACTIVE }]);
+  await livekit.closeRoom(other.room);
+  expect(await api.untilEnded(other.id)).toMatchObject({ stage: 'completed' });
+});
+
+test.concurrent('an egress that somebody else started through LiveKit is never touched', async () => {
+  const { api, livekit, stack } = e2e;
+  const { id, room } = await record();
+  await recordingEgress(id);
+  const foreignRoom = await livekit.createRoom('foreign');
+  const output = new EncodedFileOutput({ filepath: `${stack.stateDir}/recordings/foreign.mp4` });
+  const foreign = await waitFor(
+    'somebody else to get an egress',
+    () => livekit.egresses.startRoomCompositeEgress(foreignRoom, output, { audioOnly: true }),
+    ({ egressId }) => egressId !== '',
+    90_000,
+  );
+  await livekit.closeRoom(room);
+  await api.untilEnded(id);
+  const ours = (all: Awaited<ReturnType<typeof livekit.list>>) => all.find((one) => one.egressId === foreign.egressId);
+  await holdsFor('the foreign egress is active', 12_000, livekit.list, (all) => ours(all)?.status === ACTIVE);
+  await livekit.egresses.stopEgress(foreign.egressId);
+});
