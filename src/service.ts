@@ -38,6 +38,9 @@ export interface RunningService {
   done: Promise<void>;
 }
 
+/** Share of the whole shutdown limit that running activities get to end by themselves. */
+const ACTIVITY_GRACE = 0.5;
+
 /** Listens first and connects then, so that /readyz can say what is missing. */
 export async function startService(config: Config, parts: ServiceParts, log?: Log): Promise<RunningService> {
   const context = createContext(config, parts, log ?? createLog(config.logLevel));
@@ -150,7 +153,11 @@ async function prepare(context: Context): Promise<void> {
     const { startTemporalWorker, createServiceActivities, createServiceSinks } = await loading;
     const activities = createServiceActivities({ config, client: temporal.client, metrics, log, sources });
     context.worker = await startTemporalWorker(
-      { temporal: settings, taskQueue: config.temporal.taskQueue, shutdownGraceMs: config.shutdownGrace },
+      {
+        temporal: settings,
+        taskQueue: config.temporal.taskQueue,
+        shutdownGraceMs: config.shutdownGrace * ACTIVITY_GRACE,
+      },
       activities,
       createServiceSinks(metrics),
       log,
@@ -166,18 +173,18 @@ async function loadWorkerCode() {
   return { ...worker, ...activities };
 }
 
-/** Most of the whole limit belongs to requests and activities that are under way. */
+/** The shares add up to the whole limit; most of it belongs to activities that are under way. */
 async function shutDown(context: Context, server: Server | undefined): Promise<void> {
   const { config, log, temporal } = context;
-  const limit = (share: number) => Math.max(500, config.shutdownGrace * share);
+  const share = (part: number) => config.shutdownGrace * part;
   await runPhases(
     [
-      { name: 'stop accepting', limitMs: limit(0.05), run: () => stopAccepting(context, server) },
-      { name: 'drain HTTP', limitMs: limit(0.35), run: () => server && drained(server) },
-      { name: 'stop the Temporal worker', limitMs: limit(1), run: () => context.worker?.stop() },
+      { name: 'stop accepting', limitMs: share(0.05), run: () => stopAccepting(context, server) },
+      { name: 'drain HTTP', limitMs: share(0.25), run: () => server && drained(server) },
+      { name: 'stop the Temporal worker', limitMs: share(0.6), run: () => context.worker?.stop() },
       {
         name: 'close connections',
-        limitMs: limit(0.1),
+        limitMs: share(0.1),
         run: () => Promise.all([context.worker?.close(), temporal.close()]),
       },
     ],

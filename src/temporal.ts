@@ -47,10 +47,14 @@ export async function untilTemporalAnswers(
 }
 
 /** @returns what is wrong and what to do, or undefined when the namespace answers */
-export async function namespaceProblem(client: Client, settings: TemporalSettings): Promise<string | undefined> {
+export async function namespaceProblem(
+  client: Client,
+  settings: TemporalSettings,
+  limitMs = CALL_MS,
+): Promise<string | undefined> {
   const { address, namespace } = settings;
   try {
-    await client.withDeadline(Date.now() + CALL_MS, () => client.workflowService.describeNamespace({ namespace }));
+    await client.withDeadline(Date.now() + limitMs, () => client.workflowService.describeNamespace({ namespace }));
     return undefined;
   } catch (error) {
     const code = isGrpcServiceError(error) ? error.code : undefined;

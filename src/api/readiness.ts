@@ -39,7 +39,7 @@ export function createReadiness(parts: ReadinessParts): ReadReadiness {
 }
 
 async function checkTemporal({ client, settings }: ReadinessParts): Promise<Check> {
-  const problem = await namespaceProblem(client, settings);
+  const problem = await namespaceProblem(client, settings, CALL_MS);
   return problem ? { ok: false, detail: problem } : { ok: true, detail: `namespace ${settings.namespace} answers` };
 }
 

@@ -112,8 +112,9 @@ export function millis(time: { seconds?: unknown; nanos?: number | null } | null
 
 /** While the workflow is open its stage tells; an ended stage is upserted just before the workflow closes. */
 function stageFilter(stage: Stage): string[] {
-  const filter = [`RecordingStage = ${quoted(stage)}`];
-  return isEnded(stage) ? filter : [...filter, "ExecutionStatus = 'Running'"];
+  const filter = `RecordingStage = ${quoted(stage)}`;
+  if (stage === 'failed') return [`(${filter} OR ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut'))`];
+  return isEnded(stage) ? [filter] : [filter, "ExecutionStatus = 'Running'"];
 }
 
 function ofFleet(fleet: string): string[] {

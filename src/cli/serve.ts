@@ -3,12 +3,15 @@ import { loadConfig, redactConfig } from '../config.ts';
 import { createLog } from '../log.ts';
 import { type ServiceParts, startService } from '../service.ts';
 import { stopOnSignals } from '../shutdown.ts';
+import { CliError } from './errors.ts';
 
 export async function serve(parts: ServiceParts, options: { config?: string }): Promise<void> {
   const config = loadConfig(options.config);
   const log = createLog(config.logLevel);
   log.info({ config: redactConfig(config) }, 'reelkit starts');
-  const service = await startService(config, parts, log);
+  const service = await startService(config, parts, log).catch((error: Error) => {
+    throw new CliError(error.message);
+  });
   stopOnSignals(() => void service.stop(), log);
   try {
     await service.done;

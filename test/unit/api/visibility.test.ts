@@ -59,6 +59,10 @@ describe('a visibility query', () => {
     expect(listFilter('default', { stage: 'completed' })).not.toContain('Running');
   });
 
+  it('finds as failed what an operator terminated, whatever its stage was', () => {
+    expect(listFilter('default', { stage: 'failed' })).toContain("OR ExecutionStatus IN ('Failed', 'Terminated'");
+  });
+
   it('finds the recordings of a room that are not decided yet', () => {
     expect(undecidedInRoom('default', 'a')).toContain("RecordingStage IN ('waiting', 'starting')");
   });
