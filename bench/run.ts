@@ -1,0 +1,28 @@
+// make bench: measures, prints a table and writes bench/results.json. Ratios come from one run on one stack; nothing here is a test.
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { benchActions } from './actions.ts';
+import { benchBurst } from './burst.ts';
+import { benchRest } from './rest.ts';
+import { type Row, renderTable } from './rows.ts';
+import { benchStarts } from './starts.ts';
+
+const PARTS = { starts: benchStarts, burst: benchBurst, actions: benchActions, rest: benchRest } as const;
+const RESULTS = fileURLToPath(new URL('results.json', import.meta.url));
+const report = (line: string) => void process.stdout.write(`${line}\n`);
+
+const { values } = parseArgs({ options: { only: { type: 'string' } } });
+const startedMs = Date.now();
+const rows: Row[] = [];
+for (const [name, bench] of Object.entries(PARTS)) {
+  if (values.only !== undefined && values.only !== name) continue;
+  report(`measuring ${name} …`);
+  rows.push(...(await bench(report)));
+}
+report(`\n${renderTable(rows)}\n`);
+report(
+  `${rows.filter(({ holds }) => holds).length} of ${rows.length} hold; ${Math.round((Date.now() - startedMs) / 1_000)} s`,
+);
+if (values.only === undefined) await writeFile(RESULTS, `${JSON.stringify(rows, null, 2)}\n`);
+process.exitCode = rows.every(({ holds }) => holds) ? 0 : 1;
