@@ -111,8 +111,12 @@ export async function createRecordingEnv(options: RecordingEnvOptions) {
       return run;
     },
     env,
+    /** Ends what a test left open: every open recording makes skipping time slower for the tests that follow. */
+    async endOpen() {
+      for (const run of runs.values()) await run.abandon();
+    },
     async close() {
-      for (const run of runs.values()) run.abandon();
+      await this.endOpen();
       worker.shutdown();
       await done;
       await env.teardown();
@@ -147,6 +151,7 @@ export class RecordingRun {
   readonly script: Script;
   readonly env: TestWorkflowEnvironment;
   private readonly gates = new Map<Name, { waiting: Promise<void>; open: () => void }>();
+  private ended = false;
   handle!: WorkflowHandle<typeof recording>;
 
   constructor(id: string, env: TestWorkflowEnvironment, script: Script) {
@@ -216,7 +221,9 @@ export class RecordingRun {
 
   /** Skips time until the recording has ended. */
   async result(): Promise<RecordingView> {
-    return this.handle.result();
+    const view = await this.handle.result();
+    this.ended = true;
+    return view;
   }
 
   async until(holds: (view: RecordingView) => boolean): Promise<RecordingView> {
@@ -254,8 +261,11 @@ export class RecordingRun {
     return this.gates.get(name)?.waiting;
   }
 
-  abandon(): void {
+  async abandon(): Promise<void> {
+    if (this.ended) return;
+    this.ended = true;
     for (const { open } of this.gates.values()) open();
+    await this.handle.terminate('the test is over').catch(() => undefined);
   }
 }
 

@@ -1,5 +1,5 @@
 // From request to an accepted part: at once, after waiting, after answers that prove nothing, or not at all.
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
   AMBIGUOUS,
   createRecordingEnv,
@@ -19,6 +19,7 @@ beforeAll(async () => {
     bundlePath: inject('workflowBundle'),
   });
 });
+afterEach(() => recordings?.endOpen());
 afterAll(() => recordings?.close());
 
 describe('a worker is free', () => {

@@ -1,5 +1,5 @@
 // A part that records: its end, its loss, the next part, and being stopped.
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { PartInspection } from '../../src/activities/contract.ts';
 import { MAX_SHORT_PARTS } from '../../src/recording/delays.ts';
 import {
@@ -18,6 +18,7 @@ beforeAll(async () => {
     bundlePath: inject('workflowBundle'),
   });
 });
+afterEach(() => recordings?.endOpen());
 afterAll(() => recordings?.close());
 
 const dead = (run: RecordingRun, more: Partial<PartInspection> = {}): PartInspection => ({
