@@ -5,9 +5,10 @@ import type { FleetDeps } from './fleet-deps.ts';
 import { observeWorkers } from './fleet-workers.ts';
 import type { OpenRecording } from './open-recordings.ts';
 
-/** A burst is over when two looks at the queue this far apart agree. */
+/** A burst is over when two looks at the queue this far apart agree, and the newest request in it is this old. */
 const SETTLE_STEP_MS = 125;
-const SETTLE_LIMIT_MS = 600;
+const QUIET_MS = 400;
+const SETTLE_LIMIT_MS = 1_500;
 /** Temporal's index lags behind the kick, by 50-140 ms on an idle server and by seconds on a busy one. */
 const NOTHING_YET_LIMIT_MS = 2_000;
 
@@ -47,19 +48,28 @@ async function settledRecordings(deps: FleetDeps, fleet: string): Promise<OpenRe
   for (let waitedMs = 0; !settled && waitedMs < limitOf(open); waitedMs += SETTLE_STEP_MS) {
     await deps.sleep(SETTLE_STEP_MS);
     const again = await deps.recordings.list(fleet);
-    settled = demandKey(again) !== '' && demandKey(again) === demandKey(open);
+    settled = demandKey(again) === demandKey(open) && deps.now() - newestMs(again) >= QUIET_MS;
     open = again;
   }
   return open;
 }
 
 function limitOf(open: OpenRecording[]): number {
-  return demandKey(open) === '' ? NOTHING_YET_LIMIT_MS : SETTLE_LIMIT_MS;
+  return inQueue(open).length === 0 ? NOTHING_YET_LIMIT_MS : SETTLE_LIMIT_MS;
+}
+
+/** When the newest request in the queue was made; with an empty queue the burst has not even begun. */
+function newestMs(open: OpenRecording[]): number {
+  const queue = inQueue(open);
+  return queue.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...queue.map(({ sinceMs }) => sinceMs));
+}
+
+function inQueue(open: OpenRecording[]): OpenRecording[] {
+  return open.filter(({ stage }) => stage === 'waiting' || stage === 'starting');
 }
 
 function demandKey(open: OpenRecording[]): string {
-  return open
-    .filter(({ stage }) => stage === 'waiting' || stage === 'starting')
+  return inQueue(open)
     .map(({ id, stage, waitingFor }) => `${id} ${stage} ${waitingFor ?? ''}`)
     .sort()
     .join('\n');
