@@ -31,7 +31,7 @@ const REFUSED_BODIES: [what: string, body: unknown, status: number, field?: stri
   ['a storage nobody configured', { source, outputs: [{ type: 'file', storage: 'nas' }] }, 422, 'outputs.0.storage'],
   ['storage keys in the request', { source, outputs: [{ type: 'file', s3: { secret: 'k' } }] }, 422, 'outputs.0.s3'],
   ['two outputs', { source, outputs: [{ type: 'file' }, { type: 'file' }] }, 422, 'outputs'],
-  ['a preset beside options', { source, encoding: { preset: 'H264_720P_30', width: 640 } }, 422, 'encoding.width'],
+  ['a preset beside options', { source, encoding: { preset: 'H264_720P_30', width: 640 } }, 422, 'encoding'],
   ['an unknown preset', { source, encoding: { preset: '8K' } }, 422, 'encoding.preset'],
   ['a due time without a zone', { source, startAt: '2030-01-31T09:00:00' }, 422, 'startAt'],
   ['a duration that is a word', { source, maxDuration: 'long' }, 422, 'maxDuration'],
