@@ -6,8 +6,7 @@ COPY package.json package-lock.json ./
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
-COPY deploy/bundle-workflows.mjs deploy/bundle-workflows.mjs
-RUN npm run build && node --import tsx deploy/bundle-workflows.mjs
+RUN npm run build && node dist/bundle-workflows.js
 
 FROM node:22.21.1-bookworm AS dependencies
 WORKDIR /app

@@ -6,15 +6,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const root = resolve(import.meta.dirname, '../../..');
 
-describe('npm run build', () => {
+describe('the compiled service', () => {
   let folder: string;
 
   beforeAll(async () => {
     // Inside the checkout, so that the packages are found; ignored by Git.
     await mkdir(join(root, 'dist'), { recursive: true });
     folder = await mkdtemp(join(root, 'dist', 'test-'));
-    await execa('npm', ['run', 'build', '--', '--outDir', folder], { cwd: root });
-    await execa('node', ['--import', 'tsx', 'deploy/bundle-workflows.mjs', folder], { cwd: root });
+    await execa('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json', '--outDir', folder], { cwd: root });
+    await execa('node', [join(folder, 'bundle-workflows.js')]);
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -38,7 +38,7 @@ describe('npm run build', () => {
     const loader = JSON.stringify(join(folder, 'workflow-bundle.js'));
     const script = `const { loadWorkflowBundle } = await import(${loader}); console.log((await loadWorkflowBundle(console)).codePath);`;
     const { stdout } = await execa('node', ['--input-type=module', '-e', script]);
-    expect(stdout).toBe(join(folder, 'workflows.bundle.js'));
+    expect(stdout.startsWith(folder)).toBe(true);
     expect(await readFile(stdout, 'utf8')).toContain('__TEMPORAL__');
   });
 });
