@@ -64,7 +64,11 @@ export async function dev(args: DevArguments): Promise<never> {
 
 async function explain({ stack, reelkit }: Backstage, rooms: number): Promise<void> {
   const file = join(stack.stateDir, 'env');
-  await writeFile(file, environmentFile({ ...stack.env, REELKIT_URL: stack.api.url }), { mode: 0o600 });
+  await writeFile(
+    file,
+    environmentFile({ ...stack.env, REELKIT_URL: stack.api.url, REELKIT_CONFIG: reelkit.configFile }),
+    { mode: 0o600 },
+  );
   const lines = welcome({
     apiUrl: stack.api.url,
     webUiUrl: stack.temporal.uiUrl,

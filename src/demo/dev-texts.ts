@@ -39,7 +39,7 @@ export function welcome(at: Surroundings): string[] {
 /** For `.` in any POSIX shell. The mark that finds the stack's processes stays with the stack. */
 export function environmentFile(values: Readonly<Record<string, string>>): string {
   const lines = Object.entries(values)
-    .filter(([name]) => /^(LIVEKIT_|TEMPORAL_|REELKIT_URL$)/.test(name))
+    .filter(([name]) => /^(LIVEKIT_|TEMPORAL_|REELKIT_(URL|CONFIG)$)/.test(name))
     .map(([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'`);
   return `${lines.join('\n')}\n`;
 }
