@@ -3,6 +3,12 @@ import { CommanderError } from 'commander';
 import { reportFailure } from './cli/errors.ts';
 import { buildProgram } from './cli/program.ts';
 
+// `reelkit ls | head`: the reader has seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
 try {
   await buildProgram().parseAsync(process.argv);
 } catch (error) {

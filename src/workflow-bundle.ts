@@ -8,8 +8,8 @@ import type { WorkflowBundleOption } from '@temporalio/worker';
 import type { Log } from './log.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-/** Beside the compiled code; `npm run build` writes it. */
-const PREBUILT = './workflow-bundle.js';
+/** Beside the compiled code, where bundle-workflows.ts put it; not the name of a module, this one's least of all. */
+const PREBUILT = './workflows.bundle.js';
 const KEPT_BUNDLES = 5;
 /** All that workflows may import as values; a check in CI holds this. */
 const SOURCES = ['workflows', 'recording', 'fleet'];
@@ -35,8 +35,12 @@ async function forgetOld(folder: string): Promise<void> {
   await Promise.all(old.map(({ name }) => rm(join(folder, name), { force: true })));
 }
 
-/** Used by the build as well. Never leaves a half-written bundle: two processes may do this at once. */
-export async function bundleTo(path: string): Promise<void> {
+export function prebuild(): Promise<void> {
+  return bundleTo(here(PREBUILT));
+}
+
+/** Never leaves a half-written bundle: two processes may do this at once. */
+async function bundleTo(path: string): Promise<void> {
   const { bundleWorkflowCode } = await import('@temporalio/worker');
   const quiet = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} };
   const { code } = await bundleWorkflowCode({ workflowsPath: workflowsPath(), logger: quiet });
