@@ -1,17 +1,26 @@
 // Free loopback ports for the parts of the local stack. A port is only known to be free at the moment of asking.
 
+import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 
 const host = '127.0.0.1';
 
+/**
+ * Below the range that systems give to whoever asks for any port, and below that of the egress workers: a service that starts
+ * seconds later still finds its port free.
+ */
+const lowestPort = 10_000;
+const highestPort = 20_000;
+
 /** `count` different ports, free for TCP and UDP at this moment. */
 export async function freePorts(count: number): Promise<number[]> {
-  const held = await Promise.all(Array.from({ length: count }, () => holdPort(0)));
-  const ports = held.map(({ port }) => port);
-  await Promise.all(held.map(({ release }) => release()));
-  const alsoFreeForUdp = await Promise.all(ports.map(isUdpFree));
-  return alsoFreeForUdp.every(Boolean) ? ports : freePorts(count);
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(lowestPort, highestPort);
+    if (!ports.has(port) && (await isPortFree(port)) && (await isUdpFree(port))) ports.add(port);
+  }
+  return [...ports];
 }
 
 export async function isPortFree(port: number): Promise<boolean> {

@@ -1,6 +1,6 @@
 // While a recording waits for capacity: cancel, the end of its room, a false report of that end, its deadline. One worker, and it is
 // taken.
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useStack } from '../support/stack.ts';
 import { holdsFor } from '../support/stack-wait.ts';
 
@@ -8,14 +8,13 @@ const e2e = useStack({ fleet: { maxWorkers: 1 } });
 
 let blockerRoom = '';
 
-beforeEach(async () => {
-  if (blockerRoom !== '') return;
+beforeAll(async () => {
   blockerRoom = await e2e.livekit.createRoom('blocker');
   const { id } = await e2e.api.record({ source: { type: 'room', room: blockerRoom } });
   await e2e.api.untilStage(id, 'recording');
 });
 
-afterEach(async () => {
+afterAll(async () => {
   expect((await e2e.livekit.list()).map(({ room }) => room)).toEqual([blockerRoom]);
 });
 
