@@ -7,13 +7,13 @@ import type { Probe } from '../livekit/probe.ts';
 import type { EgressSnapshot } from '../recording/egress.ts';
 import type { OpenRecordings } from './open-recordings.ts';
 
-export interface FleetLiveKit {
+interface FleetLiveKit {
   listActiveEgresses(): Promise<EgressSnapshot[]>;
   stopEgress(egressId: string): Promise<void>;
 }
 
 /** The part of pino that is used. */
-export interface FleetLog {
+interface FleetLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
 }

@@ -36,7 +36,7 @@ export function createFleetActivities(wiring: FleetWiring): FleetActivities {
   };
 }
 
-export function fleetDeps({ client, fleet, ...rest }: FleetWiring): FleetDeps {
+function fleetDeps({ client, fleet, ...rest }: FleetWiring): FleetDeps {
   return {
     ...rest,
     recordings: createOpenRecordings(client),
@@ -48,7 +48,7 @@ export function fleetDeps({ client, fleet, ...rest }: FleetWiring): FleetDeps {
   };
 }
 
-export function policyOf(fleet: FleetConfig): FleetPolicy {
+function policyOf(fleet: FleetConfig): FleetPolicy {
   return {
     headroomCores: fleet.headroomCores,
     cooldownMs: fleet.cooldown,

@@ -23,7 +23,7 @@ export interface OpenRecording {
   startAtMs?: number;
 }
 
-export interface LookPayload {
+interface LookPayload {
   why: string;
   workerLost?: { egressId: string; evidence: string };
 }

@@ -6,7 +6,7 @@
  * running: the platform says it runs (the probe decides whether it is ready). draining: takes no new egress, still runs.
  * gone: ended, kept in the list only as long as the platform shows it.
  */
-export type PlatformState = 'requested' | 'booting' | 'running' | 'draining' | 'gone';
+type PlatformState = 'requested' | 'booting' | 'running' | 'draining' | 'gone';
 
 export interface Worker {
   /** Unique within the provider and stable for the worker's life; safe in a log. */

@@ -16,7 +16,7 @@ const DELAYS = {
 } as const;
 const BOOT = { firstMs: 10_000, maxMs: 300_000 };
 
-export function launchBackoffMs({ kind, retryAfterMs }: LaunchRefusal, failures: number): number {
+function launchBackoffMs({ kind, retryAfterMs }: LaunchRefusal, failures: number): number {
   return retryAfterMs ?? doubling(DELAYS[kind], failures);
 }
 

@@ -16,8 +16,6 @@ export type CostTable = { -readonly [K in keyof typeof DEFAULT_COSTS]: number };
 
 /** `max_cpu_utilization` of livekit/egress: the share of its CPUs that a busy worker fills. */
 export const MAX_CPU_UTILIZATION = 0.8;
-/** livekit/egress holds the declared cost of a fresh request this long, then what it measures counts. */
-export const CPU_HOLD_MS = 15_000;
 
 export function costOf(source: RecordingSource, costs: CostTable = DEFAULT_COSTS): number {
   switch (source.type) {

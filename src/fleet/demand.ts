@@ -86,7 +86,7 @@ export function openIds({ waiting, scheduled, running, starting }: Observation):
   return [...waiting, ...scheduled, ...running, ...starting].map(({ id }) => id);
 }
 
-export function dueSoon({ scheduled, nowMs }: Observation, { bootTimeoutMs }: FleetPolicy) {
+function dueSoon({ scheduled, nowMs }: Observation, { bootTimeoutMs }: FleetPolicy) {
   return scheduled.filter(({ dueMs }) => dueMs - nowMs <= bootTimeoutMs).sort((a, b) => a.dueMs - b.dueMs);
 }
 

@@ -6,7 +6,7 @@ import type { Sizing } from './sizing.ts';
 import type { Strays } from './strays.ts';
 import type { WorkerFact } from './upkeep.ts';
 
-export type ReasonCode =
+type ReasonCode =
   | 'launch'
   | 'at_max'
   | 'launch_held'

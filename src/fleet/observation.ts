@@ -44,14 +44,14 @@ export interface WaitingRecording {
   sinceMs: number;
 }
 
-export interface ScheduledRecording {
+interface ScheduledRecording {
   id: string;
   costCores: number;
   dueMs: number;
 }
 
 /** A recording that says of itself that an egress records for it. */
-export interface RunningRecording {
+interface RunningRecording {
   id: string;
   stage: 'recording' | 'stopping';
   /** The egress it believes in; asked for only when more than one carries its marker. */
@@ -59,7 +59,7 @@ export interface RunningRecording {
 }
 
 /** Its egress may appear at any moment, so it is nobody's orphan, and its cost is already spoken for. */
-export interface StartingRecording {
+interface StartingRecording {
   id: string;
   costCores: number;
 }

@@ -3,7 +3,7 @@
 import { type CostTable, DEFAULT_COSTS } from '../fleet/cost.ts';
 import type { WorkerEgress } from '../fleet/observation.ts';
 
-export interface ProbeTarget {
+interface ProbeTarget {
   healthUrl?: string;
   metricsUrl?: string;
 }
