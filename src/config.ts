@@ -150,11 +150,9 @@ export const configSchema = z
     temporal: temporal.prefault({}),
     api: api.prefault({}),
     /** Named storages; requests choose one by name and never carry keys. */
-    storages: z
-      .record(z.string(), storage)
-      .refine((all) => Object.keys(all).length > 0, {
-        error: 'needs at least one storage, for example {local: {type: local, path: /recordings}}',
-      }),
+    storages: z.record(z.string(), storage).refine((all) => Object.keys(all).length > 0, {
+      error: 'needs at least one storage, for example {local: {type: local, path: /recordings}}',
+    }),
     /** The storage of requests that name none; the first one when absent. */
     defaultStorage: z.string().optional(),
     pathTemplate: z
@@ -188,6 +186,11 @@ export type Config = z.output<typeof configSchema>;
 export type ConfigInput = z.input<typeof configSchema>;
 export type Storage = z.output<typeof storage>;
 export type FleetConfig = Config['fleet'];
+
+/** The storage of requests that name none. */
+export function defaultStorageOf(config: Pick<Config, 'defaultStorage' | 'storages'>): string {
+  return config.defaultStorage ?? Object.keys(config.storages)[0] ?? '';
+}
 
 /** Environment variable -> key of the file. */
 const ENVIRONMENT: Record<string, string> = {

@@ -5,7 +5,7 @@ import { createFleetActivities } from './activities/fleet.ts';
 import { createFreeWorkers } from './activities/free-workers.ts';
 import { createFleetKicker } from './activities/kick.ts';
 import { createRecordingActivities } from './activities/recording.ts';
-import type { Config } from './config.ts';
+import { type Config, defaultStorageOf } from './config.ts';
 import type { Demand } from './fleet/demand.ts';
 import type { ObservedWorker } from './fleet/observation.ts';
 import type { FleetSources } from './fleet-sources.ts';
@@ -37,7 +37,7 @@ export function createServiceActivities({ config, client, metrics, log, sources 
         publicUrl: config.api.publicUrl,
         pathTemplate: config.pathTemplate,
         storages: config.storages,
-        defaultStorage: config.defaultStorage ?? Object.keys(config.storages)[0] ?? '',
+        defaultStorage: defaultStorageOf(config),
       },
       metrics,
     }),

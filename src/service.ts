@@ -7,7 +7,7 @@ import { createFleetReader } from './api/fleet-reader.ts';
 import { createReadiness } from './api/readiness.ts';
 import { createTemporalRecordings } from './api/temporal-recordings.ts';
 import { createStageCounter } from './api/visibility-counts.ts';
-import type { Config } from './config.ts';
+import { type Config, defaultStorageOf } from './config.ts';
 import { createFleetSources, type FleetSources } from './fleet-sources.ts';
 import { createHintOf } from './livekit/webhook.ts';
 import { createLog, type Log } from './log.ts';
@@ -116,7 +116,7 @@ function createApiApp(context: Context) {
   metrics.countRecordings(countByStage);
   return createApp({
     livekit: config.livekit,
-    settings: { fleet, costs, storages: Object.keys(config.storages) },
+    settings: { fleet, costs, storages: Object.keys(config.storages), defaultStorage: defaultStorageOf(config) },
     requestsPerMinute: config.api.requestsPerMinute,
     recordings: createTemporalRecordings(client, { fleet, taskQueue: config.temporal.taskQueue }),
     hintOf: createHintOf(config.livekit.apiKey, config.livekit.apiSecret),

@@ -11,6 +11,8 @@ export interface StartSettings {
   fleet: string;
   costs: CostTable;
   storages: string[];
+  /** Of requests that name none. */
+  defaultStorage: string;
 }
 
 /** PostgreSQL visibility stores keywords as varchar(255); LiveKit's room names may be one longer. */
@@ -27,11 +29,16 @@ export function recordingInput(
   return {
     id,
     fleet: settings.fleet,
-    request,
+    request: withStorage(request, settings.defaultStorage),
     costCores: costOf(request.source, settings.costs),
     requestedAtMs: nowMs,
     requestHash: canonicalHash(request),
   };
+}
+
+/** What was accepted stays what is done, also when the configured default changes before the recording starts. */
+function withStorage(request: RecordingRequest, fallback: string): RecordingRequest {
+  return { ...request, outputs: request.outputs.map((output) => ({ ...output, storage: output.storage ?? fallback })) };
 }
 
 export function recordingMemo(input: RecordingInput): RecordingMemo {

@@ -11,7 +11,7 @@ import { DEFAULT_COSTS } from '../../../src/fleet/cost.ts';
 import { type RecordingRequestInput, recordingRequestSchema } from '../../../src/recording/request.ts';
 
 const parse = (input: RecordingRequestInput) => recordingRequestSchema.parse(input);
-const settings = { fleet: 'default', costs: { ...DEFAULT_COSTS, roomComposite: 3 }, storages: [] };
+const settings = { fleet: 'default', costs: { ...DEFAULT_COSTS, roomComposite: 3 }, storages: ['s3'], defaultStorage: 's3' };
 const inRoom = (room: string, more: Partial<RecordingRequestInput> = {}) =>
   parse({ source: { type: 'room', room }, ...more });
 
@@ -20,6 +20,13 @@ describe('what Temporal is asked to start', () => {
     const input = recordingInput('id', inRoom('lesson'), settings, 1_000);
     expect(input).toMatchObject({ costCores: 3, requestedAtMs: 1_000, fleet: 'default' });
     expect(input.requestHash).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('writes the default storage into the request, and leaves the hash to what was sent', () => {
+    const input = recordingInput('id', inRoom('lesson'), settings, 0);
+    expect(input.request.outputs[0]?.storage).toBe('s3');
+    const elsewhere = recordingInput('id', inRoom('lesson'), { ...settings, defaultStorage: 'local' }, 0);
+    expect(elsewhere.requestHash).toBe(input.requestHash);
   });
 
   it('notes the due time only of recordings that are due later', () => {

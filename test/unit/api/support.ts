@@ -137,7 +137,7 @@ export async function startTestApi(change: Partial<ApiParts> = {}): Promise<Test
   const lines: string[] = [];
   const parts: ApiParts = {
     livekit: { apiKey: API_KEY, apiSecret: API_SECRET },
-    settings: { fleet: 'default', costs: DEFAULT_COSTS, storages: ['local', 'archive'] },
+    settings: { fleet: 'default', costs: DEFAULT_COSTS, storages: ['local', 'archive'], defaultStorage: 'local' },
     requestsPerMinute: 1_000,
     recordings,
     hintOf: createHintOf(API_KEY, API_SECRET),
