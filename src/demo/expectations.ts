@@ -1,7 +1,7 @@
 // What must hold at the end of a demo, as one pure function from the evidence to the list of what did not hold.
 // It reads no file and asks no service.
 
-import type { EndReason, EndStage } from '../recording/stage.ts';
+import { type EndReason, type EndStage, isEnded } from '../recording/stage.ts';
 import type { RecordingView } from '../recording/view.ts';
 import { type Actor, type Role, type Timing, wantedDurationMs } from './cast.ts';
 import type { Evidence, Failure, FileEvidence, RecordingEvidence } from './evidence.ts';
@@ -25,7 +25,8 @@ export function judge(evidence: Evidence): Failure[] {
     judgeRecording(recording, evidence).map((finding) => ({ about: recording.actor.room, ...finding })),
   );
   const ofFleet = judgeFleet(evidence).map((finding) => ({ about: 'fleet', ...finding }));
-  return [...ofRecordings, ...ofFleet];
+  // What died first explains the rest.
+  return evidence.casualty ? [...ofFleet, ...ofRecordings] : [...ofRecordings, ...ofFleet];
 }
 
 function judgeRecording(recording: RecordingEvidence, { timing, logs }: Evidence): Finding[] {
@@ -33,6 +34,8 @@ function judgeRecording(recording: RecordingEvidence, { timing, logs }: Evidence
   if (!view) {
     return [{ expected: 'the request to be accepted', seen: requestProblem ?? 'no answer', log: logs.service }];
   }
+  // What has not ended has no parts, lengths and files to speak of yet.
+  if (!isEnded(view.stage)) return judgeEnd(actor, view, logs.service);
   const action = actionProblem
     ? [{ expected: `the recording to be ${roleWords[actor.role]}`, seen: actionProblem, log: logs.service }]
     : [];
@@ -77,7 +80,13 @@ function judgeParts({ parts }: RecordingView, log: string): Finding[] {
 function judgeLength(timing: Timing, recording: RecordingEvidence, log: string): Finding[] {
   const { actor, view, files } = recording;
   const untilMs = stoppedAtMs(recording);
-  if (view?.startedAtMs === undefined || untilMs === undefined || files.some(({ media }) => !media)) return [];
+  if (
+    view?.startedAtMs === undefined ||
+    untilMs === undefined ||
+    files.length === 0 ||
+    files.some(({ media }) => !media)
+  )
+    return [];
   const recordedMs = untilMs - view.startedAtMs;
   const inFilesMs = files.reduce((sum, { media }) => sum + (media?.durationSeconds ?? 0) * 1_000, 0);
   const findings: Finding[] = [];

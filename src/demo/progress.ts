@@ -3,16 +3,18 @@
 import type { RecordingView } from '../recording/view.ts';
 import type { Actor } from './cast.ts';
 import { describeRecording, describeWorkers, type Look } from './look.ts';
-import { secondsText } from './text-table.ts';
+import { clip, secondsText } from './text-table.ts';
 
 const nameWidth = 10;
+/** The whole line is in the log and in `reelkit fleet explain`. */
+const longestDecision = 240;
 
 /** Newest decisions last, each told once. */
 export function newDecisions(before: Look | undefined, after: Look, cast: readonly Actor[]): string[] {
   const key = ({ pass, line }: { pass: number; line: string }) => `${pass} ${line}`;
   const told = new Set((before?.fleet?.decisions ?? []).map(key));
   const fresh = (after.fleet?.decisions ?? []).filter((decision) => !told.has(key(decision)));
-  return fresh.reverse().map(({ line }) => named('fleet', withRoomNames(line, after, cast)));
+  return fresh.reverse().map(({ line }) => named('fleet', clip(withRoomNames(line, after, cast), longestDecision)));
 }
 
 /** Decisions name recordings by id; who watches knows the rooms. */

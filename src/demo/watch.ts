@@ -96,7 +96,9 @@ export function createWatch(parts: WatchParts): Watch {
         show(last);
         actWhereDue(last);
         if (holds(last)) break;
-        if (parts.casualty() !== undefined || performance.now() > deadline) return false;
+        const casualty = parts.casualty();
+        if (casualty) tell(named('!', casualty));
+        if (casualty || performance.now() > deadline) return false;
         await sleep(lookEveryMs, undefined, { signal: parts.signal });
       }
       await Promise.all(acting);

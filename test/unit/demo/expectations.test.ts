@@ -166,3 +166,17 @@ test('the result as data says the same, and where the files are kept', () => {
   expect(data.recordings.map(({ verified }) => verified)).toEqual([true, true, true, false]);
   expect(JSON.parse(JSON.stringify(data)).recordings[0]).toMatchObject({ room: 'alpha', egressIds: ['EG_alpha'] });
 });
+
+test('when something died, that is told first, and recordings still open are told by their stage alone', () => {
+  const view = {
+    ...endedView(actorAt(cancelled)),
+    stage: 'recording' as const,
+    reason: undefined,
+    endedAtMs: undefined,
+  };
+  const evidence = { ...with_(cancelled, { view, files: [] }), casualty: 'Reelkit has ended by itself' };
+  expect(failuresOf(evidence)).toEqual([
+    'fleet: expected every component to live through the demo; seen Reelkit has ended by itself',
+    'bravo: expected cancelled (cancelled); seen recording',
+  ]);
+});
