@@ -18,7 +18,9 @@ import (
 
 // conclude makes the file and sends the terminal record.
 func (x *session) conclude(src source, endedAt time.Time) {
-	x.stopFault()
+	if x.endedWell() {
+		x.stopFault()
+	}
 	size, err := src.finish(x, endedAt)
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -30,6 +32,12 @@ func (x *session) conclude(src source, endedAt time.Time) {
 	}
 	x.settle(err)
 	x.updates.send(x.job.Info)
+}
+
+func (x *session) endedWell() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.ending.err == nil
 }
 
 // settle chooses the final status; it expects the lock.
