@@ -49,7 +49,7 @@ export function createApp(parts: ApiParts): Express {
   return app;
 }
 
-export function apiRoutes(parts: ApiParts): Route[] {
+function apiRoutes(parts: ApiParts): Route[] {
   const { recordings, hintOf, readFleet, readReadiness, readMetrics, log } = parts;
   const routes = [
     ...recordingRoutes({

@@ -6,7 +6,7 @@ import type { Authenticate, Caller } from './auth.ts';
 import { ApiError, type ErrorCode, errors } from './errors.ts';
 import { fieldProblems } from './validation.ts';
 
-export const BODY_LIMIT_BYTES = 64 * 1_024;
+const BODY_LIMIT_BYTES = 64 * 1_024;
 /** LiveKit's webhooks carry whole egress records, the request included. */
 const WEBHOOK_LIMIT_BYTES = 512 * 1_024;
 

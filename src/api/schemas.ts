@@ -75,7 +75,7 @@ export const recordingView = z
   })
   .meta({ id: 'Recording' }) satisfies z.ZodType<RecordingView>;
 
-export const recordingSummary = z
+const recordingSummary = z
   .object({
     id: z.string(),
     stage: z.enum(STAGES),

@@ -101,11 +101,11 @@ export function isOpen(row: Row): boolean {
   return row.status === 1; // WORKFLOW_EXECUTION_STATUS_RUNNING
 }
 
-export function waitingForOf(row: Row): WaitingFor | undefined {
+function waitingForOf(row: Row): WaitingFor | undefined {
   return attribute(row, 'RecordingWaitingFor', WAITING_FOR);
 }
 
-export function millis(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number | undefined {
+function millis(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number | undefined {
   if (!time) return undefined;
   return Number(time.seconds ?? 0) * 1_000 + Math.floor((time.nanos ?? 0) / 1e6);
 }

@@ -25,7 +25,7 @@ export function describeRecording(view: RecordingView, nowMs: number): string {
   return main + view.parts.map(describePart).join('');
 }
 
-export function describeSource({ source }: RecordingRequest): string {
+function describeSource({ source }: RecordingRequest): string {
   if (source.type === 'web') return `web ${source.url}`;
   const kind = 'audioOnly' in source && source.audioOnly ? 'audio only' : undefined;
   const identity = source.type === 'participant' ? `participant ${source.identity}` : undefined;
