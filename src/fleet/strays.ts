@@ -136,24 +136,33 @@ class Search {
   }
 
   private judgeRecordings(activeEgresses: ObservedEgress[]): void {
-    const byRecording = new Map(activeEgresses.map((egress) => [egress.recordingId, egress.egressId]));
+    const byRecording = new Map(activeEgresses.map((egress) => [egress.recordingId, egress]));
     for (const { id } of this.observation.running) {
       if (!byRecording.has(id) && this.mayActAgain(id))
         this.strays.look.push({ recordingId: id, why: 'no active egress' });
     }
-    for (const { id } of this.observation.starting) {
-      if (byRecording.has(id) || !this.confirmed(id, LEASE_MS) || !this.mayActAgain(id)) continue;
+    for (const { id } of this.observation.starting) this.judgeStarting(id, byRecording.get(id));
+    for (const { id } of this.observation.waiting) {
+      const egress = byRecording.get(id);
+      if (egress && this.shown.has(egress.egressId) && !this.drainingShown.has(egress.egressId))
+        this.tellOfEgress(id, egress);
+    }
+  }
+
+  /** Its start, or the news of it, may have been lost. */
+  private judgeStarting(id: string, egress: ObservedEgress | undefined): void {
+    if (egress?.startedAtMs !== undefined) this.tellOfEgress(id, egress);
+    else if (!egress && this.confirmed(id, LEASE_MS) && this.mayActAgain(id)) {
       this.strays.look.push({
         recordingId: id,
         why: `starting for over ${formatDuration(LEASE_MS)} without an egress`,
       });
     }
-    for (const { id } of this.observation.waiting) {
-      const egressId = byRecording.get(id);
-      if (egressId === undefined || !this.shown.has(egressId) || this.drainingShown.has(egressId)) continue;
-      if (!this.confirmed(id, this.policy.confirmAfterMs) || !this.mayActAgain(id)) continue;
-      this.strays.look.push({ recordingId: id, why: `${egressId} already records for it` });
-    }
+  }
+
+  private tellOfEgress(id: string, { egressId }: ObservedEgress): void {
+    if (!this.confirmed(id, this.policy.confirmAfterMs) || !this.mayActAgain(id)) return;
+    this.strays.look.push({ recordingId: id, why: `${egressId} already records for it` });
   }
 
   /** Second look at the same thing, far enough from the first. */

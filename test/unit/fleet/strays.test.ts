@@ -118,6 +118,19 @@ describe('a recording that no egress serves', () => {
     expect(plan({ ...seen, nowMs: NOW + 30_000 }, first.memory).look).toHaveLength(1);
   });
 
+  it('is asked to look when its egress records and the news of it was lost', () => {
+    const seen = {
+      workers: [worker('a', { egresses: [egress('EG_1')] })],
+      activeEgresses: [active('EG_1', 'r')],
+      starting: [{ id: 'r', costCores: 4 }],
+    };
+    const { first, second } = twice(seen);
+    expect(first.look).toEqual([]);
+    expect(second.look).toEqual([{ recordingId: 'r', why: 'EG_1 already records for it' }]);
+    const { startedAtMs: _, ...notYet } = active('EG_1', 'r');
+    expect(twice({ ...seen, activeEgresses: [notYet] }).second.look).toEqual([]);
+  });
+
   it('is asked to look when it has been starting for too long without one', () => {
     const seen = { workers: [worker('a')], starting: [{ id: 'r', costCores: 4 }] };
     expect(twice(seen, 30_000).second.look).toEqual([]);
