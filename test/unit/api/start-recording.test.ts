@@ -11,7 +11,12 @@ import { DEFAULT_COSTS } from '../../../src/fleet/cost.ts';
 import { type RecordingRequestInput, recordingRequestSchema } from '../../../src/recording/request.ts';
 
 const parse = (input: RecordingRequestInput) => recordingRequestSchema.parse(input);
-const settings = { fleet: 'default', costs: { ...DEFAULT_COSTS, roomComposite: 3 }, storages: ['s3'], defaultStorage: 's3' };
+const settings = {
+  fleet: 'default',
+  costs: { ...DEFAULT_COSTS, roomComposite: 3 },
+  storages: ['s3'],
+  defaultStorage: 's3',
+};
 const inRoom = (room: string, more: Partial<RecordingRequestInput> = {}) =>
   parse({ source: { type: 'room', room }, ...more });
 
