@@ -37,7 +37,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       // In parallel: the fleet must be awake while anything records, and the start must not wait for it. A kick that fails
       // changes nothing about the start; who waits kicks again.
       const kicked = deps.kickFleet(fleet, 'a recording starts').catch((error: unknown) => {
-        log.warn('the fleet could not be woken', { error });
+        log.warn('the fleet could not be woken', { problem: messageOf(error) });
       });
       const heartbeats = setInterval(heartbeat, HEARTBEAT_EVERY_MS);
       try {

@@ -24,7 +24,8 @@ const TOKEN_TTL_SECONDS = 600;
 export type LiveKitClient = ReturnType<typeof createLiveKitClient>;
 
 export function createLiveKitClient(settings: LiveKitSettings) {
-  const host = settings.url.replace(/^ws/, 'http').replace(/\/$/, '');
+  // As the SDK does: LiveKit is never behind a path.
+  const host = new URL(settings.url.replace(/^ws/, 'http')).origin;
   const options = { requestTimeout: REQUEST_TIMEOUT_SECONDS };
   const egresses = new EgressClient(host, settings.apiKey, settings.apiSecret, options);
   const rooms = new RoomServiceClient(host, settings.apiKey, settings.apiSecret, options);
@@ -52,18 +53,18 @@ export function createLiveKitClient(settings: LiveKitSettings) {
     },
 
     async listActiveEgresses(): Promise<EgressSnapshot[]> {
-      return (await egresses.listEgress({ active: true })).map(snapshotOf);
+      return (await asked(egresses.listEgress({ active: true }))).map(snapshotOf);
     },
 
     /** Active and, for 24 h, ended ones. Web egresses have no room: pass undefined to search all. */
     async listEgresses(room: string | undefined): Promise<EgressSnapshot[]> {
-      return (await egresses.listEgress(room === undefined ? {} : { roomName: room })).map(snapshotOf);
+      return (await asked(egresses.listEgress(room === undefined ? {} : { roomName: room }))).map(snapshotOf);
     },
 
     /** @returns null when LiveKit has no record of it */
     async getEgress(egressId: string): Promise<EgressSnapshot | null> {
       try {
-        const [info] = await egresses.listEgress({ egressId });
+        const [info] = await asked(egresses.listEgress({ egressId }));
         return info ? snapshotOf(info) : null;
       } catch (error) {
         if (isTwirp(error, 'not_found')) return null;
@@ -74,24 +75,24 @@ export function createLiveKitClient(settings: LiveKitSettings) {
     /** Asks an egress to finish its file. Already ended or unknown counts as done. */
     async stopEgress(egressId: string): Promise<void> {
       try {
-        await egresses.stopEgress(egressId);
+        await asked(egresses.stopEgress(egressId));
       } catch (error) {
         if (!isTwirp(error, 'failed_precondition') && !isTwirp(error, 'not_found')) throw error;
       }
     },
 
     async listRooms(): Promise<string[]> {
-      return (await rooms.listRooms()).map((room) => room.name);
+      return (await asked(rooms.listRooms())).map((room) => room.name);
     },
 
     async roomExists(room: string): Promise<boolean> {
-      return (await rooms.listRooms([room])).length > 0;
+      return (await asked(rooms.listRooms([room]))).length > 0;
     },
 
     /** Identities in the room, hidden ones included: an egress shows up under its own id. */
     async listIdentities(room: string): Promise<string[]> {
       try {
-        return (await rooms.listParticipants(room)).map((participant) => participant.identity);
+        return (await asked(rooms.listParticipants(room))).map((participant) => participant.identity);
       } catch (error) {
         if (isTwirp(error, 'not_found')) return [];
         throw error;
@@ -136,6 +137,14 @@ function brokenReply(error: unknown): StartReply {
   if (error instanceof DOMException && error.name === 'TimeoutError') return { kind: 'timeout' };
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   return { kind: 'network', message: cause instanceof Error ? cause.message : String(cause) };
+}
+
+/** LiveKit quotes a token it refuses, and an error travels into logs and Temporal's history. */
+function asked<T>(call: Promise<T>): Promise<T> {
+  return call.catch((error: unknown) => {
+    if (error instanceof Error) error.message = error.message.replaceAll(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '(token)');
+    throw error;
+  });
 }
 
 function isTwirp(error: unknown, code: string): boolean {

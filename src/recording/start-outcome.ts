@@ -49,7 +49,8 @@ function classifyError(reply: { httpStatus: number; twirpCode?: string; message:
       return { kind: 'no_capacity', sent: true, message };
     case undefined:
       // LiveKit checks the signature of a token before Twirp sees the call, and answers in plain text.
-      return reply.httpStatus === 401 ? { kind: 'refused', message } : { kind: 'ambiguous', message };
+      if (reply.httpStatus !== 401) return { kind: 'ambiguous', message };
+      return { kind: 'refused', message: `${message}; check the API key and secret for LiveKit` };
     default:
       return { kind: 'ambiguous', message };
   }

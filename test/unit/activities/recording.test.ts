@@ -1,0 +1,236 @@
+// The recording's activities with a LiveKit, a fleet and workers that answer by script: what is sent, and what is no ambiguity.
+import type { Client } from '@temporalio/client';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { describe, expect, it } from 'vitest';
+import { createFreeWorkers } from '../../../src/activities/free-workers.ts';
+import { createRecordingActivities, type RecordingDeps } from '../../../src/activities/recording.ts';
+import type { ObservedWorker } from '../../../src/fleet/observation.ts';
+import type { LiveKitClient } from '../../../src/livekit/client.ts';
+import type { EgressSnapshot } from '../../../src/recording/egress.ts';
+import { recordingRequestSchema } from '../../../src/recording/request.ts';
+import type { StartOutcome } from '../../../src/recording/start-outcome.ts';
+
+const request = recordingRequestSchema.parse({ source: { type: 'room', room: 'demo' } });
+const marker = { recordingId: 'r1', part: 1, attempt: 2 };
+const input = { marker, fleet: 'default', request, costCores: 4, admitted: false, queuedSinceMs: 0 };
+const worker = (more: Partial<ObservedWorker> = {}): ObservedWorker => ({
+  id: 'w1',
+  state: 'ready',
+  owned: true,
+  launchedAtMs: 0,
+  cpuCores: 8,
+  answered: true,
+  egresses: [],
+  ...more,
+});
+
+const quiet = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+
+interface World {
+  livekit?: Partial<LiveKitClient>;
+  workers?: ObservedWorker[];
+  ahead?: () => Promise<number>;
+  kick?: RecordingDeps['kickFleet'];
+  storages?: RecordingDeps['settings']['storages'];
+}
+
+function activities(world: World = {}) {
+  const sent: string[] = [];
+  const queries: string[] = [];
+  const outcomes: StartOutcome['kind'][] = [];
+  const livekit = {
+    start: async ({ method }) => {
+      sent.push(method);
+      return { kind: 'accepted', egressId: `EG_${sent.length}`, atMs: 1 };
+    },
+    roomExists: async () => true,
+    ...world.livekit,
+  } as LiveKitClient;
+  const count = async (query: string) => {
+    queries.push(query);
+    return { count: await (world.ahead?.() ?? 0) };
+  };
+  const all = createRecordingActivities({
+    livekit,
+    temporal: { workflow: { count } } as unknown as Client,
+    free: createFreeWorkers(async () => world.workers ?? [worker()]),
+    kickFleet: world.kick ?? (async () => {}),
+    settings: {
+      apiKey: 'devkey',
+      publicUrl: 'https://reelkit',
+      pathTemplate: '{room}',
+      storages: world.storages ?? { disk: { type: 'local', path: '/r' } },
+      defaultStorage: 'disk',
+    },
+    metrics: { startOutcome: (kind) => outcomes.push(kind) },
+  });
+  const run = <I, O>(activity: (input: I) => Promise<O>, with_: I): Promise<O> =>
+    new MockActivityEnvironment({}, { logger: quiet }).run(activity, with_) as Promise<O>;
+  return { all, run, sent, queries, outcomes };
+}
+
+describe('startPart', () => {
+  it('sends one StartEgress when nobody waits and a worker is free', async () => {
+    const { all, run, sent, outcomes } = activities();
+    expect(await run(all.startPart, input)).toEqual({ kind: 'started', egressId: 'EG_1', acceptedAtMs: 1 });
+    expect(sent).toEqual(['StartRoomCompositeEgress']);
+    expect(outcomes).toEqual(['started']);
+  });
+
+  it('stands behind those who wait, and does not count itself', async () => {
+    const { all, run, sent, queries } = activities({ ahead: async () => 2 });
+    expect(await run(all.startPart, input)).toMatchObject({
+      kind: 'no_capacity',
+      sent: false,
+      message: '2 recordings wait before this one',
+    });
+    expect(sent).toEqual([]);
+    expect(queries[0]).toContain("WorkflowId != 'recording/r1'");
+  });
+
+  it('sends nothing without a free worker', async () => {
+    const { all, run, sent } = activities({ workers: [worker({ cpuCores: 2 })] });
+    expect(await run(all.startPart, input)).toMatchObject({ kind: 'no_capacity', sent: false });
+    expect(sent).toEqual([]);
+  });
+
+  it('skips the queue once the fleet admitted it', async () => {
+    const { all, run, sent, queries } = activities({ workers: [], ahead: async () => 9 });
+    await run(all.startPart, { ...input, admitted: true });
+    expect(sent).toHaveLength(1);
+    expect(queries).toEqual([]);
+  });
+
+  it('says that the room is missing before it says that no worker is free', async () => {
+    const { all, run } = activities({ workers: [], livekit: { roomExists: async () => false } });
+    expect((await run(all.startPart, input)).kind).toBe('room_missing');
+  });
+
+  it('is no ambiguity while nothing was sent: Temporal or the provider may be away', async () => {
+    const { all, run, sent } = activities({
+      ahead: () => Promise.reject(new Error('visibility is down')),
+    });
+    expect(await run(all.startPart, input)).toEqual({
+      kind: 'no_capacity',
+      sent: false,
+      message: 'could not look for a free worker: visibility is down',
+    });
+    expect(sent).toEqual([]);
+  });
+
+  it('is not undone by a fleet that cannot be woken', async () => {
+    const { all, run } = activities({ kick: () => Promise.reject(new Error('no Temporal')) });
+    expect((await run(all.startPart, input)).kind).toBe('started');
+  });
+
+  it('refuses a storage that is no longer configured', async () => {
+    const { all, run, sent } = activities({ storages: { other: { type: 'local', path: '/r' } } });
+    expect(await run(all.startPart, input)).toMatchObject({
+      kind: 'refused',
+      message: expect.stringContaining('other'),
+    });
+    expect(sent).toEqual([]);
+  });
+
+  it('counts what it has just sent against what a worker still seems to have free', async () => {
+    const { all, run, sent } = activities({ workers: [worker({ cpuCores: 5 })] });
+    await run(all.startPart, input);
+    expect(await run(all.startPart, { ...input, marker: { ...marker, recordingId: 'r2' } })).toMatchObject({
+      kind: 'no_capacity',
+    });
+    expect(sent).toHaveLength(1);
+  });
+
+  it('gives back what LiveKit did not take', async () => {
+    const { all, run } = activities({
+      workers: [worker({ cpuCores: 5 })],
+      livekit: { start: async () => ({ kind: 'error', httpStatus: 503, twirpCode: 'unavailable', message: 'full' }) },
+    });
+    expect(await run(all.startPart, input)).toMatchObject({ kind: 'no_capacity', sent: true });
+    expect(await run(all.startPart, input)).toMatchObject({ kind: 'no_capacity', sent: true });
+  });
+});
+
+describe('free workers', () => {
+  it('do not count an egress twice, once as sent and once as shown', async () => {
+    const workers = [worker({ cpuCores: 10 })];
+    const free = createFreeWorkers(async () => workers);
+    free.reserve(4).startedAs('EG_1');
+    workers[0] = worker({ cpuCores: 10, egresses: [{ egressId: 'EG_1', costCores: 4 }] });
+    expect((await free.hasRoomFor(4)).free).toBe(true);
+  });
+
+  it.each([
+    ['yes', [worker({ egresses: [{ egressId: 'EG_1', costCores: 4 }] })]],
+    ['no', [worker()]],
+    ['no', []],
+    ['no', [worker({ state: 'booting', answered: false }), worker({ state: 'gone', answered: false })]],
+    ['unknown', [worker(), worker({ state: 'unreachable', answered: false })]],
+    ['unknown', [worker({ state: 'draining', answered: false })]],
+  ] as const)('show an egress: %s', async (expected, workers) => {
+    expect(await createFreeWorkers(async () => [...workers]).showsEgress('EG_1')).toBe(expected);
+  });
+});
+
+describe('findPart', () => {
+  const egress = (status: EgressSnapshot['status'], part: number, attempt: number): EgressSnapshot => ({
+    egressId: `EG_${part}_${attempt}`,
+    status,
+    marker: { recordingId: 'r1', part, attempt },
+    files: [],
+  });
+  const find = (egresses: EgressSnapshot[], untilMs = 0) => {
+    const { all, run } = activities({ livekit: { listEgresses: async () => egresses } });
+    return run(all.findPart, { marker, request, untilMs });
+  };
+
+  it('finds the egress that runs, whichever attempt it is of', async () => {
+    expect((await find([egress('FAILED', 1, 2), egress('ACTIVE', 1, 1)]))?.egressId).toBe('EG_1_1');
+  });
+
+  it('finds the ended egress of this attempt', async () => {
+    expect((await find([egress('FAILED', 1, 1), egress('FAILED', 1, 2)]))?.egressId).toBe('EG_1_2');
+  });
+
+  it('takes the ended egress of an earlier attempt only when no other came in time', async () => {
+    const startedAt = Date.now();
+    expect((await find([egress('FAILED', 1, 1)], startedAt + 1_500))?.egressId).toBe('EG_1_1');
+    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(1_500);
+  });
+
+  it('finds nothing of another part or recording', async () => {
+    const other = { ...egress('ACTIVE', 1, 2), marker: { recordingId: 'r2', part: 1, attempt: 2 } };
+    expect(await find([egress('ACTIVE', 2, 1), other])).toBeNull();
+  });
+});
+
+describe('inspectPart', () => {
+  it('stops every other egress of the same part, and says what it saw', async () => {
+    const stopped: string[] = [];
+    const mine = { egressId: 'EG_1', status: 'ACTIVE', room: 'demo', marker, files: [] } as EgressSnapshot;
+    const { all, run } = activities({
+      workers: [worker({ egresses: [{ egressId: 'EG_1', costCores: 4 }] })],
+      livekit: {
+        getEgress: async () => mine,
+        listIdentities: async () => ['ann', 'EG_1'],
+        listActiveEgresses: async () => [
+          mine,
+          { ...mine, egressId: 'EG_2', marker: { ...marker, attempt: 1 } },
+          { ...mine, egressId: 'EG_3', marker: { ...marker, part: 2 } },
+          { ...mine, egressId: 'EG_4', marker: { ...marker, recordingId: 'r2' } },
+        ],
+        stopEgress: async (id) => {
+          stopped.push(id);
+          throw new Error('request timed out');
+        },
+      },
+    });
+    expect(await run(all.inspectPart, { marker, egressId: 'EG_1', request })).toEqual({
+      egress: mine,
+      inRoom: true,
+      room: 'alive',
+      onWorker: 'yes',
+    });
+    expect(stopped).toEqual(['EG_2']);
+  });
+});

@@ -1,0 +1,91 @@
+// What an operator reads in the Temporal Web UI about an open recording.
+import { describe, expect, it } from 'vitest';
+import { renderDetails } from '../../../src/recording/details.ts';
+import { openRecording } from '../../../src/recording/open.ts';
+import { recordingRequestSchema } from '../../../src/recording/request.ts';
+import { STAGES } from '../../../src/recording/stage.ts';
+import type { RecordingView } from '../../../src/recording/view.ts';
+
+const AT = Date.UTC(2030, 0, 31, 9);
+const view = (more: Partial<RecordingView> = {}, room = 'demo'): RecordingView => ({
+  ...openRecording({
+    id: 'r1',
+    fleet: 'default',
+    request: recordingRequestSchema.parse({ source: { type: 'room', room } }),
+    requestedAtMs: AT,
+  }),
+  ...more,
+});
+const render = (more: Partial<RecordingView> = {}, room?: string) =>
+  renderDetails(view(more, room), { stageSinceMs: AT });
+
+describe('the details', () => {
+  it('of one that waits: for what, since when, the last answer, when it expires, and how to give up', () => {
+    const text = render({ stage: 'waiting', waiting: { for: 'capacity', sinceMs: AT, detail: 'no worker is ready' } });
+    expect(text).toContain('**waiting** since 2030-01-31T09:00:00Z');
+    expect(text).toContain('Waiting for **capacity** since 2030-01-31T09:00:00Z: no worker is ready');
+    expect(text).toContain('`reelkit fleet explain`');
+    expect(text).toContain('It expires at 2030-01-31T09:15:00Z; `reelkit cancel r1` gives up now.');
+  });
+
+  it('of one that waits for its room name the room', () => {
+    const waiting = { for: 'room', sinceMs: AT, detail: 'requested room does not exist' } as const;
+    expect(render({ stage: 'waiting', waiting })).toContain('once room `demo` exists it starts');
+  });
+
+  it('of one that records: its egress, its end, its parts and files', () => {
+    const text = render({
+      stage: 'recording',
+      endDeadlineMs: AT + 3_600_000,
+      parts: [
+        {
+          number: 1,
+          attempts: 2,
+          egressId: 'EG_1',
+          startedAtMs: AT,
+          files: [{ location: 'a', filename: 'a.mp4', storage: 'default', sizeBytes: 1, durationMs: 61_000 }],
+          end: { status: 'COMPLETE', details: 'End reason: CPU exhausted' },
+        },
+      ],
+    });
+    expect(text).toContain('Ends by itself at 2030-01-31T10:00:00Z');
+    expect(text).toContain(
+      '- Part 1, egress `EG_1`, 2 starts, active since 2030-01-31T09:00:00Z, ended COMPLETE (End reason: CPU exhausted), file `a.mp4` 1m1s',
+    );
+  });
+
+  it('say what to do at every open stage', () => {
+    for (const stage of STAGES)
+      expect(/What to do/.test(render({ stage })), stage).toBe(!view({ stage }).reason && isOpen(stage));
+  });
+
+  it('of an ended one give the reason', () => {
+    expect(render({ stage: 'failed', reason: { code: 'refused', message: 'no such preset' } })).toContain(
+      'Reason: **refused**: no such preset',
+    );
+  });
+
+  it('take names and messages from outside as text, not as Markdown', () => {
+    const text = render(
+      {
+        stage: 'waiting',
+        waiting: { for: 'capacity', sinceMs: AT, detail: '# <b>click</b> [here](http://evil)\n\n![x](y)' },
+      },
+      'a`b',
+    );
+    expect(text).toContain('\\# \\<b\\>click\\</b\\> \\[here\\](http://evil) !\\[x\\](y)');
+    expect(render({ stage: 'waiting', waiting: { for: 'room', sinceMs: AT, detail: '' } }, 'a`b')).toContain('`a b`');
+  });
+
+  it('stay short for a recording of many parts', () => {
+    const parts = Array.from({ length: 100 }, (_, index) => ({ number: index + 1, attempts: 1, files: [] }));
+    const text = render({ stage: 'recording', parts });
+    expect(text).toContain('(90 earlier parts)');
+    expect(text).toContain('Part 100');
+    expect(text.length).toBeLessThan(3_000);
+  });
+});
+
+function isOpen(stage: string): boolean {
+  return !['completed', 'failed', 'cancelled', 'expired'].includes(stage);
+}

@@ -1,0 +1,167 @@
+// What the end of an egress means: LiveKit's status, error_code and details, the room, the source, and whether we stopped it.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { EGRESS_STATUSES, type EgressSnapshot } from '../../../src/recording/egress.ts';
+import { classifyEnd, type EndFacts } from '../../../src/recording/end-outcome.ts';
+import type { RecordingSource } from '../../../src/recording/request.ts';
+
+const SOURCES = {
+  room: { type: 'room', room: 'demo', audioOnly: false, videoOnly: false },
+  web: { type: 'web', url: 'https://example.com', awaitStartSignal: false, audioOnly: false, videoOnly: false },
+  participant: { type: 'participant', room: 'demo', identity: 'ann', screenShare: false },
+  tracks: { type: 'tracks', room: 'demo', audioTrackId: 'TR_1' },
+} satisfies Record<string, RecordingSource>;
+type SourceName = keyof typeof SOURCES;
+
+const FILE = { filename: 'a.mp4', location: 'a.mp4', sizeBytes: 10, durationMs: 1_000 };
+
+function egress(status: EgressSnapshot['status'], { details, ...more }: Partial<EgressSnapshot> = {}): EgressSnapshot {
+  return {
+    egressId: 'EG_1',
+    status,
+    files: [],
+    ...(details === undefined ? {} : { details: `End reason: ${details}` }),
+    ...more,
+  };
+}
+
+function classify(
+  source: SourceName,
+  room: 'alive' | 'gone',
+  ended: EgressSnapshot | null,
+  more: Partial<EndFacts> = {},
+) {
+  const outcome = classifyEnd({ source: SOURCES[source], room, egress: ended, ...more });
+  return outcome.kind === 'next_part' ? 'next_part' : `${outcome.kind}: ${outcome.reason}`;
+}
+
+describe('an egress that nobody of us stopped', () => {
+  it.each([
+    ['COMPLETE', 'Source closed', 'room', 'gone', 'completed: finished'],
+    ['COMPLETE', 'Source closed', 'room', 'alive', 'next_part'],
+    ['COMPLETE', 'Source closed', 'participant', 'alive', 'completed: finished'],
+    ['COMPLETE', 'Source closed', 'participant', 'gone', 'completed: finished'],
+    ['COMPLETE', 'Source closed', 'tracks', 'alive', 'completed: finished'],
+    ['COMPLETE', 'Source closed', 'web', 'alive', 'completed: finished'],
+    ['COMPLETE', 'StopEgress API', 'room', 'alive', 'completed: finished'],
+    ['COMPLETE', 'StopEgress API', 'room', 'gone', 'completed: finished'],
+    ['COMPLETE', 'Process killed', 'room', 'alive', 'next_part'],
+    ['COMPLETE', 'Process killed', 'room', 'gone', 'completed: finished'],
+    ['COMPLETE', 'CPU exhausted', 'participant', 'alive', 'next_part'],
+    ['COMPLETE', 'CPU exhausted', 'participant', 'gone', 'completed: finished'],
+    ['COMPLETE', 'Session limit reached', 'web', 'alive', 'next_part'],
+    ['COMPLETE', 'Failure', 'tracks', 'alive', 'next_part'],
+    ['COMPLETE', 'All streams stopped', 'room', 'gone', 'completed: finished'],
+    ['COMPLETE', undefined, 'room', 'alive', 'next_part'],
+    ['COMPLETE', undefined, 'room', 'gone', 'completed: finished'],
+    ['LIMIT_REACHED', 'Session limit reached', 'room', 'alive', 'next_part'],
+    ['LIMIT_REACHED', 'Session limit reached', 'room', 'gone', 'completed: finished'],
+    ['ABORTED', undefined, 'room', 'alive', 'next_part'],
+    ['ABORTED', undefined, 'room', 'gone', 'failed: egress_failed'],
+  ] as const)('%s (%s), a %s, the room %s: %s', (status, details, source, room, expected) => {
+    expect(classify(source, room, egress(status, details === undefined ? {} : { details }))).toBe(expected);
+  });
+
+  it.each([
+    [0, 'could not connect', 'alive', 'next_part'],
+    [0, 'could not connect', 'gone', 'failed: egress_failed'],
+    [400, 'request has missing or invalid field: output', 'alive', 'failed: refused'],
+    [400, 'page load error: net::ERR_CONNECTION_REFUSED', 'alive', 'next_part'],
+    [400, 'S3 upload failed: AccessDenied', 'alive', 'next_part'],
+    [400, 'S3 upload failed: AccessDenied', 'gone', 'failed: egress_failed'],
+    [403, 'server is shutting down', 'alive', 'next_part'],
+    [403, 'CPU exhausted: 3.90 cores used', 'alive', 'next_part'],
+    [403, 'OOM: 5.10 GB used', 'alive', 'next_part'],
+    [403, 'participant egress is disabled', 'alive', 'failed: refused'],
+    [404, 'participant nobody not found', 'alive', 'failed: source_missing'],
+    [404, 'participant nobody not found', 'gone', 'failed: source_missing'],
+    [500, 'pipeline frozen', 'alive', 'next_part'],
+    [500, 'signal: killed', 'gone', 'failed: egress_failed'],
+    [503, 'recording ended early: connection to room failed', 'alive', 'next_part'],
+    [599, 'of later days', 'alive', 'next_part'],
+  ] as const)('FAILED %i "%s", the room %s: %s', (errorCode, error, room, expected) => {
+    expect(classify('participant', room, egress('FAILED', { errorCode, error }))).toBe(expected);
+  });
+
+  it('FAILED with the room gone completes when there is a file, and says that it may be cut short', () => {
+    const ended = egress('FAILED', { errorCode: 403, error: 'server is shutting down', files: [FILE] });
+    const outcome = classifyEnd({ source: SOURCES.room, room: 'gone', egress: ended });
+    expect(outcome).toMatchObject({ kind: 'completed', reason: 'finished' });
+    expect(outcome.message).toContain('may be cut short');
+  });
+
+  it('a last part without a file completes when an earlier part left one', () => {
+    const facts = { source: SOURCES.room, room: 'gone', egress: null, hasEarlierFiles: true } as const;
+    expect(classifyEnd(facts)).toMatchObject({ kind: 'completed', reason: 'finished' });
+    expect(classifyEnd(facts).message).toContain('the last part has no file');
+  });
+
+  it('a participant that left before the next part began is the end, not a failure', () => {
+    const ended = egress('FAILED', { errorCode: 404, error: 'participant ann not found' });
+    expect(classify('participant', 'alive', ended, { hasEarlierFiles: true })).toBe('completed: finished');
+  });
+
+  it('a dead worker leads to the next part while the room lives', () => {
+    expect(classify('room', 'alive', null)).toBe('next_part');
+    expect(classify('room', 'gone', null)).toBe('failed: worker_lost');
+  });
+});
+
+describe('an egress that we stopped', () => {
+  it.each([
+    ['cancelled', egress('COMPLETE', { details: 'StopEgress API' }), 'completed: cancelled'],
+    ['cancelled', egress('ABORTED', { errorCode: 412 }), 'completed: cancelled'],
+    ['cancelled', egress('FAILED', { errorCode: 500 }), 'completed: cancelled'],
+    ['cancelled', null, 'completed: cancelled'],
+    ['max_duration', egress('COMPLETE', { details: 'StopEgress API' }), 'completed: max_duration'],
+    ['max_duration', egress('COMPLETE', { details: 'Source closed' }), 'completed: max_duration'],
+    ['max_duration', egress('LIMIT_REACHED'), 'completed: max_duration'],
+    ['max_duration', egress('FAILED', { errorCode: 400, error: 'S3 upload failed' }), 'failed: egress_failed'],
+    ['max_duration', egress('FAILED', { errorCode: 503, files: [FILE] }), 'completed: max_duration'],
+    ['max_duration', egress('ABORTED', { errorCode: 412 }), 'failed: egress_failed'],
+    ['max_duration', null, 'failed: worker_lost'],
+  ] as const)('for %s', (stopping, ended, expected) => {
+    for (const source of Object.keys(SOURCES) as SourceName[]) {
+      expect(classify(source, 'gone', ended, { stopping })).toBe(expected);
+    }
+  });
+
+  it('at its maximum duration completes with the files of earlier parts', () => {
+    expect(classify('room', 'gone', null, { stopping: 'max_duration', hasEarlierFiles: true })).toBe(
+      'completed: max_duration',
+    );
+  });
+});
+
+describe('whatever LiveKit says', () => {
+  const anyEgress = fc.record({
+    status: fc.constantFrom(...EGRESS_STATUSES),
+    details: fc.string(),
+    error: fc.string(),
+    errorCode: fc.integer({ min: 0, max: 600 }),
+  });
+
+  it('a stopped recording never goes on with a next part', () => {
+    fc.assert(
+      fc.property(
+        anyEgress,
+        fc.constantFrom(...Object.values(SOURCES)),
+        fc.constantFrom('cancelled', 'max_duration'),
+        fc.constantFrom('alive', 'gone'),
+        ({ status, ...more }, source, stopping, room) =>
+          classifyEnd({ source, room, stopping, egress: egress(status, more) }).kind !== 'next_part',
+      ),
+    );
+  });
+
+  it('nothing goes on in a room that is gone', () => {
+    fc.assert(
+      fc.property(
+        fc.option(anyEgress),
+        fc.constantFrom(...Object.values(SOURCES)),
+        (ended, source) =>
+          classifyEnd({ source, room: 'gone', egress: ended && egress(ended.status, ended) }).kind !== 'next_part',
+      ),
+    );
+  });
+});

@@ -1,0 +1,52 @@
+// Whether an egress is alive: every combination of what the room and the workers say, young and old, in doubt or not.
+import { describe, expect, it } from 'vitest';
+import type { EgressSnapshot } from '../../../src/recording/egress.ts';
+import { CONFIRM_MS, doubtRecheckMs, judgeSighting, type Sighting } from '../../../src/recording/loss.ts';
+
+const ACTIVE: EgressSnapshot = { egressId: 'EG_1', status: 'ACTIVE', files: [] };
+const OLD_MS = 3_600_000;
+const base: Sighting = { egress: ACTIVE, inRoom: false, onWorker: 'no', hasRoom: true, ageMs: OLD_MS, doubtForMs: 0 };
+
+describe('an egress', () => {
+  it.each([
+    // inRoom, onWorker, age, doubt for: verdict
+    [true, 'yes', OLD_MS, 0, 'alive'],
+    [false, 'yes', OLD_MS, OLD_MS, 'alive'],
+    [false, 'yes', 1_000, 0, 'alive'],
+    [true, 'unknown', OLD_MS, 0, 'alive'],
+    [true, 'unknown', 1_000, 0, 'alive'],
+    [true, 'no', OLD_MS, 0, 'unsure'], // a dead participant stays 20.5 s
+    [true, 'no', OLD_MS, 60_000, 'alive'], // a worker the provider does not know
+    [false, 'no', 1_000, 0, 'unsure'], // may not show yet
+    [false, 'no', 1_000, CONFIRM_MS, 'unsure'],
+    [false, 'no', OLD_MS, 0, 'unsure'],
+    [false, 'no', OLD_MS, CONFIRM_MS - 1, 'unsure'],
+    [false, 'no', OLD_MS, CONFIRM_MS, 'lost'],
+    [false, 'unknown', 1_000, 0, 'unsure'],
+    [false, 'unknown', OLD_MS, 0, 'unsure'],
+    [false, 'unknown', OLD_MS, 59_999, 'unsure'],
+    [false, 'unknown', OLD_MS, 60_000, 'lost'],
+  ] as const)(
+    'in its room: %s, on a worker: %s, %i ms old, in doubt for %i ms: %s',
+    (inRoom, onWorker, ageMs, doubtForMs, verdict) => {
+      expect(judgeSighting({ ...base, inRoom, onWorker, ageMs, doubtForMs })).toBe(verdict);
+      // LiveKit's record proves nothing: 404 was measured for one that recorded.
+      expect(judgeSighting({ ...base, egress: null, inRoom, onWorker, ageMs, doubtForMs })).toBe(verdict);
+    },
+  );
+
+  it('that has left its room to upload may do so for an hour on a worker that cannot be asked', () => {
+    const uploading: Sighting = { ...base, egress: { ...ACTIVE, status: 'ENDING' }, onWorker: 'unknown' };
+    expect(judgeSighting({ ...uploading, doubtForMs: 3_599_999 })).toBe('unsure');
+    expect(judgeSighting({ ...uploading, doubtForMs: 3_600_000 })).toBe('lost');
+  });
+
+  it('of a web page, which has no room to be seen in, gets the same patience', () => {
+    expect(judgeSighting({ ...base, hasRoom: false, onWorker: 'unknown', doubtForMs: 60_000 })).toBe('unsure');
+    expect(judgeSighting({ ...base, hasRoom: false, doubtForMs: CONFIRM_MS })).toBe('lost');
+  });
+});
+
+it('doubt looks again after 5 s, then less and less often', () => {
+  expect([1, 2, 3, 4, 9].map(doubtRecheckMs)).toEqual([5_000, 10_000, 20_000, 40_000, 300_000]);
+});
