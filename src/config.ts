@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { DEFAULT_COSTS } from './fleet/cost.ts';
-import { formatDuration, parseDuration } from './recording/duration.ts';
+import { parseDuration } from './recording/duration.ts';
 import { checkPathTemplate, DEFAULT_PATH_TEMPLATE } from './recording/path-template.ts';
 
 const duration = (fallback: string) =>
@@ -308,8 +308,4 @@ export function redactConfig(config: Config): unknown {
       typeof value === 'string' && value && SECRET_KEY.test(key) && key !== 'apiKey' ? '(hidden)' : value,
     ),
   );
-}
-
-export function describeFleet(fleetConfig: FleetConfig): string {
-  return `${fleetConfig.name}: ${fleetConfig.minWorkers}-${fleetConfig.maxWorkers} workers by ${fleetConfig.capacity.provider}, cooldown ${formatDuration(fleetConfig.cooldown)}`;
 }

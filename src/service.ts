@@ -169,8 +169,11 @@ async function prepare(context: Context): Promise<void> {
 }
 
 async function loadWorkerCode() {
-  const [worker, activities] = await Promise.all([import('./temporal-worker.ts'), import('./service-activities.ts')]);
-  return { ...worker, ...activities };
+  const [{ startTemporalWorker }, { createServiceActivities, createServiceSinks }] = await Promise.all([
+    import('./temporal-worker.ts'),
+    import('./service-activities.ts'),
+  ]);
+  return { startTemporalWorker, createServiceActivities, createServiceSinks };
 }
 
 /** The shares add up to the whole limit; most of it belongs to activities that are under way. */

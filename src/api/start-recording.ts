@@ -2,7 +2,8 @@
 import { type CostTable, costOf } from '../fleet/cost.ts';
 import { formatDuration } from '../recording/duration.ts';
 import { dueAtMs, openRecording } from '../recording/open.ts';
-import { type RecordingRequest, type RecordingSource, roomOf } from '../recording/request.ts';
+import type { RecordingRequest, RecordingSource } from '../recording/request.ts';
+import { roomOf } from '../recording/source.ts';
 import type { RecordingView } from '../recording/view.ts';
 import type { RecordingInput, RecordingMemo } from '../workflows/messages.ts';
 import { canonicalHash } from './ids.ts';

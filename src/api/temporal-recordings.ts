@@ -13,7 +13,7 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ApplicationFailure, defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { roomOf } from '../recording/request.ts';
+import { roomOf } from '../recording/source.ts';
 import type { RecordingView } from '../recording/view.ts';
 import {
   cancelUpdate,

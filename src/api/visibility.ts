@@ -1,7 +1,7 @@
 // Temporal visibility as the API uses it: queries with safely quoted values, and rows back as summaries. Pure.
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
-import { roomOf } from '../recording/request.ts';
+import { roomOf } from '../recording/source.ts';
 import { isEnded, STAGES, type Stage, WAITING_FOR, type WaitingFor } from '../recording/stage.ts';
 import type { RecordingMemo } from '../workflows/messages.ts';
 import type { ListQuery, RecordingSummary } from './schemas.ts';

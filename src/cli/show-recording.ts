@@ -1,6 +1,7 @@
 // A recording on a terminal: everything an operator asks next, in the order in which it is asked.
 import { formatDuration } from '../recording/duration.ts';
-import { type RecordingRequest, roomOf } from '../recording/request.ts';
+import type { RecordingRequest } from '../recording/request.ts';
+import { roomOf } from '../recording/source.ts';
 import type { PartView, RecordingView } from '../recording/view.ts';
 import { ago, at, facts } from './print.ts';
 

@@ -1,6 +1,6 @@
 // The table that a terminal shows while the recordings run: one row a recording, then the fleet. Pure: lines in, no ANSI out.
 
-import { roomOf } from '../recording/request.ts';
+import { roomOf } from '../recording/source.ts';
 import type { Actor } from './cast.ts';
 import { describeRecording, describeWorkers, type Look } from './look.ts';
 import { clip, secondsText, textTable } from './text-table.ts';

@@ -72,20 +72,6 @@ function numberOf(text: string | undefined): number | undefined {
   return text === undefined || Number.isNaN(value) ? undefined : value;
 }
 
-/** Writes the picture at `atSeconds` to `pictureFile`, whose ending (png, jpg) gives the format. */
-export async function extractFrame(
-  ffmpegPath: string,
-  file: string,
-  atSeconds: number,
-  pictureFile: string,
-): Promise<void> {
-  const args = ['-v', 'error', '-y', '-ss', `${atSeconds}`, '-i', file, '-frames:v', '1', pictureFile];
-  await execa(ffmpegPath, args, { stdin: 'ignore' });
-  await stat(pictureFile).catch(() => {
-    throw new Error(`${file} has no picture at ${atSeconds} s`);
-  });
-}
-
 const analysisRate = 8_000;
 
 export interface ToneOptions {

@@ -4,8 +4,6 @@ import { z } from 'zod';
 import { formatDuration, parseDuration } from './duration.ts';
 import { checkPathTemplate } from './path-template.ts';
 
-export { roomOf } from './source.ts';
-
 const LIMITS = {
   /** LiveKit's own limit on room names and identities is 256 characters (livekit.yaml `limit.max_room_name_length`). */
   nameLength: 256,

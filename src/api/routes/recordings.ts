@@ -1,6 +1,7 @@
 // /v1/recordings: ask for one, list, look, cancel, extend. Whoever holds a token for one room sees that room's recordings only.
 import { parseDuration } from '../../recording/duration.ts';
-import { type RecordingRequest, roomOf } from '../../recording/request.ts';
+import type { RecordingRequest } from '../../recording/request.ts';
+import { roomOf } from '../../recording/source.ts';
 import type { RecordingInput, RecordingMemo } from '../../workflows/messages.ts';
 import type { Caller } from '../auth.ts';
 import { errors } from '../errors.ts';
