@@ -32,7 +32,7 @@ const fleet = {
   cooldown: '5s',
   bootTimeout: '60s',
   busyInterval: '500ms',
-  watchInterval: '5s',
+  watchInterval: '3s',
   confirmAfter: '3s',
 };
 /** Room composite costs 4 cores, so that each worker takes one; the delay is long enough for booting to be seen. */
