@@ -13,12 +13,15 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ApplicationFailure, defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { isTerminal } from '../recording/egress.ts';
 import { roomOf } from '../recording/source.ts';
 import type { RecordingView } from '../recording/view.ts';
 import {
   cancelUpdate,
   egressSignal,
   extendUpdate,
+  fleetWorkflowId,
+  kickSignal,
   lookSignal,
   type RecordingInput,
   type RecordingMemo,
@@ -39,6 +42,7 @@ import {
   stageOf,
   summaryOf,
   undecidedInRoom,
+  waitingForCapacity,
 } from './visibility.ts';
 
 /** Each call answers or fails within these. */
@@ -84,6 +88,15 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
       if (!(error instanceof WorkflowFailedError)) throw asApiError(error);
       return brokenView(id, settings.fleet, found.memo, error);
     }
+  }
+
+  /** Room has become free: whoever waits need not wait for the next pass. A hint, so its failure is nobody's. */
+  async function handOn(): Promise<void> {
+    const { fleet } = settings;
+    const kick = () => client.workflow.getHandle(fleetWorkflowId(fleet)).signal(kickSignal, { why: 'an egress ended' });
+    await within(CALL_MS, async () => {
+      if ((await client.workflow.count(waitingForCapacity(fleet))).count > 0) await kick();
+    }).catch(() => undefined);
   }
 
   /** Both updates fail in the same ways: refused by the workflow, too late, or nobody there to run them. */
@@ -140,6 +153,7 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
 
     async signalEgress(recordingId, snapshot) {
       await within(CALL_MS, () => handle(recordingId).signal(egressSignal, snapshot)).catch(ignoreEnded);
+      if (isTerminal(snapshot.status)) await handOn();
     },
 
     async lookAtRoom(room, why) {

@@ -34,6 +34,11 @@ export function undecidedInRoom(fleet: string, room: string): string {
   ]);
 }
 
+/** Recordings in the queue. */
+export function waitingForCapacity(fleet: string): string {
+  return all([...ofFleet(fleet), "RecordingWaitingFor = 'capacity'", "ExecutionStatus = 'Running'"]);
+}
+
 /** Recordings that need a worker now: they record, start, or wait for capacity. */
 export function demandFilter(fleet: string): string {
   return all([

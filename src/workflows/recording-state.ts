@@ -31,6 +31,8 @@ export class RecordingState {
   cancelledBy: string | undefined;
   /** The fleet has capacity for us; taken by the next start. */
   admitted = false;
+  /** Nothing is under way: only time, a message or news goes on. */
+  resting = false;
   /** Why somebody asks us to look at LiveKit; nothing is believed before we did. */
   look: string | undefined;
   /** The room was there once: when it is missing now, it has ended. */

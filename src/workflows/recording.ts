@@ -113,8 +113,11 @@ function listen(state: RecordingState): void {
   });
   setHandler(
     cancelUpdate,
-    (request) => {
+    async (request) => {
+      const { stage } = state.view;
       state.cancel(request?.by);
+      // A recording that only waits moves on at once; one that awaits LiveKit's word is answered as it is.
+      if (state.resting && stage !== 'stopping') await condition(() => !state.resting || state.view.stage !== stage);
       return state.view;
     },
     {
@@ -146,9 +149,12 @@ function refusal(why: { type: string; message: string }): ApplicationFailure {
  * Waits until `done`, at most to `atMs`. A time that is past starts no timer: `condition` with 0 would write a patch marker,
  * and a timer is a billed action.
  */
-async function until(done: () => boolean, atMs: number, summary: string): Promise<void> {
+async function until(state: RecordingState, done: () => boolean, atMs: number, summary: string): Promise<void> {
   const leftMs = Math.ceil(atMs - Date.now());
-  if (leftMs > 0 && !done()) await condition(done, leftMs, { summary });
+  if (leftMs <= 0 || done()) return;
+  state.resting = true;
+  await condition(done, leftMs, { summary });
+  state.resting = false;
 }
 
 async function record(state: RecordingState): Promise<End> {
@@ -163,7 +169,7 @@ async function record(state: RecordingState): Promise<End> {
     if (shortParts >= MAX_SHORT_PARTS || state.view.parts.length >= MAX_PARTS) return gaveUp(state, result.message);
     state.noteProblem(result.message);
     state.view.startDeadlineMs = Date.now() + state.input.request.startWithin;
-    await until(() => state.cancelled, Date.now() + nextPartDelayMs(shortParts), 'pause before the next part');
+    await until(state, () => state.cancelled, Date.now() + nextPartDelayMs(shortParts), 'pause before the next part');
   }
 }
 
@@ -179,7 +185,7 @@ function gaveUp(state: RecordingState, message: string): End {
 async function untilDue(state: RecordingState): Promise<void> {
   if (state.view.stage !== 'scheduled') return;
   await calls.requestCapacity({ fleet: state.input.fleet, why: 'a recording was scheduled' });
-  await until(() => state.cancelled, state.dueAtMs, 'until startAt');
+  await until(state, () => state.cancelled, state.dueAtMs, 'until startAt');
   if (!state.cancelled) state.enter('starting');
 }
 
@@ -251,6 +257,7 @@ async function waitForTurn(
   rounds[waitsFor] += 1;
   const recheckMs = waitsFor === 'room' ? roomRecheckMs(rounds.room) : queueRecheckMs(rounds.capacity);
   await until(
+    state,
     () => state.admitted || state.cancelled || state.look !== undefined || state.foundEgress !== undefined,
     Math.min(Date.now() + recheckMs, state.startDeadlineMs()),
     `waiting for ${waitsFor}`,
@@ -375,6 +382,7 @@ async function supervise(state: RecordingState): Promise<{ stopping?: Stopping; 
 async function untilNews(state: RecordingState, lookAtMs: number, stopped: boolean): Promise<void> {
   const wakeAtMs = stopped ? lookAtMs : Math.min(lookAtMs, state.endDeadlineMs());
   await until(
+    state,
     () =>
       state.ended !== undefined ||
       state.look !== undefined ||

@@ -200,6 +200,25 @@ describe('signals', () => {
   });
 });
 
+describe('the answer to a cancel', () => {
+  it('is the ended recording when nothing was under way', async () => {
+    const startAt = new Date((await recordings.env.currentTimeMs()) + HOUR_MS).toISOString();
+    const run = await recordings.start({}, { startAt });
+    await run.until(({ stage }) => stage === 'scheduled');
+    expect((await run.cancel()).stage).toBe('cancelled');
+  });
+
+  it('does not wait for LiveKit while a start is under way', async () => {
+    const run = await recordings.start();
+    run.hold('startPart');
+    await run.untilCalled('startPart');
+    expect((await run.cancel()).stage).toBe('starting');
+    run.release('startPart');
+    await run.webhook(run.complete('StopEgress API'));
+    expect((await run.result()).stage).toBe('cancelled');
+  });
+});
+
 describe('a cancel that arrives with the end', () => {
   it('is answered, and the recording ends as cancelled with its file', async () => {
     const run = await recordings.start();
