@@ -43,9 +43,15 @@ export async function observe(
 
 /** Lets a burst arrive, so that the fleet asks for its whole need in one step. Waiting here costs no Temporal action. */
 async function settledRecordings(deps: FleetDeps, fleet: string): Promise<OpenRecording[]> {
+  const sinceMs = deps.now();
   let open = await deps.recordings.list(fleet);
   let settled = false;
-  for (let waitedMs = 0; !settled && waitedMs < limitOf(open); waitedMs += SETTLE_STEP_MS) {
+  // Also by the clock: on a busy server each look takes long, and a burst must not wait for all of them.
+  for (
+    let steps = 0;
+    !settled && steps < limitOf(open) / SETTLE_STEP_MS && deps.now() - sinceMs < limitOf(open);
+    steps += 1
+  ) {
     await deps.sleep(SETTLE_STEP_MS);
     const again = await deps.recordings.list(fleet);
     settled = demandKey(again) === demandKey(open) && deps.now() - newestMs(again) >= QUIET_MS;
@@ -68,9 +74,10 @@ function inQueue(open: OpenRecording[]): OpenRecording[] {
   return open.filter(({ stage }) => stage === 'waiting' || stage === 'starting');
 }
 
+/** Who asks, not how far each has come: starting or waiting, it is demand. */
 function demandKey(open: OpenRecording[]): string {
   return inQueue(open)
-    .map(({ id, stage, waitingFor }) => `${id} ${stage} ${waitingFor ?? ''}`)
+    .map(({ id }) => id)
     .sort()
     .join('\n');
 }

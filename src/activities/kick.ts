@@ -19,6 +19,8 @@ export function createFleetKicker(temporal: Client, taskQueue: string): FleetKic
       signal: kickSignal,
       signalArgs: [{ why }],
       staticSummary: `fleet ${fleet}`,
+      // In a burst its few tasks must not stand behind those of every recording that waits for them.
+      priority: { priorityKey: 1 },
     });
   }
 

@@ -253,8 +253,9 @@ async function waitForTurn(
   if (outcome.kind === 'no_capacity') state.roomSeen = true;
   if (waitsFor === 'room' && (await roomEnded(state))) return endWithRoom(state);
   state.wait(waitsFor, outcome.message);
-  if (waitsFor === 'capacity') await calls.requestCapacity({ fleet: state.input.fleet, why: 'a recording waits' });
   rounds[waitsFor] += 1;
+  // The start itself woke the fleet; one that still waits after its timer repeats it, should that have been lost.
+  if (rounds.capacity > 1) await calls.requestCapacity({ fleet: state.input.fleet, why: 'a recording still waits' });
   const recheckMs = waitsFor === 'room' ? roomRecheckMs(rounds.room) : queueRecheckMs(rounds.capacity);
   await until(
     state,
