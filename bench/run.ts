@@ -1,5 +1,5 @@
 // make bench: measures, prints a table and writes bench/results.json. Ratios come from one run on one stack; nothing here is a test.
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { benchActions } from './actions.ts';
@@ -24,5 +24,12 @@ report(`\n${renderTable(rows)}\n`);
 report(
   `${rows.filter(({ holds }) => holds).length} of ${rows.length} hold; ${Math.round((Date.now() - startedMs) / 1_000)} s`,
 );
-if (values.only === undefined) await writeFile(RESULTS, `${JSON.stringify(rows, null, 2)}\n`);
+await writeFile(RESULTS, `${JSON.stringify(await merged(rows), null, 2)}\n`);
 process.exitCode = rows.every(({ holds }) => holds) ? 0 : 1;
+
+/** A part measured again replaces its rows; the others stay as they were. */
+async function merged(fresh: Row[]): Promise<Row[]> {
+  const earlier = JSON.parse(await readFile(RESULTS, 'utf8').catch(() => '[]')) as Row[];
+  const again = new Set(fresh.map(({ id }) => id));
+  return [...earlier.filter(({ id }) => !again.has(id)), ...fresh];
+}

@@ -50,7 +50,7 @@ export interface PartInspection {
 }
 
 export interface FleetActivities {
-  /** One pass: observe, plan, apply. Safe to repeat. */
+  /** One pass: observe, plan, apply. Safe to repeat. `kicked`: woken from a rest, so a burst may only have begun. */
   runFleetPass(input: { fleet: string; pass: number; memory: FleetMemory; kicked: boolean }): Promise<PassReport>;
 }
 

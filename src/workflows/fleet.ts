@@ -18,6 +18,8 @@ import { EMPTY_MEMORY, type FleetMemory } from '../fleet/observation.ts';
 import { formatDuration } from '../recording/duration.ts';
 import { explainQuery, type FleetInput, kickSignal, type PassLine } from './messages.ts';
 
+/** A kick after a longer rest may be the first of a burst, so the pass lets it arrive; between quick passes the next one sees it. */
+const SETTLE_AFTER_MS = 5_000;
 const KEPT_LINES = 50;
 const SHOWN_LINES = 15;
 /** A hard bound beside the server's own suggestion, should that never come. */
@@ -41,6 +43,7 @@ export async function fleet(input: FleetInput): Promise<never> {
   let explanations = input.explanations ?? [];
   // Every run begins with a look, so that no kick can fall between two runs.
   let kick: string | undefined = 'a new run';
+  let restMs = Number.POSITIVE_INFINITY;
   setHandler(kickSignal, (reason) => {
     kick ??= reason?.why ?? 'kicked';
   });
@@ -50,8 +53,9 @@ export async function fleet(input: FleetInput): Promise<never> {
     const why: string | undefined = kick;
     kick = undefined;
     pass += 1;
-    const report = await runPass(input.fleet, pass, memory, why);
+    const report = await runPass(input.fleet, pass, memory, why, restMs >= SETTLE_AFTER_MS);
     memory = report.memory;
+    restMs = report.nextPassInMs ?? Number.POSITIVE_INFINITY;
     explanations = explain(explanations, report, pass);
     setCurrentDetails(render(report, explanations));
     if (workflowInfo().continueAsNewSuggested || passes >= (input.maxPasses ?? MAX_PASSES)) break;
@@ -61,10 +65,16 @@ export async function fleet(input: FleetInput): Promise<never> {
   return continueAsNew<typeof fleet>({ ...input, memory, lastPass: pass, explanations });
 }
 
-function runPass(name: string, pass: number, memory: FleetMemory, kick: string | undefined): Promise<PassReport> {
+function runPass(
+  name: string,
+  pass: number,
+  memory: FleetMemory,
+  kick: string | undefined,
+  rested: boolean,
+): Promise<PassReport> {
   const summary = `pass ${pass}: ${kick ?? 'look again'}`;
   return runFleetPass.executeWithOptions({ ...PASS_OPTIONS, summary }, [
-    { fleet: name, pass, memory, kicked: kick !== undefined },
+    { fleet: name, pass, memory, kicked: kick !== undefined && rested },
   ]);
 }
 

@@ -1,7 +1,7 @@
 // The fleet's workflow on the time-skipping server, with passes that answer by script. What a pass decides is tested elsewhere.
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Runtime, Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import type { FleetActivities, PassReport } from '../../src/activities/contract.ts';
 import { EMPTY_MEMORY } from '../../src/fleet/observation.ts';
 import type { fleet } from '../../src/workflows/fleet.ts';
@@ -12,12 +12,13 @@ type PassInput = Parameters<FleetActivities['runFleetPass']>[0];
 let env: TestWorkflowEnvironment;
 let count = 0;
 
-beforeAll(async () => {
+beforeEach(async () => {
   Runtime.install({ logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} } });
   const executable = { type: 'existing-path', path: inject('timeSkippingServer') } as const;
   env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable } });
 });
-afterAll(() => env?.teardown());
+// One server a test: an activity that a terminated workflow leaves open would stop the clock of the next one.
+afterEach(() => env?.teardown());
 
 /** Runs a fleet whose passes are answered by `pass`, and ends it afterwards. */
 async function withFleet(
