@@ -1,7 +1,7 @@
 // What may be told to a recording: extend, cancel, news of egresses; early, late, twice, by hand, with anything in it.
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { countActions } from '../support/actions.ts';
 import { createRecordingEnv, HOUR_MS, MINUTE_MS, NO_CAPACITY, type RecordingEnv } from '../support/recording-env.ts';
 
@@ -204,7 +204,10 @@ describe('the answer to a cancel', () => {
   it('is the ended recording when nothing was under way', async () => {
     const startAt = new Date((await recordings.env.currentTimeMs()) + HOUR_MS).toISOString();
     const run = await recordings.start({}, { startAt });
-    await run.until(({ stage }) => stage === 'scheduled');
+    // The fleet is told first; then there is nothing but the timer.
+    await vi.waitFor(async () => {
+      expect(countActions(await run.handle.fetchHistory()).by).toHaveProperty('TIMER_STARTED');
+    }, 10_000);
     expect((await run.cancel()).stage).toBe('cancelled');
   });
 
