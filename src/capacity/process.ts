@@ -92,13 +92,25 @@ export async function stopAllProcessWorkers(stateDir: string): Promise<number> {
     folders.map(async (folder) => {
       if (await hasEnded(folder)) return 0;
       await markDrained(folder);
-      const pid = await livePid(folder);
+      const pid = await launchedPid(folder);
       if (pid !== undefined) await killTree(pid);
       return 1;
     }),
   );
   return stopped.reduce<number>((sum, one) => sum + one, 0);
 }
+
+/** A worker that was launched this moment has not written its process id yet; it must not be overlooked. */
+async function launchedPid(folder: string): Promise<number | undefined> {
+  for (let waitedMs = 0; waitedMs < PID_LIMIT_MS; waitedMs += PID_POLL_MS) {
+    const pid = await livePid(folder);
+    if (pid !== undefined || (await hasEnded(folder))) return pid;
+    await new Promise((resolve) => setTimeout(resolve, PID_POLL_MS));
+  }
+  return undefined;
+}
+const PID_LIMIT_MS = 1_000;
+const PID_POLL_MS = 50;
 
 async function drainWorker(folder: string): Promise<void> {
   if (await hasEnded(folder)) return;
