@@ -47,7 +47,7 @@ function tellRecordings(deps: FleetDeps, { lost, look }: FleetPlan) {
     ...lost.flatMap(({ recordingId, egressId, evidence }) =>
       recordingId === undefined
         ? []
-        : [{ id: recordingId, look: { why: 'its worker is gone', workerLost: { egressId, evidence } } }],
+        : [{ id: recordingId, look: { why: `the worker of ${egressId} is gone: ${evidence}` } }],
     ),
     ...look.map(({ recordingId, why }) => ({ id: recordingId, look: { why } })),
   ];

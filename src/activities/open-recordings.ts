@@ -25,7 +25,6 @@ export interface OpenRecording {
 
 interface LookPayload {
   why: string;
-  workerLost?: { egressId: string; evidence: string };
 }
 
 export interface OpenRecordings {
