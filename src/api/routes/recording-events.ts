@@ -10,6 +10,8 @@ import { recordingParams, recordingView } from '../schemas.ts';
 import { requireTouchable } from './recordings.ts';
 
 const LOOK_EVERY_MS = 1_000;
+/** The id of the last event. Not a revision: the workflow writes a few more events to its history after the recording ended. */
+const ENDED_EVENT_ID = 'ended';
 /** Keeps proxies from closing a quiet connection. */
 const HEARTBEAT_MS = 15_000;
 
@@ -30,14 +32,14 @@ export function recordingEventRoutes({ recordings, lookEveryMs = LOOK_EVERY_MS }
     params: recordingParams,
     responses: {
       200: { description: 'The stream', schema: recordingView, contentType: 'text/event-stream' },
-      204: { description: 'Nothing has changed since `Last-Event-ID`, and nothing will: the recording has ended' },
+      204: { description: '`Last-Event-ID` is that of the end: nothing will change any more' },
     },
     problems: ['recording_not_found', 'temporal_unavailable'],
     async handler({ params, caller, header }) {
       await requireTouchable(recordings, caller, params.id);
+      if (header('last-event-id') === ENDED_EVENT_ID) return { status: 204 };
       const first = await recordings.peek(params.id);
       if (!first) throw errors.recordingNotFound(params.id);
-      if (!first.open && header('last-event-id') === String(first.revision)) return { status: 204 };
       return { stream: (send, closed) => follow(recordings, params.id, first, { send, closed, lookEveryMs }) };
     },
   });
@@ -60,8 +62,9 @@ async function follow(recordings: Recordings, id: string, first: RecordingState,
     if (state && state.revision !== sentRevision) {
       const view = await recordings.show(id).catch(() => undefined);
       const data = view && JSON.stringify(view);
-      if (view && data !== sentData) send(eventOf(state.revision, view));
-      if (view && (isEnded(view.stage) || !state.open)) return;
+      const ended = view && (isEnded(view.stage) || !state.open);
+      if (view && data !== sentData) send(eventOf(ended ? ENDED_EVENT_ID : String(state.revision), view));
+      if (ended) return;
       if (view) [sentRevision, sentData, quietSinceMs] = [state.revision, data ?? '', Date.now()];
     }
     if (Date.now() - quietSinceMs >= HEARTBEAT_MS) {
@@ -74,6 +77,6 @@ async function follow(recordings: Recordings, id: string, first: RecordingState,
   }
 }
 
-function eventOf(revision: number, view: RecordingView): string {
-  return `event: recording\nid: ${revision}\ndata: ${JSON.stringify(view)}\n\n`;
+function eventOf(id: string, view: RecordingView): string {
+  return `event: recording\nid: ${id}\ndata: ${JSON.stringify(view)}\n\n`;
 }
