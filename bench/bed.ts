@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { AccessToken, EgressClient, RoomServiceClient } from 'livekit-server-sdk';
 import { stopAllProcessWorkers } from '../src/capacity/process.ts';
-import { ensureComponents } from '../src/dev/components.ts';
+import { ensureStandIn } from '../src/dev/components.ts';
 import { createReelkitService, type ReelkitServiceOptions } from '../src/dev/reelkit-service.ts';
 import { startStack } from '../src/dev/stack.ts';
 import type { RecordingRequestInput } from '../src/recording/request.ts';
@@ -29,7 +29,7 @@ export function audioOf(room: string): RecordingRequestInput {
 
 export async function startBed({ fleet, coresPerWorker, bootDelay = '0s' }: BedOptions) {
   const stateDir = await mkdtemp(join(tmpdir(), 'reelkit-bench-'));
-  const { egress } = await ensureComponents(['egress'], () => {});
+  const egress = await ensureStandIn(() => {});
   const stack = await startStack({ stateDir });
   const workersDir = join(stateDir, 'workers');
   const service = await createReelkitService({

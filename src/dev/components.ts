@@ -35,6 +35,14 @@ export async function ensureComponents<N extends ComponentName>(
   return Object.fromEntries(installed.map(({ name, path }) => [name, path])) as Record<N, string>;
 }
 
+/** The stand-in worker, whatever REELKIT_EGRESS_BIN and PATH hold: tests need its switches. */
+export async function ensureStandIn(report: Report): Promise<string> {
+  const { egress } = catalog(currentPlatform());
+  const standIn = { ...egress, sources: egress.sources.filter(({ kind }) => kind === 'go') };
+  const { path } = (await findInCache(standIn)) ?? (await install(standIn, report));
+  return path;
+}
+
 /** All of them at the same time; waits for each before it fails, so that nothing goes on installing behind an error. */
 export async function installComponents(names: readonly ComponentName[], report: Report): Promise<Installed[]> {
   const components = catalog(currentPlatform());

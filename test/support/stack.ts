@@ -7,7 +7,7 @@ import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { FleetView } from '../../src/api/schemas.ts';
 import { stopAllProcessWorkers } from '../../src/capacity/process.ts';
-import { ensureComponents } from '../../src/dev/components.ts';
+import { ensureComponents, ensureStandIn } from '../../src/dev/components.ts';
 import { findLeftovers, stateDirVariable } from '../../src/dev/leftovers.ts';
 import {
   createReelkitService,
@@ -121,12 +121,13 @@ async function startRunning({
 }: Parameters<typeof useStack>[0] & object): Promise<Running> {
   const stateDir = await mkdtemp(join(tmpdir(), 'reelkit-e2e-'));
   nameLogs(join(stateDir, 'logs'));
-  const binaries = await ensureComponents(['egress', 'ffmpeg', 'ffprobe'], () => {});
+  const egressBin = await ensureStandIn(() => {});
+  const binaries = await ensureComponents(['ffmpeg', 'ffprobe'], () => {});
   const stack = await startStack({ stateDir, redisPersistence: true, ...stackOptions });
   const connection = Connection.lazy({ address: stack.temporal.address });
   let service: ReelkitService | undefined;
   try {
-    service = await startService(stack, binaries.egress, options);
+    service = await startService(stack, egressBin, options);
   } catch (error) {
     await stack.stop();
     throw error;
@@ -145,7 +146,7 @@ async function startRunning({
     binaries,
     async restartService(next) {
       await service?.stop();
-      service = await startService(stack, binaries.egress, next);
+      service = await startService(stack, egressBin, next);
     },
     workers: () => livingWorkers(workersDir),
     async killWorkerOf(egressId) {

@@ -1,4 +1,4 @@
-// The process provider against real worker processes: the egress binary of this machine, or the stand-in, and a real Redis.
+// The process provider against real worker processes: the stand-in, and a real Redis.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { createProcessProvider, type ProcessCapacity, stopAllProcessWorkers } from '../../../src/capacity/process.ts';
 import { CapacityError } from '../../../src/capacity/provider.ts';
-import { ensureComponents } from '../../../src/dev/components.ts';
+import { ensureStandIn } from '../../../src/dev/components.ts';
 import { writeEgressConfig } from '../../../src/dev/egress-config.ts';
 import { reportToStderr } from '../../../src/dev/reporter.ts';
 import { type Stack, startStack } from '../../../src/dev/stack.ts';
@@ -27,7 +27,7 @@ let configFile: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'reelkit-capacity-'));
-  ({ egress: bin } = await ensureComponents(['egress'], reportToStderr));
+  bin = await ensureStandIn(reportToStderr);
   stack = await startStack({ stateDir: join(folder, 'stack'), parts: ['redis'] });
   configFile = await writeEgressConfig(join(folder, 'egress.yaml'), { livekit: stack.livekit, redis: stack.redis });
 });
