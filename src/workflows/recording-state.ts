@@ -1,7 +1,7 @@
 // The state of one recording workflow and the only functions that change it: stage, parts, deadline, what was asked for.
 // Deterministic: time comes from the workflow's own clock.
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
-import { log, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { condition, log, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import { checkExtension, extendedDeadline } from '../recording/deadline.ts';
 import { type DetailNotes, renderDetails } from '../recording/details.ts';
 import { EGRESS_STATUSES, type EgressSnapshot, isTerminal } from '../recording/egress.ts';
@@ -23,6 +23,9 @@ const WAITING_FOR = defineSearchAttributeKey('RecordingWaitingFor', SearchAttrib
 
 /** Status of a part whose worker died: LiveKit's own words end with it. */
 const LOST = 'LOST';
+
+/** How a recording ends. */
+export type End = { stage: EndStage; reason: EndReason; message: string };
 
 export class RecordingState {
   readonly input: RecordingInput;
@@ -279,6 +282,18 @@ export class RecordingState {
   show(): void {
     setCurrentDetails(renderDetails(this.view, this.notes));
   }
+}
+
+/**
+ * Waits until `done`, at most to `atMs`. A time that is past starts no timer: `condition` with 0 would write a patch marker,
+ * and a timer is a billed action.
+ */
+export async function until(state: RecordingState, done: () => boolean, atMs: number, summary: string): Promise<void> {
+  const leftMs = Math.ceil(atMs - Date.now());
+  if (leftMs <= 0 || done()) return;
+  state.resting = true;
+  await condition(done, leftMs, { summary });
+  state.resting = false;
 }
 
 /** Webhooks overtake each other; a status never goes back. */

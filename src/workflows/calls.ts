@@ -1,0 +1,32 @@
+// The activities of a recording, each with the limits that its meaning asks for.
+import { ActivityFailure, proxyActivities } from '@temporalio/workflow';
+import type { RecordingActivities } from '../activities/contract.ts';
+
+/** Short calls that may be repeated freely. */
+export const calls = proxyActivities<RecordingActivities>({
+  startToCloseTimeout: '20s',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '15s' },
+});
+/** StartEgress: one try, because a second one would record twice. A dead Temporal worker is noticed by its heartbeat. */
+export const start = proxyActivities<RecordingActivities>({
+  startToCloseTimeout: '40s',
+  // Heartbeats are sent every 80 % of this: on a starved machine the rest must do for one to arrive.
+  heartbeatTimeout: '12s',
+  retry: { maximumAttempts: 1 },
+});
+export const search = proxyActivities<RecordingActivities>({
+  startToCloseTimeout: '30s',
+  retry: { initialInterval: '1s', backoffCoefficient: 1.5, maximumInterval: '15s' },
+});
+/** A stop that fails is repeated after the next look, not in place: the egress may have ended by then. */
+export const stop = proxyActivities<RecordingActivities>({ startToCloseTimeout: '20s', retry: { maximumAttempts: 2 } });
+export const notify = proxyActivities<RecordingActivities>({
+  startToCloseTimeout: '30s',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '2m', maximumAttempts: 12 },
+});
+
+/** Lets pass what an activity failed with; everything else is a mistake of our own and must show. @throws what is no ActivityFailure */
+export function problemOf(error: unknown): string {
+  if (!(error instanceof ActivityFailure)) throw error;
+  return error.cause?.message ?? error.message;
+}

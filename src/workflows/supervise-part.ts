@@ -1,0 +1,154 @@
+// Watches one part of a recording to its end: by itself, by cancel, by maxDuration, or because its worker died. What an end means
+// is decided in recording/end-outcome.ts, what a look means in recording/loss.ts.
+import { log } from '@temporalio/workflow';
+import { SHORT_PART_MS, STOP_LIMIT_MS, stopRecheckMs } from '../recording/delays.ts';
+import type { EgressSnapshot } from '../recording/egress.ts';
+import { classifyEnd } from '../recording/end-outcome.ts';
+import { doubtRecheckMs, judgeSighting, type Verdict } from '../recording/loss.ts';
+import { roomOf } from '../recording/source.ts';
+import { calls, problemOf, stop } from './calls.ts';
+import { type End, type RecordingState, until } from './recording-state.ts';
+
+interface PartResult {
+  /** Absent: the recording goes on with a next part. */
+  end?: End;
+  message: string;
+  /** It failed soon after its start. */
+  short: boolean;
+}
+
+export async function untilPartEnds(state: RecordingState): Promise<PartResult> {
+  const { stopping, lost } = await supervise(state);
+  const hasEarlierFiles = state.hasFiles;
+  const egress = state.ended ?? null;
+  state.closePart(egress, lost);
+  const { request } = state.input;
+  const room = stopping ? 'gone' : (await calls.inspectRoom({ request })).room;
+  const outcome = classifyEnd({ source: request.source, egress, room, hasEarlierFiles, ...(stopping && { stopping }) });
+  const { acceptedAtMs = 0, endedAtMs = 0 } = state.part ?? {};
+  const short = endedAtMs - acceptedAtMs < SHORT_PART_MS;
+  const { message } = outcome;
+  if (outcome.kind === 'next_part') return { message, short };
+  const stage = outcome.kind === 'failed' ? 'failed' : outcome.reason === 'cancelled' ? 'cancelled' : 'completed';
+  return { end: { stage, reason: outcome.reason, message }, message, short };
+}
+
+type Stopping = 'cancelled' | 'max_duration';
+
+/** Waits for the end of the part: by itself, by cancel, by maxDuration, or because its worker died. */
+async function supervise(state: RecordingState): Promise<{ stopping?: Stopping; lost?: string }> {
+  const doubt = new Doubt();
+  let stopped: { why: Stopping; sinceMs: number; looks: number } | undefined;
+  let lookAtMs = Infinity;
+  while (true) {
+    const why = stopped?.why ?? stopReason(state);
+    const stopping = why && { stopping: why };
+    if (state.ended) return { ...stopping };
+    if (why && !stopped) {
+      stopped = { why, sinceMs: Date.now(), looks: 1 };
+      await stopEgress(state);
+      lookAtMs = Date.now() + stopRecheckMs(1);
+    }
+    await untilNews(state, lookAtMs, stopped !== undefined);
+    await stopStrangers(state);
+    if (state.ended || (state.look === undefined && Date.now() < lookAtMs)) continue;
+    const sighting = await lookAtPart(state, doubt);
+    if (state.ended) continue;
+    if (sighting.verdict === 'lost') return { ...stopping, lost: sighting.evidence };
+    if (stopped && Date.now() - stopped.sinceMs >= STOP_LIMIT_MS) {
+      return { ...stopping, lost: 'it did not end after it was stopped' };
+    }
+    // An egress that is finishing its file needs no second stop; one that missed the first does.
+    if (stopped && sighting.egress?.status !== 'ENDING') await stopEgress(state);
+    if (stopped) stopped.looks += 1;
+    lookAtMs = nextLookMs(sighting.verdict === 'unsure' ? doubt.looks : undefined, stopped?.looks);
+  }
+}
+
+/** Until the part has ended, somebody asks for a look, or it is time for one. */
+async function untilNews(state: RecordingState, lookAtMs: number, stopped: boolean): Promise<void> {
+  const wakeAtMs = stopped ? lookAtMs : Math.min(lookAtMs, state.endDeadlineMs());
+  await until(
+    state,
+    () =>
+      state.ended !== undefined ||
+      state.look !== undefined ||
+      state.strangers.size > 0 ||
+      (!stopped && (state.cancelled || state.endDeadlineMs() < wakeAtMs)),
+    wakeAtMs,
+    stopped ? 'until the egress has ended' : 'until maxDuration',
+  );
+}
+
+/** @returns unix ms; Infinity when only a signal makes us look */
+function nextLookMs(doubts: number | undefined, stopLooks: number | undefined): number {
+  const doubtMs = doubts === undefined ? Infinity : doubtRecheckMs(doubts);
+  const stopMs = stopLooks === undefined ? Infinity : stopRecheckMs(stopLooks);
+  return Date.now() + Math.min(doubtMs, stopMs);
+}
+
+function stopReason(state: RecordingState): Stopping | undefined {
+  if (state.cancelled) return 'cancelled';
+  return Date.now() >= state.endDeadlineMs() ? 'max_duration' : undefined;
+}
+
+async function stopEgress(state: RecordingState): Promise<void> {
+  state.enter('stopping');
+  const problem = await tryStop(state.part?.egressId ?? '');
+  if (problem) state.noteProblem(`the stop was not confirmed: ${problem}`);
+}
+
+/** How long looks have been in doubt whether the egress lives. */
+class Doubt {
+  private sinceMs: number | undefined;
+  looks = 0;
+
+  get forMs(): number {
+    return this.sinceMs === undefined ? 0 : Date.now() - this.sinceMs;
+  }
+
+  note(verdict: Verdict): void {
+    this.sinceMs = verdict === 'alive' ? undefined : (this.sinceMs ?? Date.now());
+    this.looks = verdict === 'alive' ? 0 : this.looks + 1;
+  }
+}
+
+async function lookAtPart(
+  state: RecordingState,
+  doubt: Doubt,
+): Promise<{ verdict: Verdict; egress: EgressSnapshot | null; evidence: string }> {
+  state.look = undefined;
+  const { part } = state;
+  const { request } = state.input;
+  const egressId = part?.egressId ?? '';
+  const marker = { recordingId: state.view.id, part: part?.number ?? 1, attempt: part?.attempts ?? 1 };
+  const { egress, inRoom, onWorker } = await calls.inspectPart({ marker, egressId, request });
+  if (egress) state.heard(egress);
+  const ageMs = Date.now() - (part?.acceptedAtMs ?? 0);
+  const hasRoom = roomOf(request.source) !== undefined;
+  const verdict = judgeSighting({ egress, inRoom, onWorker, hasRoom, ageMs, doubtForMs: doubt.forMs });
+  doubt.note(verdict);
+  // Nobody could ask its worker: should it live on after all, it must not record beside its successor.
+  if (verdict === 'lost' && onWorker === 'unknown') state.addStranger(egressId);
+  const where = onWorker === 'no' ? 'on no worker' : 'on a worker that does not answer';
+  const record = egress ? `LiveKit still lists it as ${egress.status}` : 'LiveKit has no record of it';
+  return { verdict, egress, evidence: `${egressId} is ${where}${hasRoom ? ' and not in the room' : ''}; ${record}` };
+}
+
+export async function stopStrangers(state: RecordingState): Promise<void> {
+  for (const egressId of [...state.strangers]) {
+    state.strangers.delete(egressId);
+    log.warn('another egress runs for the same recording and is stopped', { recordingId: state.view.id, egressId });
+    await tryStop(egressId);
+  }
+}
+
+/** @returns why nobody confirmed it */
+async function tryStop(egressId: string): Promise<string | undefined> {
+  try {
+    await stop.stopPart({ egressId });
+    return undefined;
+  } catch (error) {
+    return problemOf(error);
+  }
+}
