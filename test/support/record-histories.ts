@@ -1,14 +1,16 @@
-// Writes test/histories/*.json anew: `node --import tsx test/support/record-histories.ts`. Only when a change of the recording
-// workflow is meant to break replay; old recordings are pinned to the Temporal worker version that began them.
+// Writes test/histories/*.json anew: `node --import tsx test/support/record-histories.ts [NAME…]`. Only for new stories, and when
+// a change of the recording workflow is meant to break replay; old recordings are pinned to the version that began them.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { pino } from 'pino';
 import { ensureComponents } from '../../src/dev/components.ts';
 import { reportToStderr } from '../../src/dev/reporter.ts';
 import { loadWorkflowBundle } from '../../src/workflow-bundle.ts';
+import { withFleet } from './fleet-env.ts';
 import { createRecordingEnv } from './recording-env.ts';
-import { play, SCENARIOS } from './scenarios.ts';
+import { FLEET_SCENARIOS, play, SCENARIOS } from './scenarios.ts';
 
 const IDENTITY = 'reelkit-test';
 const folder = new URL('../histories/', import.meta.url);
@@ -16,16 +18,27 @@ const folder = new URL('../histories/', import.meta.url);
 const { 'temporal-test-server': serverPath } = await ensureComponents(['temporal-test-server'], reportToStderr);
 const bundle = await loadWorkflowBundle(pino({ level: 'silent' }));
 if (!('codePath' in bundle)) throw new Error('the workflow bundle is not a file');
-const recordings = await createRecordingEnv({ serverPath, bundlePath: bundle.codePath });
+const bundlePath = bundle.codePath;
 await mkdir(folder, { recursive: true });
+const asked = process.argv.slice(2);
+const chosen = <T>(scenarios: Record<string, T>) =>
+  Object.entries(scenarios).filter(([name]) => asked.length === 0 || asked.includes(name));
+
+const recordings = await createRecordingEnv({ serverPath, bundlePath });
 try {
-  for (const [name, scenario] of Object.entries(SCENARIOS)) {
-    const run = await play(recordings, scenario);
-    const history = historyToJSON(await run.handle.fetchHistory());
-    await writeFile(new URL(`${name}.json`, folder), withoutMachine(history));
-  }
+  for (const [name, scenario] of chosen(SCENARIOS)) await write(name, (await play(recordings, scenario)).handle);
 } finally {
   await recordings.close();
+}
+for (const [name, { pass, drive, input = {} }] of chosen(FLEET_SCENARIOS)) {
+  await withFleet({ serverPath, bundlePath, input }, pass, async (run) => {
+    await drive(run);
+    await write(name, run.handle);
+  });
+}
+
+async function write(name: string, handle: Pick<WorkflowHandle, 'fetchHistory'>): Promise<void> {
+  await writeFile(new URL(`${name}.json`, folder), withoutMachine(historyToJSON(await handle.fetchHistory())));
 }
 
 /** One event a line; who and where it ran left out. */

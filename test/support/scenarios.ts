@@ -1,9 +1,13 @@
-// The main stories of a recording, each as a script and what happens from outside. Their histories are committed and replayed,
-// and each is run without a cache of workflows, which replays it at every task.
+// The main stories of a recording and of a fleet, each as a script and what happens from outside. Their histories are committed
+// and replayed; those of recordings are also run without a cache of workflows, which replays them at every task.
+import { EMPTY_MEMORY } from '../../src/fleet/observation.ts';
 import type { RecordingRequestInput } from '../../src/recording/request.ts';
 import type { Stage } from '../../src/recording/stage.ts';
+import { explainQuery, type FleetInput, kickSignal } from '../../src/workflows/messages.ts';
+import type { FleetRun, PassScript } from './fleet-env.ts';
 import {
   AMBIGUOUS,
+  HOUR_MS,
   MINUTE_MS,
   NO_CAPACITY,
   REFUSED,
@@ -152,10 +156,68 @@ export const SCENARIOS: Record<string, Scenario> = {
 };
 
 /** Runs one story to its end. */
-export async function play(recordings: RecordingEnv, scenario: Scenario): Promise<RecordingRun> {
+export async function play(recordings: Pick<RecordingEnv, 'start'>, scenario: Scenario): Promise<RecordingRun> {
   const run = await recordings.start(scenario.script, scenario.request);
   await scenario.drive?.(run);
   const view = await run.result();
   if (view.stage !== scenario.ends) throw new Error(`ended as ${view.stage}, not ${scenario.ends}`);
   return run;
 }
+
+export interface FleetScenario {
+  pass: PassScript;
+  drive: (run: FleetRun) => Promise<unknown>;
+  input?: Partial<FleetInput>;
+}
+
+export const FLEET_SCENARIOS: Record<string, FleetScenario> = {
+  /** Woken by a burst, looks often while workers boot, seldom while they record, and sleeps when the last one is gone. */
+  'fleet-burst': {
+    pass: (_, number) => BURST[number - 1] ?? {},
+    drive: async (run) => {
+      await run.untilPasses(1);
+      await run.handle.signal(kickSignal, { why: 'a recording waits' });
+      await run.untilPasses(2);
+      await run.sleep('10m');
+      await run.untilPasses(BURST.length);
+    },
+  },
+  /** The second run of a fleet, with what the first one handed to it and a kick that came between two passes. */
+  'fleet-continued': {
+    pass: (_, number) => ({
+      memory: { ...EMPTY_MEMORY, launchNotBeforeMs: number },
+      line: `line ${number}`,
+      ...(number === 3 ? { nextPassInMs: HOUR_MS } : number < 3 ? { nextPassInMs: 1 } : {}),
+    }),
+    drive: async (run) => {
+      await run.untilPasses(1);
+      await run.sleep('1s');
+      await run.untilPasses(3);
+      await run.handle.query(explainQuery);
+      await run.handle.signal(kickSignal);
+      await run.untilPasses(4);
+    },
+    input: { maxPasses: 2 },
+  },
+  /** A pass that breaks is tried again by its activity; the workflow notices nothing. */
+  'fleet-broken-pass': {
+    pass: (_, number) => {
+      if (number < 3) throw new Error('Temporal visibility is down');
+      return {};
+    },
+    drive: async (run) => {
+      await run.untilAsked(1);
+      await run.sleep('1m');
+      await run.untilPasses(3);
+    },
+  },
+};
+
+const BURST = [
+  {},
+  { line: 'launching 6 workers for 24 cores of demand', summary: '6 booting', nextPassInMs: 2_000 },
+  { line: 'admitting 6 recordings', summary: '6 ready', nextPassInMs: 2_000 },
+  { summary: '6 busy', nextPassInMs: 30_000 },
+  { line: 'draining 6 idle workers', summary: '6 idle', nextPassInMs: 30_000 },
+  { summary: 'no worker' },
+];

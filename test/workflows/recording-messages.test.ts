@@ -1,19 +1,12 @@
 // What may be told to a recording: extend, cancel, news of egresses; early, late, twice, by hand, with anything in it.
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { countActions } from '../support/actions.ts';
-import { createRecordingEnv, HOUR_MS, MINUTE_MS, NO_CAPACITY, type RecordingEnv } from '../support/recording-env.ts';
+import { HOUR_MS, MINUTE_MS, NO_CAPACITY } from '../support/recording-env.ts';
+import { useRecordings } from '../support/use-recordings.ts';
 
-let recordings: RecordingEnv;
-beforeAll(async () => {
-  recordings = await createRecordingEnv({
-    serverPath: inject('timeSkippingServer'),
-    bundlePath: inject('workflowBundle'),
-  });
-});
-afterEach(() => recordings?.endOpen());
-afterAll(() => recordings?.close());
+const recordings = useRecordings();
 
 /** Type of the ApplicationFailure an Update was rejected with. */
 async function rejection(update: Promise<unknown>): Promise<{ type: string; message: string }> {

@@ -1,26 +1,17 @@
 // From request to an accepted part: at once, after waiting, after answers that prove nothing, or not at all.
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   AMBIGUOUS,
-  createRecordingEnv,
   FULL_AT_LIVEKIT,
   HOUR_MS,
   MINUTE_MS,
   NO_CAPACITY,
   REFUSED,
-  type RecordingEnv,
   ROOM_MISSING,
 } from '../support/recording-env.ts';
+import { useRecordings } from '../support/use-recordings.ts';
 
-let recordings: RecordingEnv;
-beforeAll(async () => {
-  recordings = await createRecordingEnv({
-    serverPath: inject('timeSkippingServer'),
-    bundlePath: inject('workflowBundle'),
-  });
-});
-afterEach(() => recordings?.endOpen());
-afterAll(() => recordings?.close());
+const recordings = useRecordings();
 
 describe('a worker is free', () => {
   it('starts at once, records, and completes when the room ends', async () => {

@@ -1,25 +1,11 @@
 // A part that records: its end, its loss, the next part, and being stopped.
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { PartInspection } from '../../src/activities/contract.ts';
 import { MAX_SHORT_PARTS } from '../../src/recording/delays.ts';
-import {
-  createRecordingEnv,
-  HOUR_MS,
-  MINUTE_MS,
-  NO_CAPACITY,
-  type RecordingEnv,
-  type RecordingRun,
-} from '../support/recording-env.ts';
+import { HOUR_MS, MINUTE_MS, NO_CAPACITY, type RecordingRun } from '../support/recording-env.ts';
+import { useRecordings } from '../support/use-recordings.ts';
 
-let recordings: RecordingEnv;
-beforeAll(async () => {
-  recordings = await createRecordingEnv({
-    serverPath: inject('timeSkippingServer'),
-    bundlePath: inject('workflowBundle'),
-  });
-});
-afterEach(() => recordings?.endOpen());
-afterAll(() => recordings?.close());
+const recordings = useRecordings();
 
 const dead = (run: RecordingRun, more: Partial<PartInspection> = {}): PartInspection => ({
   egress: run.snapshot('ACTIVE'),

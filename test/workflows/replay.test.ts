@@ -1,9 +1,9 @@
-// Recordings that began on the committed code must be able to end on the present code.
+// Recordings and fleets that began on the committed code must be able to go on with the present code.
 import { readdir, readFile } from 'node:fs/promises';
 import { Runtime, Worker } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
-import { SCENARIOS } from '../support/scenarios.ts';
+import { FLEET_SCENARIOS, SCENARIOS } from '../support/scenarios.ts';
 
 const folder = new URL('../histories/', import.meta.url);
 const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
@@ -21,7 +21,7 @@ const options = () => ({ workflowBundle: { codePath: inject('workflowBundle') } 
 describe('the committed histories', () => {
   it('tell each main story', () => {
     expect(names.sort()).toEqual(
-      Object.keys(SCENARIOS)
+      Object.keys({ ...SCENARIOS, ...FLEET_SCENARIOS })
         .map((name) => `${name}.json`)
         .sort(),
     );
@@ -38,8 +38,8 @@ describe('the committed histories', () => {
     expect(failures).toEqual([]);
   });
 
-  it('fail to replay when one step was another', async () => {
-    const history = await load('completed.json');
+  it.each(['completed', 'fleet-burst'])('fail to replay when one step was another: %s', async (name) => {
+    const history = await load(`${name}.json`);
     const first = history.events.find((event) => event.activityTaskScheduledEventAttributes);
     if (first?.activityTaskScheduledEventAttributes)
       first.activityTaskScheduledEventAttributes.activityType.name = 'findPart';
