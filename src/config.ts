@@ -141,7 +141,12 @@ const fleet = z.strictObject({
       ) as unknown as { [K in keyof typeof DEFAULT_COSTS]: z.ZodDefault<z.ZodCoercedNumber> },
     )
     .prefault({}),
-  capacity: z.discriminatedUnion('provider', [processCapacity, staticCapacity]),
+  capacity: z.discriminatedUnion('provider', [processCapacity, staticCapacity], {
+    error: ({ input }) =>
+      input === undefined
+        ? 'needs a provider, for example {provider: static, workers: [{id: egress-1, healthUrl: http://egress-1:9090, cpuCores: 4}]}'
+        : undefined,
+  }),
 });
 
 export const configSchema = z
@@ -224,11 +229,22 @@ export class ConfigError extends Error {
  */
 export function loadConfig(file: string | undefined, env: NodeJS.ProcessEnv = process.env): Config {
   const path = file ?? env.REELKIT_CONFIG;
-  return parseConfig(path === undefined ? {} : readConfigFile(path), env);
+  if (path !== undefined) return parseConfig(readConfigFile(path), env);
+  try {
+    return parseConfig({}, env);
+  } catch (error) {
+    if (error instanceof ConfigError) throw new ConfigError([NO_FILE, ...error.problems]);
+    throw error;
+  }
 }
+
+const NO_FILE =
+  'no configuration file: name one with --config or REELKIT_CONFIG; docs/configuration.md begins with one to copy';
 
 export function parseConfig(fromFile: unknown, env: NodeJS.ProcessEnv = {}): Config {
   const raw = structuredClone(isRecord(fromFile) ? fromFile : {});
+  // A section that is missing counts as empty: the errors then name the keys that belong in it.
+  for (const section of ['livekit', 'storages', 'fleet']) raw[section] ??= {};
   const origins = applyEnvironment(raw, env);
   const parsed = configSchema.safeParse(raw);
   if (parsed.success) return parsed.data;
@@ -274,7 +290,14 @@ function describeIssue(issue: z.core.$ZodIssue, raw: unknown, origins: Map<strin
   const variable = origins.get(key) ?? variableFor(key);
   const value = valueAt(raw, path);
   const shown = value === undefined ? 'is missing' : `is ${SECRET_KEY.test(key) ? '(hidden)' : JSON.stringify(value)}`;
-  return `${key} ${shown}: ${issue.message}${variable ? ` (set it in the file or as ${variable})` : ''}`;
+  return `${key} ${shown}: ${messageOf(issue)}${variable ? ` (set it in the file or as ${variable})` : ''}`;
+}
+
+/** zod's "expected string, received undefined" says twice that it is missing. */
+function messageOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input'))
+    return `must be ${/^[aeio]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}`;
+  return issue.message;
 }
 
 function variableFor(key: string): string | undefined {

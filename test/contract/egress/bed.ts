@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EgressInfo } from '@livekit/protocol';
-import { EgressClient, type EncodedFileOutput, RoomServiceClient, WebhookReceiver } from 'livekit-server-sdk';
+import { EgressClient, RoomServiceClient, WebhookReceiver } from 'livekit-server-sdk';
 import { findFreePorts } from '../../../src/capacity/ports.ts';
 import { killTree } from '../../../src/capacity/process-table.ts';
 import { type Child, startChild } from '../../../src/dev/child.ts';
@@ -164,5 +164,3 @@ async function receiveHooks(port: number, { apiKey, apiSecret }: { apiKey: strin
     close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()),
   };
 }
-
-export type FileOutput = EncodedFileOutput;

@@ -1,0 +1,112 @@
+// What a configuration may say, and what is said about one that is not valid: key, value and remedy, and no secret.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConfigError, type ConfigInput, loadConfig, parseConfig, redactConfig } from '../../src/config.ts';
+
+const SMALLEST: ConfigInput = {
+  livekit: { url: 'wss://livekit.example.com', apiKey: 'key', apiSecret: 'a-secret-of-livekit' },
+  storages: { local: { type: 'local', path: '/recordings' } },
+  fleet: {
+    capacity: { provider: 'static', workers: [{ id: 'egress-1', healthUrl: 'http://egress-1:9090', cpuCores: 4 }] },
+  },
+};
+
+function problemsOf(act: () => unknown): string[] {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+/** The smallest configuration with one key changed. */
+function withKey(key: string, value: unknown): unknown {
+  const config = structuredClone(SMALLEST) as Record<string, unknown>;
+  const path = key.split('.');
+  const last = path.pop() ?? '';
+  let inner = config;
+  for (const name of path) {
+    inner[name] ??= {};
+    inner = inner[name] as Record<string, unknown>;
+  }
+  inner[last] = value;
+  return config;
+}
+
+describe('a configuration', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'reelkit-config-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('needs only LiveKit, a storage and a provider; the rest has defaults', () => {
+    const config = parseConfig(SMALLEST);
+    expect(config.fleet).toMatchObject({ name: 'default', minWorkers: 0, maxWorkers: 10, cooldown: 300_000 });
+    expect(config.fleet.costs).toMatchObject({ roomComposite: 4, participant: 2 });
+  });
+
+  it('takes the environment before the file', () => {
+    const env = { LIVEKIT_API_SECRET: 'another', REELKIT_MAX_WORKERS: '3', REELKIT_COOLDOWN: '90s', REELKIT_PORT: '' };
+    const config = parseConfig(SMALLEST, env);
+    expect(config.livekit.apiSecret).toBe('another');
+    expect(config.fleet).toMatchObject({ maxWorkers: 3, cooldown: 90_000 });
+    expect(config.api.port).toBe(8080);
+  });
+
+  it.each([
+    ['livekit.url', 'livekit.example.com', /^livekit\.url is "livekit\.example\.com": .*LIVEKIT_URL\)$/],
+    ['livekit.apiSecret', 7, /^livekit\.apiSecret is \(hidden\): must be a string .*LIVEKIT_API_SECRET\)$/],
+    ['fleet.maxWorkers', 'many', /^fleet\.maxWorkers is "many": must be a number .*REELKIT_MAX_WORKERS\)$/],
+    ['fleet.minWorkers', 20, /^fleet\.minWorkers is 20: is above fleet\.maxWorkers \(10\)/],
+    ['fleet.cooldown', 'soon', /^fleet\.cooldown is "soon": /],
+    ['fleet.name', 'My Fleet', /^fleet\.name is "My Fleet": must be lower-case letters, digits and dashes$/],
+    ['fleet.capacity', undefined, /^fleet\.capacity is missing: needs a provider, for example \{provider: static/],
+    ['fleet.capacity.provider', 'nomad', /^fleet\.capacity\.provider is "nomad": .*'process' \| 'static'/],
+    ['fleet.typo', 1, /^fleet .*typo/],
+    ['storages', {}, /^storages is \{\}: needs at least one storage, for example/],
+    ['storages.bucket', { type: 's3', bucket: '' }, /^storages\.bucket\.bucket is "": /],
+    ['defaultStorage', 'tape', /^defaultStorage is "tape": names no storage; known: local$/],
+    ['pathTemplate', '../{room}', /^pathTemplate is "\.\.\/\{room\}": is not a valid path template$/],
+  ])('with a wrong %s is refused by key, value and remedy', (key, value, problem) => {
+    expect(problemsOf(() => parseConfig(withKey(key, value)))).toEqual([expect.stringMatching(problem)]);
+  });
+
+  it('that is not there at all is answered with every key it needs', () => {
+    expect(problemsOf(() => loadConfig(undefined, {}))).toEqual([
+      expect.stringMatching(/^no configuration file: name one with --config or REELKIT_CONFIG/),
+      'livekit.url is missing: must be a string (set it in the file or as LIVEKIT_URL)',
+      'livekit.apiKey is missing: must be a string (set it in the file or as LIVEKIT_API_KEY)',
+      'livekit.apiSecret is missing: must be a string (set it in the file or as LIVEKIT_API_SECRET)',
+      expect.stringMatching(/^storages is \{\}: needs at least one storage/),
+      expect.stringMatching(/^fleet\.capacity is missing: needs a provider/),
+    ]);
+  });
+
+  it('that cannot be read names the file', async () => {
+    expect(problemsOf(() => loadConfig(join(folder, 'none.yaml'), {}))).toEqual([
+      expect.stringMatching(/^cannot read .*none\.yaml: .*give an existing file with --config or REELKIT_CONFIG$/),
+    ]);
+    const broken = join(folder, 'broken.yaml');
+    await writeFile(broken, 'livekit: [');
+    expect(problemsOf(() => loadConfig(undefined, { REELKIT_CONFIG: broken }))).toEqual([
+      expect.stringMatching(/broken\.yaml is not valid YAML: /),
+    ]);
+  });
+
+  it('is shown without its secrets', () => {
+    const storages = {
+      bucket: { type: 's3' as const, bucket: 'b', accessKey: 'AKIA', secret: 's3-secret', sessionToken: 'session' },
+      blob: { type: 'azure' as const, accountName: 'a', accountKey: 'azure-secret', containerName: 'c' },
+      gcs: { type: 'gcs' as const, bucket: 'g', credentials: '{"private_key":"gcs-secret"}' },
+    };
+    const shown = JSON.stringify(redactConfig(parseConfig({ ...SMALLEST, storages })));
+    for (const secret of ['a-secret-of-livekit', 'AKIA', 's3-secret', 'session"', 'azure-secret', 'gcs-secret'])
+      expect(shown).not.toContain(secret);
+    expect(shown).toContain('"apiKey":"key"');
+  });
+});
