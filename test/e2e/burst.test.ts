@@ -37,7 +37,8 @@ test('a fleet that has gone back to nothing writes no history and keeps no timer
   const asleep = await waitFor(
     'the fleet to sleep without a timer',
     () => fleetHistory(e2e.temporal),
-    ({ pendingTimers, pendingActivities }) => pendingTimers === 0 && pendingActivities === 0,
+    ({ pendingTimers, pendingActivities, pendingWorkflowTasks }) =>
+      pendingTimers + pendingActivities + pendingWorkflowTasks === 0,
   );
   await holdsFor(
     'no new event in the history of the fleet',

@@ -5,6 +5,7 @@ import proto from '@temporalio/proto';
 const ENDED = {
   timer: /^EVENT_TYPE_TIMER_(FIRED|CANCELED)$/,
   activity: /^EVENT_TYPE_ACTIVITY_TASK_(COMPLETED|FAILED|TIMED_OUT|CANCELED)$/,
+  workflowTask: /^EVENT_TYPE_WORKFLOW_TASK_(COMPLETED|FAILED|TIMED_OUT)$/,
 };
 
 export interface HistoryCount {
@@ -12,6 +13,8 @@ export interface HistoryCount {
   events: number;
   pendingTimers: number;
   pendingActivities: number;
+  /** Zero also says that the workflow has seen everything that came: nothing is about to be decided. */
+  pendingWorkflowTasks: number;
 }
 
 export function fleetHistory(client: Client, fleet = 'default'): Promise<HistoryCount> {
@@ -29,6 +32,8 @@ export async function countHistory(client: Client, workflowId: string): Promise<
     events: events?.length ?? 0,
     pendingTimers: count(is('EVENT_TYPE_TIMER_STARTED')) - count((type) => ENDED.timer.test(type)),
     pendingActivities: count(is('EVENT_TYPE_ACTIVITY_TASK_SCHEDULED')) - count((type) => ENDED.activity.test(type)),
+    pendingWorkflowTasks:
+      count(is('EVENT_TYPE_WORKFLOW_TASK_SCHEDULED')) - count((type) => ENDED.workflowTask.test(type)),
   };
 }
 
