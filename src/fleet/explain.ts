@@ -55,13 +55,15 @@ export function renderReasons(observation: Observation, memory: FleetMemory, dec
       .filter(({ id }) => !given.has(id))
       .map(({ id, why }) => one('drain', id, `${id} ${why}: draining`)),
     ...decided.remove.map(({ id, why }) => one('remove', id, `${id} ${why}: removing`)),
-    ...strays.lost.map(({ egressId, recordingId, evidence }) =>
-      one(
+    // Said again in every pass until the recording has acted on it.
+    ...strays.lost.map(({ egressId, recordingId, evidence }) => ({
+      ...one(
         'lost',
         recordingId ?? egressId,
         `${egressId}${recordingId ? ` of ${recordingId}` : ''} is lost: ${evidence}`,
       ),
-    ),
+      lasting: true,
+    })),
     ...strays.orphans.map(({ egressId, why }) =>
       one('orphan', egressId, `${egressId} is an orphan, ${why}: stopping it`),
     ),
