@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, writeFile } from 'node:fs/promises';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 import type { FleetConfig } from '../config.ts';
 import { findFreePorts } from './ports.ts';
@@ -249,7 +249,13 @@ async function start(folder: string, settings: ProcessCapacity, record: WorkerRe
 /** Reelkit's own settings stay with Reelkit, and nothing may override the worker's configuration file. */
 function workerEnvironment(settings: ProcessCapacity, record: WorkerRecord): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(REELKIT_|TEMPORAL_|EGRESS_CONFIG)/.test(name));
-  return { ...Object.fromEntries(inherited), ...settings.env, LIVEKIT_CPU_REQUEST: String(record.cpuCores) };
+  const given = { ...Object.fromEntries(inherited), ...settings.env };
+  return { ...given, PATH: pathOf(settings.bin, given.PATH), LIVEKIT_CPU_REQUEST: String(record.cpuCores) };
+}
+
+/** livekit/egress starts each recording as a process of its own, which it looks for as `egress` on PATH. */
+export function pathOf(bin: string, path = process.env.PATH): string {
+  return [dirname(resolve(bin)), path].filter(Boolean).join(delimiter);
 }
 
 async function portsInUse(stateDir: string): Promise<Set<number>> {

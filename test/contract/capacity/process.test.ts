@@ -3,7 +3,7 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -75,6 +75,9 @@ describe('worker processes', () => {
     const chosen = settings({ coresPerWorker: 2, env: { STANDIN_MEDIA: 'none' } });
     const provider = createProcessProvider(chosen, { ...LIMITS, coresPerWorker: 2 });
     const { launched } = await provider.launch(2, 'own');
+    // livekit/egress starts its recordings as `egress` from PATH.
+    const environment = await readFile(`/proc/${await pidOf(chosen.stateDir, launched[0] ?? '')}/environ`, 'utf8');
+    expect(environment.split('\0')).toContainEqual(expect.stringMatching(`^PATH=${dirname(bin)}:`));
     const configs = await Promise.all(
       launched.map(async (id) => parse(await readFile(join(chosen.stateDir, id, 'config.yaml'), 'utf8'))),
     );

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { EgressInfo } from '@livekit/protocol';
 import { EgressClient, RoomServiceClient, WebhookReceiver } from 'livekit-server-sdk';
 import { findFreePorts } from '../../../src/capacity/ports.ts';
+import { pathOf } from '../../../src/capacity/process.ts';
 import { killTree } from '../../../src/capacity/process-table.ts';
 import { type Child, startChild } from '../../../src/dev/child.ts';
 import { ensureComponents } from '../../../src/dev/components.ts';
@@ -110,7 +111,7 @@ export async function makeBed(command: string) {
         name: 'egress worker',
         command,
         args: ['--config', configFile],
-        env: { LIVEKIT_CPU_REQUEST: String(CORES), [stateDirVariable]: stateDir },
+        env: { PATH: pathOf(command), LIVEKIT_CPU_REQUEST: String(CORES), [stateDirVariable]: stateDir },
         cwd: stateDir,
         logFile: join(stack.logDir, `egress-${health}.log`),
         ready: () => readHealth().then(() => true),

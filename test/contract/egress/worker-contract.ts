@@ -62,6 +62,8 @@ export function describeWorker(name: string, findCommand: () => Promise<string>)
       worker = await bed.startWorker();
       expect(await worker.health()).toEqual({ CpuLoad: CORES });
       expect(await worker.health('/any/path')).toEqual({ CpuLoad: CORES });
+      // Its health port answers a moment before it takes requests.
+      await waitFor('it to take requests', gauges, ({ accepts }) => accepts === 1);
       expect(await gauges()).toEqual({ idle: 1, accepts: 1, disabled: 0, terminating: 0 });
     });
 
@@ -187,27 +189,43 @@ export function describeWorker(name: string, findCommand: () => Promise<string>)
       expect(await worker.health()).toEqual({ CpuLoad: expect.any(Number) });
     });
 
-    it('waits 30 s for a participant, fails then, and is stopped without a file before', async () => {
+    it('waits 30 s for a participant that is not there, deaf to a stop, and fails', async () => {
       worker = await bed.startWorker();
-      const start = (identity: string) =>
-        bed.egresses.startParticipantEgress(ROOM, identity, { file: output() }, options());
-      const [nobody, stopped] = [await start('nobody'), await start('no one')];
-      expect(nobody.status).toBe(EGRESS_STARTING);
-      expect(await refusal(bed.egresses.stopEgress(stopped.egressId))).toEqual({
-        status: 412,
-        code: 'failed_precondition',
-        message: 'egress with status EGRESS_ABORTED cannot be stopped',
+      const { egressId, status } = await bed.egresses.startParticipantEgress(
+        ROOM,
+        'nobody',
+        { file: output() },
+        options(),
+      );
+      expect(status).toBe(EGRESS_STARTING);
+      expect(await refusal(bed.egresses.stopEgress(egressId))).toEqual({
+        status: 408,
+        code: 'deadline_exceeded',
+        message: expect.stringMatching(/request timed out$/),
       });
-      expect(await bed.infoOf(stopped.egressId)).toMatchObject({
-        status: EGRESS_ABORTED,
-        error: 'Stop called before pipeline could start',
-        errorCode: 412,
-      });
-      expect(await bed.until(nobody.egressId, EGRESS_FAILED)).toMatchObject({
+      expect(await bed.infoOf(egressId)).toMatchObject({ status: EGRESS_STARTING });
+      expect(await bed.until(egressId, EGRESS_FAILED)).toMatchObject({
+        details: 'End reason: Failure',
         error: 'participant nobody not found',
         errorCode: 404,
       });
       expect(await gauges()).toEqual({ idle: 1, accepts: 1, disabled: 0, terminating: 0 });
+    });
+
+    it('is stopped without a file before media flows', async () => {
+      worker = await bed.startWorker();
+      const { egressId } = await recordAda();
+      expect(await refusal(bed.egresses.stopEgress(egressId))).toEqual({
+        status: 412,
+        code: 'failed_precondition',
+        message: 'egress with status EGRESS_ABORTED cannot be stopped',
+      });
+      expect(await bed.infoOf(egressId)).toMatchObject({
+        status: EGRESS_ABORTED,
+        details: 'End reason: StopEgress API',
+        error: 'Stop called before pipeline could start',
+        errorCode: 412,
+      });
     });
 
     it('ends with its room, and keeps the file', async () => {

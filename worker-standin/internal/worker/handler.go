@@ -13,12 +13,17 @@ type handlerAPI struct{ server *Server }
 
 var errNotStreaming = psrpc.NewErrorf(psrpc.InvalidArgument, "UpdateStream called on non-streaming egress")
 
-// StopEgress ends an egress and answers with its record in ENDING. The real worker never answers a stop that
-// arrives before media did, because the handler is gone first; the caller then finds the record ABORTED.
+// StopEgress ends an egress and answers with its record in ENDING. The real worker never answers a stop that arrives before
+// media did. While its source opens, which takes 30 s when a participant is not there, it does not even look at it; after
+// that the handler is gone first, and the caller finds the record ABORTED.
 func (h handlerAPI) StopEgress(ctx context.Context, req *livekit.StopEgressRequest) (*livekit.EgressInfo, error) {
 	x := h.server.session(req.EgressId)
 	if x == nil {
 		return nil, errNotFound
+	}
+	select {
+	case <-x.opened:
+	case <-x.ended:
 	}
 	starting := x.snapshot().Status == livekit.EgressStatus_EGRESS_STARTING
 	x.end(ending{reason: livekit.EndReasonAPI})

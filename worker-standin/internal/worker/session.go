@@ -43,6 +43,7 @@ type session struct {
 
 	mu       sync.Mutex // guards job.Info and what follows
 	ending   ending
+	opened   chan struct{} // closed when the source is open; a stop that comes before waits for it
 	ended    chan struct{}
 	endOnce  sync.Once
 	stopping chan struct{} // closed when the record has left ACTIVE
@@ -50,7 +51,7 @@ type session struct {
 }
 
 func newSession(s *Server, j *job.Job) *session {
-	return &session{server: s, job: j, updates: s.reporter.updatesFor(), tmp: filepath.Join(s.tmp, j.ID), ended: make(chan struct{}), stopping: make(chan struct{})}
+	return &session{server: s, job: j, updates: s.reporter.updatesFor(), tmp: filepath.Join(s.tmp, j.ID), opened: make(chan struct{}), ended: make(chan struct{}), stopping: make(chan struct{})}
 }
 
 // end asks the session to stop; only the first reason counts.
@@ -83,6 +84,7 @@ func (x *session) run() {
 		x.openFailed(err)
 		return
 	}
+	close(x.opened)
 	stopLimit := x.watchLimit()
 	defer stopLimit()
 	if !x.awaitStart(src) {
@@ -103,7 +105,7 @@ func (x *session) run() {
 	result = x.result()
 }
 
-// open joins the source; a stop that arrives meanwhile interrupts it.
+// open joins the source; only the end of the whole worker interrupts it, as in the real one.
 func (x *session) open() (source, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -205,7 +207,7 @@ func (x *session) abort() {
 func (x *session) fail(err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	e := ending{err: err}
+	e := ending{reason: livekit.EndReasonFailure, err: err}
 	if f, ok := err.(*injected); ok {
 		e.code, e.details = &f.rule.Code, f.rule.Details
 	}
