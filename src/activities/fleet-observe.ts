@@ -91,10 +91,11 @@ async function listEgresses({ livekit, log }: FleetDeps): Promise<ObservedEgress
   }
 }
 
-function toObserved({ egressId, marker, startedAtMs }: EgressSnapshot): ObservedEgress {
+function toObserved({ egressId, marker, acceptedAtMs, startedAtMs }: EgressSnapshot): ObservedEgress {
   return {
     egressId,
     ...(marker ? { recordingId: marker.recordingId } : {}),
+    ...(acceptedAtMs === undefined ? {} : { acceptedAtMs }),
     ...(startedAtMs === undefined ? {} : { startedAtMs }),
   };
 }

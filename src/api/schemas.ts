@@ -33,7 +33,7 @@ const partView = z
     number: z.int().meta({ description: 'Counts from 1' }),
     attempts: z.int().meta({ description: 'StartEgress calls made for this part' }),
     egressId: z.string().optional(),
-    startedAtMs: unixMs('The egress became ACTIVE').optional(),
+    startedAtMs: unixMs('Its file begins here: media flows').optional(),
     endedAtMs: unixMs('The egress ended').optional(),
     files: z.array(fileView),
     end: z
@@ -63,7 +63,7 @@ export const recordingView = z
       .optional()
       .meta({ description: 'While waiting: for what, since when, and the last thing that was tried' }),
     startDeadlineMs: unixMs('Capacity must be found before this'),
-    startedAtMs: unixMs('The first part became ACTIVE').optional(),
+    startedAtMs: unixMs('The file of the first part begins here; maxDuration counts from it').optional(),
     endDeadlineMs: unixMs('The recording is stopped at this time; extend moves it').optional(),
     endedAtMs: unixMs('The recording ended').optional(),
     reason: z.object({ code: z.enum(END_REASONS), message: z.string() }).optional(),

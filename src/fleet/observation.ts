@@ -4,6 +4,8 @@ export interface ObservedEgress {
   egressId: string;
   /** Present when the egress carries our marker. */
   recordingId?: string;
+  acceptedAtMs?: number;
+  /** Media flows since. */
   startedAtMs?: number;
 }
 

@@ -103,9 +103,9 @@ class Search {
   }
 
   /** LiveKit calls it active and no worker shows it. */
-  private judgeUnseen({ egressId, recordingId, startedAtMs }: ObservedEgress): void {
+  private judgeUnseen({ egressId, recordingId, acceptedAtMs }: ObservedEgress): void {
     const { nowMs } = this.observation;
-    const ageMs = startedAtMs === undefined ? undefined : nowMs - startedAtMs;
+    const ageMs = acceptedAtMs === undefined ? undefined : nowMs - acceptedAtMs;
     if (this.silent.length > 0 || (ageMs !== undefined && ageMs < FRESH_EGRESS_MS)) {
       this.keep(egressId);
       return;

@@ -11,7 +11,9 @@ export function snapshotOf(info: EgressInfo): EgressSnapshot {
     ...present({
       room: info.roomName || undefined,
       marker: markerOf(info),
-      startedAtMs: toMs(info.startedAt),
+      // What EgressInfo calls started is when the worker took the request; Chrome may need seconds from there to the first frame.
+      acceptedAtMs: toMs(info.startedAt),
+      startedAtMs: toMs(resultsOf(info)[0]?.startedAt ?? 0n),
       updatedAtMs: toMs(info.updatedAt),
       endedAtMs: toMs(info.endedAt),
       error: info.error || undefined,
@@ -45,13 +47,15 @@ function pathsOf(request: NonNullable<EgressInfo['request']['value']>): string[]
 }
 
 function filesOf(info: EgressInfo): EgressFile[] {
-  const results = info.fileResults.length > 0 ? info.fileResults : legacyResult(info);
-  return results.filter((file) => file.filename || file.location).map(fileOf);
+  return resultsOf(info)
+    .filter((file) => file.filename || file.location)
+    .map(fileOf);
 }
 
 /** Workers before 1.5 fill only the single result. */
-function legacyResult(info: EgressInfo): FileInfo[] {
-  return info.result.case === 'file' ? [info.result.value] : [];
+function resultsOf({ fileResults, result }: EgressInfo): FileInfo[] {
+  if (fileResults.length > 0) return fileResults;
+  return result.case === 'file' ? [result.value] : [];
 }
 
 function fileOf(file: FileInfo): EgressFile {

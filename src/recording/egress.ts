@@ -33,7 +33,9 @@ export interface EgressSnapshot {
   status: EgressStatus;
   room?: string;
   marker?: Marker;
-  /** Became ACTIVE, unix ms. */
+  /** A worker took it, unix ms. */
+  acceptedAtMs?: number;
+  /** Its file begins here, unix ms; absent until media flows. */
   startedAtMs?: number;
   updatedAtMs?: number;
   endedAtMs?: number;

@@ -20,7 +20,7 @@ export interface PartView {
   egressId?: string;
   /** A worker accepted the start, unix ms. */
   acceptedAtMs?: number;
-  /** The egress became ACTIVE, unix ms. */
+  /** Its file begins here: media flows. Unix ms. */
   startedAtMs?: number;
   endedAtMs?: number;
   files: RecordedFile[];
@@ -38,7 +38,7 @@ export interface RecordingView {
   waiting?: { for: WaitingFor; sinceMs: number; detail: string };
   /** Capacity must be found before this, unix ms. */
   startDeadlineMs: number;
-  /** First part became ACTIVE. */
+  /** The file of the first part begins here. */
   startedAtMs?: number;
   /** The recording is stopped at this time, unix ms; moved by extend. */
   endDeadlineMs?: number;

@@ -14,7 +14,7 @@ export async function startPart(state: RecordingState): Promise<End | undefined>
   const rounds: Record<WaitingFor, number> = { capacity: 0, room: 0 };
   while (true) {
     const found = state.foundEgress;
-    if (found) return void state.accepted(found.egressId, found.startedAtMs ?? Date.now());
+    if (found) return void state.accepted(found.egressId, found.acceptedAtMs ?? Date.now());
     if (state.cancelled) return endUnstarted(state, 'cancelled', 'cancelled', 'cancelled before it started');
     if (Date.now() >= state.startDeadlineMs()) return deadlinePassed(state);
     part.attempts += 1;

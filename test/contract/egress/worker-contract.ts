@@ -84,6 +84,7 @@ export function describeWorker(name: string, findCommand: () => Promise<string>)
       if (reply.kind !== 'accepted') throw new Error(`not accepted: ${JSON.stringify(reply)}`);
       const { egressId } = reply;
       const active = await bed.until(egressId, EGRESS_ACTIVE);
+      expect(active.fileResults[0]?.startedAt).toBeGreaterThan(active.startedAt);
       expect(active).toMatchObject({ roomName: ROOM, errorCode: 0, request: { case: 'participant' } });
       expect((active.request.value as ParticipantEgressRequest).toJson()).toEqual(request.toJson());
 

@@ -40,6 +40,7 @@ const snapshot = (egressId: string, recordingId: string): EgressSnapshot => ({
   egressId,
   status: 'ACTIVE',
   marker: { recordingId, part: 1, attempt: 1 },
+  acceptedAtMs: NOW - 60_000,
   startedAtMs: NOW - 60_000,
   files: [],
 });

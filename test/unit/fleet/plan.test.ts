@@ -197,7 +197,7 @@ describe('retiring', () => {
       workers: { a: { wasReady: true, drainAskedMs: NOW - 5 * MINUTE, silentSinceMs: NOW - 5 * MINUTE } },
     };
     expect(ids(plan({ workers: [silent] }, drained).remove)).toEqual(['a']);
-    const stray = [{ egressId: 'EG_1', recordingId: 'r', startedAtMs: NOW - MINUTE }];
+    const stray = [{ egressId: 'EG_1', recordingId: 'r', acceptedAtMs: NOW - MINUTE }];
     expect(
       plan({ workers: [silent], activeEgresses: stray, running: [{ id: 'r', stage: 'recording' }] }, drained).remove,
     ).toEqual([]);

@@ -5,9 +5,10 @@ import { codes, egress, NOW, plan, waiting, worker } from '../../support/fleet.t
 
 const OLD = NOW - 60_000;
 const running = (id: string) => [{ id, stage: 'recording' as const }];
-const active = (egressId: string, recordingId?: string, startedAtMs = OLD) => ({
+const active = (egressId: string, recordingId?: string, atMs = OLD) => ({
   egressId,
-  startedAtMs,
+  acceptedAtMs: atMs,
+  startedAtMs: atMs,
   ...(recordingId === undefined ? {} : { recordingId }),
 });
 

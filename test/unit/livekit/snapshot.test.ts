@@ -21,7 +21,7 @@ const marker = { recordingId: 'r1', part: 2, attempt: 3 };
 const webhooks = [new WebhookConfig({ url: 'https://user/hook' }), new WebhookConfig({ url, signingKey: 'key' })];
 
 describe('a snapshot', () => {
-  it('has times in milliseconds, files with whole numbers, and no empty field', () => {
+  it('tells apart when a worker took it and when its file began; has milliseconds, files with whole numbers, and no empty field', () => {
     const info = new EgressInfo({
       egressId: 'EG_1',
       roomName: 'demo',
@@ -29,13 +29,21 @@ describe('a snapshot', () => {
       startedAt: 1_700_000_000_123_456_789n,
       endedAt: 1_700_000_060_000_000_000n,
       details: 'End reason: Source closed',
-      fileResults: [new FileInfo({ filename: 'a.mp4', size: 5_000_000_000n, duration: 59_876_543_210n })],
+      fileResults: [
+        new FileInfo({
+          filename: 'a.mp4',
+          startedAt: 1_700_000_004_000_000_000n,
+          size: 5_000_000_000n,
+          duration: 59_876_543_210n,
+        }),
+      ],
     });
     expect(snapshotOf(info)).toEqual({
       egressId: 'EG_1',
       status: 'COMPLETE',
       room: 'demo',
-      startedAtMs: 1_700_000_000_123,
+      acceptedAtMs: 1_700_000_000_123,
+      startedAtMs: 1_700_000_004_000,
       endedAtMs: 1_700_000_060_000,
       details: 'End reason: Source closed',
       files: [{ filename: 'a.mp4', location: 'a.mp4', sizeBytes: 5_000_000_000, durationMs: 59_877 }],
