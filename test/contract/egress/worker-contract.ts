@@ -145,6 +145,20 @@ export function describeWorker(name: string, findCommand: () => Promise<string>)
       expect((await fileOf(one.egressId)).codecs).toEqual(['opus']);
     });
 
+    it('records a room, with a picture of all that is in it', async () => {
+      worker = await bed.startWorker();
+      const { egressId } = await bed.egresses.startRoomCompositeEgress(ROOM, { file: output() }, options());
+      await bed.until(egressId, EGRESS_ACTIVE);
+      expect(await worker.metric('livekit_egress_requests{type="room_composite"}')).toBe(1);
+      expect(Object.keys((await worker.health())[egressId] as object)).toEqual(['RoomComposite']);
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      await bed.egresses.stopEgress(egressId);
+      await bed.until(egressId, EGRESS_COMPLETE);
+      const { codecs, durationSeconds } = await fileOf(egressId);
+      expect(codecs).toEqual(['aac', 'h264']);
+      expect(durationSeconds).toBeGreaterThan(2);
+    });
+
     it('takes what fits beside what it has, and is silent about the rest', async () => {
       worker = await bed.startWorker();
       const [first, second] = [await recordAda(), await recordAda()];
