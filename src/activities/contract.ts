@@ -6,16 +6,27 @@ import type { StartOutcome } from '../recording/start-outcome.ts';
 import type { RecordingView } from '../recording/view.ts';
 
 export interface RecordingActivities {
+  /**
+   * Is there capacity for this recording, and is it its turn? When not, wakes the fleet and says what it waits for. A hint: it
+   * may be repeated, and LiveKit's own admission decides.
+   */
+  requestCapacity(input: {
+    recordingId: string;
+    fleet: string;
+    request: RecordingRequest;
+    costCores: number;
+    /** Its place in the queue: when it was asked for or became due, unix ms. */
+    queuedSinceMs: number;
+  }): Promise<Hindrance | null>;
+
   /** One StartEgress, at most. Never retried by Temporal: whoever lost the answer calls findPart first. */
   startPart(input: {
     marker: Marker;
     fleet: string;
     request: RecordingRequest;
     costCores: number;
-    /** The fleet admitted it: skip the queue and the look for a free worker. */
+    /** The fleet counted it in: what it is offered may still be under way, so LiveKit gets more time. */
     admitted: boolean;
-    /** For the file's name and the order in the queue, unix ms. */
-    queuedSinceMs: number;
   }): Promise<StartOutcome>;
 
   /** The egress LiveKit holds for any attempt of this part, waiting until `untilMs` for one to appear. */
@@ -31,11 +42,14 @@ export interface RecordingActivities {
   inspectRoom(input: { request: RecordingRequest }): Promise<{ room: RoomState }>;
 
   /** Wakes the fleet's workflow, starting it if needed. */
-  requestCapacity(input: { fleet: string; why: string }): Promise<void>;
+  wakeFleet(input: { fleet: string; why: string }): Promise<void>;
 
   /** POSTs the final state to the user's webhook. */
   notifyUser(input: { url: string; view: RecordingView }): Promise<void>;
 }
+
+/** Nothing was sent, so nothing can run. */
+export type Hindrance = Extract<StartOutcome, { kind: 'no_capacity' | 'room_missing' }>;
 
 export type RoomState = 'alive' | 'gone';
 

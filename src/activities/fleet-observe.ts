@@ -5,12 +5,11 @@ import type { FleetDeps } from './fleet-deps.ts';
 import { observeWorkers } from './fleet-workers.ts';
 import type { OpenRecording } from './open-recordings.ts';
 
-/** A burst is over when two looks at the queue this far apart agree, and the newest request in it is this old. */
-const SETTLE_STEP_MS = 125;
-const QUIET_MS = 400;
-const SETTLE_LIMIT_MS = 1_500;
-/** Temporal's index lags behind the kick, by 50-140 ms on an idle server and by seconds on a busy one. */
-const NOTHING_YET_LIMIT_MS = 2_000;
+/** A burst is over when this many looks in a row count the same. Counting is cheap; listing 200 costs a Temporal server 0.1 s. */
+const SETTLED_LOOKS = 3;
+const SETTLE_STEP_MS = 150;
+/** However long requests keep coming. Temporal's index lags behind the kick, by 50-140 ms on an idle server and by seconds on a busy one. */
+const SETTLE_LIMIT_MS = 3_000;
 
 /**
  * Recordings first, egresses last: an egress that starts in between is then seen as one that is in flight, never as one that
@@ -22,7 +21,8 @@ export async function observe(
   memory: FleetMemory,
   kicked: boolean,
 ): Promise<Observation> {
-  const open = kicked ? await settledRecordings(deps, fleet) : await deps.recordings.list(fleet);
+  if (kicked) await untilBurstIsIn(deps, fleet);
+  const open = await deps.recordings.list(fleet);
   const workers = await observeWorkers(deps, memory.workers);
   const activeEgresses = await listEgresses(deps);
   const running = await addBelievedEgress(deps, open, activeEgresses);
@@ -42,44 +42,18 @@ export async function observe(
 }
 
 /** Lets a burst arrive, so that the fleet asks for its whole need in one step. Waiting here costs no Temporal action. */
-async function settledRecordings(deps: FleetDeps, fleet: string): Promise<OpenRecording[]> {
+async function untilBurstIsIn(deps: FleetDeps, fleet: string): Promise<void> {
   const sinceMs = deps.now();
-  let open = await deps.recordings.list(fleet);
-  let settled = false;
+  let queued = 0;
+  let same = 0;
   // Also by the clock: on a busy server each look takes long, and a burst must not wait for all of them.
-  for (
-    let steps = 0;
-    !settled && steps < limitOf(open) / SETTLE_STEP_MS && deps.now() - sinceMs < limitOf(open);
-    steps += 1
-  ) {
+  for (let looks = 0; looks < SETTLE_LIMIT_MS / SETTLE_STEP_MS && deps.now() - sinceMs < SETTLE_LIMIT_MS; looks += 1) {
+    const before = queued;
+    queued = await deps.recordings.countQueue(fleet);
+    same = queued > 0 && queued === before ? same + 1 : 0;
+    if (same === SETTLED_LOOKS) return;
     await deps.sleep(SETTLE_STEP_MS);
-    const again = await deps.recordings.list(fleet);
-    settled = demandKey(again) === demandKey(open) && deps.now() - newestMs(again) >= QUIET_MS;
-    open = again;
   }
-  return open;
-}
-
-function limitOf(open: OpenRecording[]): number {
-  return inQueue(open).length === 0 ? NOTHING_YET_LIMIT_MS : SETTLE_LIMIT_MS;
-}
-
-/** When the newest request in the queue was made; with an empty queue the burst has not even begun. */
-function newestMs(open: OpenRecording[]): number {
-  const queue = inQueue(open);
-  return queue.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...queue.map(({ sinceMs }) => sinceMs));
-}
-
-function inQueue(open: OpenRecording[]): OpenRecording[] {
-  return open.filter(({ stage }) => stage === 'waiting' || stage === 'starting');
-}
-
-/** Who asks, not how far each has come: starting or waiting, it is demand. */
-function demandKey(open: OpenRecording[]): string {
-  return inQueue(open)
-    .map(({ id }) => id)
-    .sort()
-    .join('\n');
 }
 
 async function listEgresses({ livekit, log }: FleetDeps): Promise<ObservedEgress[] | undefined> {

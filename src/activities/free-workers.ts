@@ -4,29 +4,35 @@ import { type Bin, binOf, fits, place } from '../fleet/admission.ts';
 import type { ObservedWorker } from '../fleet/observation.ts';
 
 export interface FreeWorkers {
-  hasRoomFor(costCores: number): Promise<{ free: boolean; detail: string }>;
-  /** Counts a start that is about to be sent. */
-  reserve(costCores: number): Reservation;
+  /** Room beside what others hold; then the recording holds it, until it starts or has not for a moment. */
+  take(recordingId: string, costCores: number): Promise<{ free: boolean; detail: string }>;
+  /** Its start is about to be sent. */
+  sending(recordingId: string, costCores: number): void;
+  /** It did not start: others may have the room. */
+  release(recordingId: string): void;
+  /** It did; counted until a worker shows this egress itself. */
+  startedAs(recordingId: string, egressId: string): void;
   /** `unknown`: not every worker could be asked. */
   showsEgress(egressId: string): Promise<'yes' | 'no' | 'unknown'>;
 }
 
-export interface Reservation {
-  /** The start did not happen. */
-  release(): void;
-  /** It did; counted until a worker shows this egress itself. */
-  startedAs(egressId: string): void;
+interface Hold {
+  costCores: number;
+  untilMs: number;
+  egressId?: string;
 }
 
 /** A look is shared this long, so that a burst of starts asks the workers once. */
 const FRESH_MS = 500;
+/** Between taking its turn and sending its start lies one workflow task. */
+const TURN_MS = 5_000;
 /** A start that got no answer by then is in nobody's way. */
 const SENT_MS = 25_000;
 /** By then a started egress shows in its worker's own answer. */
 const STARTED_MS = 3_000;
 
 export function createFreeWorkers(observe: () => Promise<ObservedWorker[]>): FreeWorkers {
-  const holds = new Set<{ costCores: number; untilMs: number; egressId?: string }>();
+  const holds = new Map<string, Hold>();
   let shared: { atMs: number; workers: Promise<ObservedWorker[]> } | undefined;
 
   function look(): Promise<ObservedWorker[]> {
@@ -40,32 +46,31 @@ export function createFreeWorkers(observe: () => Promise<ObservedWorker[]>): Fre
     return workers;
   }
 
+  function binsBeside(workers: ObservedWorker[], recordingId: string): Bin[] {
+    const shown = new Set(workers.flatMap(({ egresses }) => egresses.map(({ egressId }) => egressId)));
+    const bins = workers.filter(({ state }) => state === 'ready').map((worker) => binOf(worker, 'ready'));
+    for (const [id, hold] of holds) {
+      if (hold.untilMs < Date.now() || (hold.egressId !== undefined && shown.has(hold.egressId))) holds.delete(id);
+      else if (id !== recordingId) place(bins, hold.costCores);
+    }
+    return bins;
+  }
+
   return {
-    async hasRoomFor(costCores) {
-      const workers = await look();
-      const shown = new Set(workers.flatMap(({ egresses }) => egresses.map(({ egressId }) => egressId)));
-      const bins = workers.filter(({ state }) => state === 'ready').map((worker) => binOf(worker, 'ready'));
-      for (const hold of holds) {
-        if (hold.untilMs < Date.now() || (hold.egressId !== undefined && shown.has(hold.egressId))) holds.delete(hold);
-        else place(bins, hold.costCores);
-      }
-      const free = bins.some((bin) => fits(bin, costCores));
-      return { free, detail: free ? 'a worker is free' : shortage(bins, costCores) };
+    async take(recordingId, costCores) {
+      const bins = binsBeside(await look(), recordingId);
+      if (!bins.some((bin) => fits(bin, costCores))) return { free: false, detail: shortage(bins, costCores) };
+      holds.set(recordingId, { costCores, untilMs: Date.now() + TURN_MS });
+      return { free: true, detail: 'a worker is free' };
     },
 
-    reserve(costCores) {
-      const hold: { costCores: number; untilMs: number; egressId?: string } = {
-        costCores,
-        untilMs: Date.now() + SENT_MS,
-      };
-      holds.add(hold);
-      return {
-        release: () => void holds.delete(hold),
-        startedAs(egressId) {
-          hold.egressId = egressId;
-          hold.untilMs = Date.now() + STARTED_MS;
-        },
-      };
+    sending: (recordingId, costCores) => void holds.set(recordingId, { costCores, untilMs: Date.now() + SENT_MS }),
+
+    release: (recordingId) => void holds.delete(recordingId),
+
+    startedAs(recordingId, egressId) {
+      const hold = holds.get(recordingId);
+      if (hold) holds.set(recordingId, { ...hold, egressId, untilMs: Date.now() + STARTED_MS });
     },
 
     async showsEgress(egressId) {

@@ -29,6 +29,8 @@ interface LookPayload {
 
 export interface OpenRecordings {
   list(fleet: string): Promise<OpenRecording[]>;
+  /** How many start or wait. */
+  countQueue(fleet: string): Promise<number>;
   /** @returns false when it has ended meanwhile */
   admit(id: string): Promise<boolean>;
   look(id: string, look: LookPayload): Promise<boolean>;
@@ -47,10 +49,13 @@ export function createOpenRecordings(client: Client): OpenRecordings {
   const handle = (id: string) => client.workflow.getHandle(recordingWorkflowId(id));
   return {
     async list(fleet) {
-      const query = `WorkflowType = 'recording' AND ExecutionStatus = 'Running' AND RecordingFleet = '${fleet}'`;
+      const query = openIn(fleet);
       const found: OpenRecording[] = [];
       for await (const info of client.workflow.list({ query, pageSize: 1_000 })) found.push(toOpenRecording(info));
       return found;
+    },
+    async countQueue(fleet) {
+      return (await client.workflow.count(`${openIn(fleet)} AND RecordingStage IN ('starting', 'waiting')`)).count;
     },
     admit: (id) => unlessEnded(() => handle(id).signal(admittedSignal)),
     look: (id, look) => unlessEnded(() => handle(id).signal(lookSignal, look)),
@@ -67,6 +72,9 @@ export function createOpenRecordings(client: Client): OpenRecordings {
     },
   };
 }
+
+const openIn = (fleet: string) =>
+  `WorkflowType = 'recording' AND ExecutionStatus = 'Running' AND RecordingFleet = '${fleet}'`;
 
 async function unlessEnded(call: () => Promise<unknown>): Promise<boolean> {
   try {

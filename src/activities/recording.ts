@@ -8,7 +8,7 @@ import type { RecordingRequest } from '../recording/request.ts';
 import { roomOf } from '../recording/source.ts';
 import { classifyStart, type StartOutcome } from '../recording/start-outcome.ts';
 import { recordingWorkflowId } from '../workflows/messages.ts';
-import type { RecordingActivities } from './contract.ts';
+import type { Hindrance, RecordingActivities } from './contract.ts';
 import type { FreeWorkers } from './free-workers.ts';
 import type { FleetKicker } from './kick.ts';
 import { countAhead } from './queue.ts';
@@ -33,43 +33,41 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
   const { livekit, settings } = deps;
 
   return {
-    async startPart({ marker, fleet, request, costCores, admitted, queuedSinceMs }) {
-      // In parallel: the fleet must be awake while anything records, and the start must not wait for it. A kick that fails
-      // changes nothing about the start; who waits kicks again.
-      const kicked = deps.kickFleet(fleet, 'a recording starts').catch((error: unknown) => {
-        log.warn('the fleet could not be woken', { problem: messageOf(error) });
-      });
+    async requestCapacity({ recordingId, fleet, request, costCores, queuedSinceMs }) {
+      const hindrance = await look().catch((error: unknown) =>
+        noCapacity(`could not look for a free worker: ${messageOf(error)}`),
+      );
+      if (!hindrance) return null;
+      // Not awaited: who still waits at its next try wakes the fleet again.
+      if (hindrance.kind === 'no_capacity') void wake(fleet, 'a recording waits');
+      deps.metrics.startOutcome(hindrance.kind);
+      return hindrance;
+
+      async function look(): Promise<Hindrance | undefined> {
+        const workflowId = recordingWorkflowId(recordingId);
+        // Workers first: in a burst most find none free, and Temporal limits how often it may be asked to count.
+        const room = await deps.free.take(recordingId, costCores);
+        const place = { workflowId, fleet, priority: request.priority, sinceMs: queuedSinceMs };
+        const ahead = room.free ? await countAhead(deps.temporal, place) : 0;
+        if (room.free && ahead === 0) return undefined;
+        deps.free.release(recordingId);
+        if (!(await roomAlive(request)))
+          return { kind: 'room_missing', message: `room "${roomOf(request.source)}" does not exist` };
+        return noCapacity(ahead > 0 ? `${ahead} recordings wait before this one` : room.detail);
+      }
+    },
+
+    async startPart({ marker, fleet, request, costCores, admitted }) {
+      // In parallel: the fleet must be awake while anything records, and the start must not wait for it.
+      const awake = wake(fleet, 'a recording starts');
       const heartbeats = setInterval(heartbeat, HEARTBEAT_EVERY_MS);
       try {
-        const outcome = (await whyNotYet()) ?? (await send());
-        await kicked;
+        const outcome = await send();
+        await awake;
         deps.metrics.startOutcome(outcome.kind);
         return outcome;
       } finally {
         clearInterval(heartbeats);
-      }
-
-      /** Until a request is out nothing can run: whatever fails here is not ambiguous. */
-      async function whyNotYet(): Promise<StartOutcome | undefined> {
-        if (admitted) return undefined;
-        try {
-          return await mustWait();
-        } catch (error) {
-          return { kind: 'no_capacity', sent: false, message: `could not look for a free worker: ${messageOf(error)}` };
-        }
-      }
-
-      async function mustWait(): Promise<StartOutcome | undefined> {
-        const workflowId = recordingWorkflowId(marker.recordingId);
-        const [ahead, room] = await Promise.all([
-          countAhead(deps.temporal, { workflowId, fleet, priority: request.priority, sinceMs: queuedSinceMs }),
-          deps.free.hasRoomFor(costCores),
-        ]);
-        if (ahead === 0 && room.free) return undefined;
-        if (!(await roomAlive(request)))
-          return { kind: 'room_missing', message: `room "${roomOf(request.source)}" does not exist` };
-        const message = ahead > 0 ? `${ahead} recordings wait before this one` : room.detail;
-        return { kind: 'no_capacity', sent: false, message };
       }
 
       async function send(): Promise<StartOutcome> {
@@ -79,12 +77,12 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
         } catch (error) {
           return { kind: 'refused', message: messageOf(error) };
         }
-        const reservation = deps.free.reserve(costCores);
+        deps.free.sending(marker.recordingId, costCores);
         const outcome = classifyStart(
           await livekit.start(start, admitted ? ADMITTED_START_TIMEOUT_MS : START_TIMEOUT_MS),
         );
-        if (outcome.kind === 'started') reservation.startedAs(outcome.egressId);
-        else reservation.release();
+        if (outcome.kind === 'started') deps.free.startedAs(marker.recordingId, outcome.egressId);
+        else deps.free.release(marker.recordingId);
         return outcome;
       }
     },
@@ -123,7 +121,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       return { room: (await roomAlive(request)) ? 'alive' : 'gone' };
     },
 
-    async requestCapacity({ fleet, why }) {
+    async wakeFleet({ fleet, why }) {
       await deps.kickFleet(fleet, why);
     },
 
@@ -139,6 +137,13 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     },
   };
 
+  /** A kick that fails changes nothing about the recording, and is sent again by whoever waits. */
+  function wake(fleet: string, why: string): Promise<void> {
+    return deps.kickFleet(fleet, why).catch((error: unknown) => {
+      log.warn('the fleet could not be woken', { problem: messageOf(error) });
+    });
+  }
+
   async function roomAlive(request: RecordingRequest): Promise<boolean> {
     const room = roomOf(request.source);
     return room === undefined || livekit.roomExists(room);
@@ -152,6 +157,10 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     );
     await Promise.allSettled(strangers.map((egress) => livekit.stopEgress(egress.egressId)));
   }
+}
+
+function noCapacity(message: string): Hindrance {
+  return { kind: 'no_capacity', sent: false, message };
 }
 
 function isSamePart(egress: EgressSnapshot, marker: Marker): boolean {

@@ -83,7 +83,7 @@ function gaveUp(state: RecordingState, message: string): End {
 
 async function untilDue(state: RecordingState): Promise<void> {
   if (state.view.stage !== 'scheduled') return;
-  await calls.requestCapacity({ fleet: state.input.fleet, why: 'a recording was scheduled' });
+  await calls.wakeFleet({ fleet: state.input.fleet, why: 'a recording was scheduled' });
   await until(state, () => state.cancelled, state.dueAtMs, 'until startAt');
   if (!state.cancelled) state.enter('starting');
 }

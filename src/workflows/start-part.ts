@@ -1,11 +1,13 @@
 // Gets one part of a recording accepted by a worker: tries, searches what a try may have started, stands in the queue. What an
 // answer means is decided in recording/start-outcome.ts.
+import type { Hindrance } from '../activities/contract.ts';
 import { APPEARANCE_MS, queueRecheckMs, roomRecheckMs } from '../recording/delays.ts';
 import { isTerminal, type Marker } from '../recording/egress.ts';
 import { roomOf } from '../recording/source.ts';
 import type { EndReason, EndStage, WaitingFor } from '../recording/stage.ts';
 import type { StartOutcome } from '../recording/start-outcome.ts';
-import { calls, problemOf, search, start } from './calls.ts';
+import type { PartView } from '../recording/view.ts';
+import { calls, here, problemOf, search, start } from './calls.ts';
 import { type End, type RecordingState, until } from './recording-state.ts';
 
 /** Gets the next part accepted by a worker. @returns the end of the recording when that cannot be */
@@ -17,26 +19,40 @@ export async function startPart(state: RecordingState): Promise<End | undefined>
     if (found) return void state.accepted(found.egressId, found.acceptedAtMs ?? Date.now());
     if (state.cancelled) return endUnstarted(state, 'cancelled', 'cancelled', 'cancelled before it started');
     if (Date.now() >= state.startDeadlineMs()) return deadlinePassed(state);
-    part.attempts += 1;
-    const outcome = await tryStart(state, { recordingId: state.view.id, part: part.number, attempt: part.attempts });
+    const hindrance = await whyNotYet(state);
+    if (state.cancelled || state.foundEgress) continue;
+    const outcome = hindrance ?? (await tryStart(state, part));
     if (outcome.kind === 'started') return void state.accepted(outcome.egressId, outcome.acceptedAtMs);
     if (state.foundEgress) continue;
     if (outcome.kind === 'refused') return endUnstarted(state, 'failed', 'refused', outcome.message);
-    if (!mayHaveStarted(outcome)) part.attempts -= 1;
     const end = await waitForTurn(state, outcome, rounds);
     if (end) return end;
   }
 }
 
+/** Whoever the fleet has admitted need not ask: it is its turn. */
+async function whyNotYet(state: RecordingState): Promise<Hindrance | null> {
+  if (state.admitted) return null;
+  const { fleet, request, costCores } = state.input;
+  const place = { recordingId: state.view.id, fleet, request, costCores, queuedSinceMs: state.dueAtMs };
+  return here.requestCapacity(place).catch((error: unknown): Hindrance => {
+    return { kind: 'no_capacity', sent: false, message: `could not look for a free worker: ${problemOf(error)}` };
+  });
+}
+
 /** One StartEgress; and when its answer was lost or proves nothing, a search for what it may have started. */
-async function tryStart(state: RecordingState, marker: Marker): Promise<StartOutcome> {
+async function tryStart(state: RecordingState, part: PartView): Promise<StartOutcome> {
   const { fleet, request, costCores } = state.input;
   const { admitted } = state;
   state.admitted = false;
-  const outcome = await start
-    .startPart({ marker, fleet, request, costCores, admitted, queuedSinceMs: state.dueAtMs })
-    .catch(interrupted);
-  if (!mayHaveStarted(outcome)) return outcome;
+  part.attempts += 1;
+  const marker = { recordingId: state.view.id, part: part.number, attempt: part.attempts };
+  const outcome = await start.startPart({ marker, fleet, request, costCores, admitted }).catch(interrupted);
+  if (outcome.kind === 'started') return outcome;
+  if (!mayHaveStarted(outcome)) {
+    part.attempts -= 1;
+    return outcome;
+  }
   const known = state.foundEgress;
   if (known && (!isTerminal(known.status) || known.marker?.attempt === marker.attempt)) return outcome;
   state.noteProblem(`${outcome.message}; looking for what it may have started`);
@@ -72,8 +88,6 @@ async function waitForTurn(
   if (waitsFor === 'room' && (await roomEnded(state))) return endWithRoom(state);
   state.wait(waitsFor, outcome.message);
   rounds[waitsFor] += 1;
-  // The start itself woke the fleet; one that still waits after its timer repeats it, should that have been lost.
-  if (rounds.capacity > 1) await calls.requestCapacity({ fleet: state.input.fleet, why: 'a recording still waits' });
   const recheckMs = waitsFor === 'room' ? roomRecheckMs(rounds.room) : queueRecheckMs(rounds.capacity);
   await until(
     state,

@@ -15,6 +15,8 @@ const ACTIONS: Record<string, number> = {
   WORKFLOW_EXECUTION_STARTED: 1,
   ACTIVITY_TASK_SCHEDULED: 1,
   TIMER_STARTED: 1,
+  // Local activities: one action for all of a workflow task, and none of ours runs two in one.
+  MARKER_RECORDED: 1,
   WORKFLOW_EXECUTION_SIGNALED: 1,
   SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED: 1,
   UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: 1,

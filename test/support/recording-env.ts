@@ -7,7 +7,7 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import proto from '@temporalio/proto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Runtime, Worker } from '@temporalio/worker';
-import type { RecordingActivities } from '../../src/activities/contract.ts';
+import type { Hindrance, RecordingActivities } from '../../src/activities/contract.ts';
 import type { EgressSnapshot, EgressStatus } from '../../src/recording/egress.ts';
 import { type RecordingRequestInput, recordingRequestSchema } from '../../src/recording/request.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/recording/search-attributes.ts';
@@ -45,10 +45,10 @@ export type Script = {
   ) => ResultOf<N> | undefined | Promise<ResultOf<N> | undefined>;
 };
 
-export const NO_CAPACITY: StartOutcome = { kind: 'no_capacity', sent: false, message: 'no worker is ready' };
+export const NO_CAPACITY: Hindrance = { kind: 'no_capacity', sent: false, message: 'no worker is ready' };
 export const FULL_AT_LIVEKIT: StartOutcome = { kind: 'no_capacity', sent: true, message: 'no response from servers' };
 export const AMBIGUOUS: StartOutcome = { kind: 'ambiguous', message: 'no answer from LiveKit in time' };
-export const ROOM_MISSING: StartOutcome = { kind: 'room_missing', message: 'requested room does not exist' };
+export const ROOM_MISSING: Hindrance = { kind: 'room_missing', message: 'requested room does not exist' };
 export const REFUSED: StartOutcome = { kind: 'refused', message: 'invalid_argument' };
 
 export interface RecordingEnvOptions {
@@ -301,7 +301,8 @@ function scriptedActivities(runs: Map<string, RecordingRun>): RecordingActivitie
     })),
     stopPart: answer('stopPart', () => undefined),
     inspectRoom: answer('inspectRoom', () => ({ room: 'alive' })),
-    requestCapacity: answer('requestCapacity', () => undefined),
+    requestCapacity: answer('requestCapacity', () => null),
+    wakeFleet: answer('wakeFleet', () => undefined),
     notifyUser: answer('notifyUser', () => undefined),
   };
 }

@@ -43,7 +43,7 @@ export const SCENARIOS: Record<string, Scenario> = {
   },
   'waited-for-a-boot': {
     ends: 'completed',
-    script: { ...endsByItself, startPart: (_, { admitted }) => (admitted ? undefined : NO_CAPACITY) },
+    script: { ...endsByItself, requestCapacity: () => NO_CAPACITY },
     request: { startWithin: '1h' },
     drive: async (run) => {
       await run.until(({ stage }) => stage === 'waiting');
@@ -53,12 +53,12 @@ export const SCENARIOS: Record<string, Scenario> = {
       await run.webhook(run.complete('Source closed'));
     },
   },
-  expired: { ends: 'expired', script: { startPart: () => NO_CAPACITY } },
+  expired: { ends: 'expired', script: { requestCapacity: () => NO_CAPACITY } },
   'room-never-appeared': { ends: 'expired', script: { startPart: () => ROOM_MISSING }, request: { startWithin: '2m' } },
   refused: { ends: 'failed', script: { startPart: () => REFUSED } },
   'room-ended-while-waiting': {
     ends: 'expired',
-    script: { startPart: () => NO_CAPACITY, inspectRoom: () => ({ room: 'gone' }) },
+    script: { requestCapacity: () => NO_CAPACITY, inspectRoom: () => ({ room: 'gone' }) },
     drive: async (run) => {
       await run.until(({ stage }) => stage === 'waiting');
       await run.look('room_finished');

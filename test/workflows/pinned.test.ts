@@ -57,6 +57,7 @@ async function startVersion(buildId: string, ranOn: string[]): Promise<void> {
       defaultVersioningBehavior: 'AUTO_UPGRADE',
     },
     activities: {
+      requestCapacity: note(() => null),
       startPart: note(() => ({ kind: 'started', egressId: `EG_${buildId}`, acceptedAtMs: Date.now() })),
       stopPart: note(() => undefined),
       inspectRoom: note(() => ({ room: 'gone' })),

@@ -22,10 +22,7 @@ async function rejection(update: Promise<unknown>): Promise<{ type: string; mess
 
 describe('extend', () => {
   it('before the start: maxDuration becomes longer', async () => {
-    const run = await recordings.start(
-      { startPart: (_, { admitted }) => (admitted ? undefined : NO_CAPACITY) },
-      { maxDuration: '1h' },
-    );
+    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY }, { maxDuration: '1h' });
     await run.until(({ stage }) => stage === 'waiting');
     await run.extend({ byMs: 30 * MINUTE_MS });
     await run.admit();
@@ -240,6 +237,7 @@ describe('Temporal actions', () => {
     expect(count.by).toEqual({
       WORKFLOW_EXECUTION_STARTED: 1,
       ACTIVITY_TASK_SCHEDULED: 2,
+      MARKER_RECORDED: 1,
       TIMER_STARTED: 1,
       WORKFLOW_EXECUTION_SIGNALED: 2,
       UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: 2,
@@ -253,6 +251,6 @@ describe('Temporal actions', () => {
     await run.sleep(20 * HOUR_MS);
     await run.webhook(run.complete('Source closed'));
     await run.result();
-    expect(countActions(await run.handle.fetchHistory()).total).toBe(8);
+    expect(countActions(await run.handle.fetchHistory()).total).toBe(9);
   });
 });

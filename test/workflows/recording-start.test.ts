@@ -26,7 +26,7 @@ describe('a worker is free', () => {
       parts: [{ number: 1, attempts: 1, egressId: run.egressId(), files: [{ sizeBytes: 1_000 }] }],
     });
     expect(run.count('startPart')).toBe(1);
-    expect(run.count('requestCapacity')).toBe(0);
+    expect(run.count('requestCapacity')).toBe(1);
   });
 
   it('ends as refused, with what LiveKit said, when LiveKit will never accept the request', async () => {
@@ -39,7 +39,7 @@ describe('a worker is free', () => {
 describe('no worker is free', () => {
   it('waits through a boot of 30 minutes and starts when the fleet admits it', async () => {
     const run = await recordings.start(
-      { startPart: (_, { admitted }) => (admitted ? undefined : NO_CAPACITY), inspectRoom: () => ({ room: 'gone' }) },
+      { requestCapacity: () => NO_CAPACITY, inspectRoom: () => ({ room: 'gone' }) },
       { startWithin: '1h' },
     );
     const waiting = await run.until(({ stage }) => stage === 'waiting');
@@ -55,19 +55,21 @@ describe('no worker is free', () => {
     expect(view.parts[0]?.attempts).toBe(1);
     expect(view.spent?.queueMs).toBeGreaterThanOrEqual(30 * MINUTE_MS);
     // 30 s, 1, 2, 4, then every 5 minutes: a lost signal costs minutes, not the recording.
-    expect(run.count('startPart')).toBeLessThanOrEqual(12);
+    expect(run.count('requestCapacity')).toBeLessThanOrEqual(12);
+    expect(run.count('startPart')).toBe(1);
   });
 
   it('finds capacity by itself when the signal of the fleet is lost', async () => {
-    const run = await recordings.start({ startPart: (call) => (call < 4 ? NO_CAPACITY : undefined) });
+    const run = await recordings.start({ requestCapacity: (call) => (call < 4 ? NO_CAPACITY : undefined) });
     await run.until(({ stage }) => stage === 'waiting');
     await run.sleep(10 * MINUTE_MS);
     await run.until(({ parts }) => parts[0]?.egressId !== undefined);
-    expect(run.inputs('startPart').map(({ marker }) => marker.attempt)).toEqual([1, 1, 1, 1]);
+    expect(run.inputs('startPart').map(({ marker }) => marker.attempt)).toEqual([1]);
+    expect(run.count('requestCapacity')).toBe(4);
   });
 
   it('expires at its start deadline, exactly, and says what was missing', async () => {
-    const run = await recordings.start({ startPart: () => NO_CAPACITY }, { startWithin: '7m' });
+    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY }, { startWithin: '7m' });
     const view = await run.result();
     expect(view).toMatchObject({ stage: 'expired', reason: { code: 'start_deadline' }, parts: [] });
     expect(view.reason?.message).toContain('no worker is ready');
@@ -77,16 +79,16 @@ describe('no worker is free', () => {
 
   it('starts nothing and expires when its room ends while it waits', async () => {
     let room: 'alive' | 'gone' = 'alive';
-    const run = await recordings.start({ startPart: () => NO_CAPACITY, inspectRoom: () => ({ room }) });
+    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY, inspectRoom: () => ({ room }) });
     await run.until(({ stage }) => stage === 'waiting');
     room = 'gone';
     await run.look('room_finished');
     expect(await run.result()).toMatchObject({ stage: 'expired', reason: { code: 'room_ended' }, parts: [] });
-    expect(run.count('startPart')).toBe(1);
+    expect(run.count('startPart')).toBe(0);
   });
 
   it('believes no room_finished event of a room that lives on', async () => {
-    const run = await recordings.start({ startPart: (_, { admitted }) => (admitted ? undefined : NO_CAPACITY) });
+    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY });
     await run.until(({ stage }) => stage === 'waiting');
     await run.look('room_finished');
     await run.untilCalled('inspectRoom');
@@ -97,12 +99,13 @@ describe('no worker is free', () => {
 
   it('stays in the queue while an admitted start goes wrong, so that newcomers stand behind it', async () => {
     const run = await recordings.start({
-      startPart: (call) => (call === 1 ? NO_CAPACITY : call === 2 ? FULL_AT_LIVEKIT : undefined),
+      requestCapacity: () => NO_CAPACITY,
+      startPart: (call) => (call === 1 ? FULL_AT_LIVEKIT : undefined),
     });
     const first = await run.until(({ stage }) => stage === 'waiting');
     run.hold('startPart');
     await run.admit();
-    await run.untilCalled('startPart', 2);
+    await run.untilCalled('startPart');
     expect((await run.view()).stage).toBe('waiting');
     run.release('startPart');
     await run.untilCalled('findPart');
@@ -114,7 +117,7 @@ describe('no worker is free', () => {
   });
 
   it('goes on with the next part only before its own end: no start after an extend `until` has passed', async () => {
-    const run = await recordings.start({ startPart: () => NO_CAPACITY }, { startWithin: '1h' });
+    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY }, { startWithin: '1h' });
     await run.until(({ stage }) => stage === 'waiting');
     await run.extend({ untilMs: (await run.now()) + 5 * MINUTE_MS });
     const view = await run.result();
@@ -125,11 +128,14 @@ describe('no worker is free', () => {
 
 describe('the room is not there', () => {
   it('waits for a room that appears later', async () => {
-    const run = await recordings.start({ startPart: (call) => (call < 3 ? ROOM_MISSING : undefined) });
+    const run = await recordings.start({
+      requestCapacity: (call) => (call === 1 ? ROOM_MISSING : undefined),
+      startPart: (call) => (call === 1 ? ROOM_MISSING : undefined),
+    });
     expect((await run.until(({ stage }) => stage === 'waiting')).waiting?.for).toBe('room');
-    expect(run.count('requestCapacity')).toBe(0);
+    expect(run.count('wakeFleet')).toBe(0);
     await run.look('room_started');
-    await run.untilCalled('startPart', 2);
+    await run.untilCalled('startPart');
     await run.sleep(MINUTE_MS);
     const view = await run.until(({ parts }) => parts[0]?.egressId !== undefined);
     expect(view.parts[0]?.attempts).toBe(1);
@@ -142,7 +148,8 @@ describe('the room is not there', () => {
 
   it('does not take one 404 for the end of a room that lives', async () => {
     const run = await recordings.start({
-      startPart: (call) => (call === 1 ? NO_CAPACITY : call === 2 ? ROOM_MISSING : undefined),
+      requestCapacity: (call) => (call === 1 ? NO_CAPACITY : undefined),
+      startPart: (call) => (call === 1 ? ROOM_MISSING : undefined),
       inspectRoom: () => ({ room: 'alive' }),
     });
     await run.until(({ stage }) => stage === 'waiting');
@@ -153,7 +160,7 @@ describe('the room is not there', () => {
 
   it('takes a 404 of a room that is gone from the list as its end', async () => {
     const run = await recordings.start({
-      startPart: (call) => (call === 1 ? NO_CAPACITY : ROOM_MISSING),
+      requestCapacity: (call) => (call === 1 ? NO_CAPACITY : ROOM_MISSING),
       inspectRoom: () => ({ room: 'gone' }),
     });
     expect(await run.result()).toMatchObject({ stage: 'expired', reason: { code: 'room_ended' } });
@@ -286,7 +293,7 @@ describe('a scheduled recording', () => {
   it('tells the fleet at once and starts when it is due', async () => {
     const dueAtMs = (await recordings.env.currentTimeMs()) + 2 * HOUR_MS;
     const run = await recordings.start({}, { startAt: new Date(dueAtMs).toISOString() });
-    await run.untilCalled('requestCapacity');
+    await run.untilCalled('wakeFleet');
     expect((await run.view()).stage).toBe('scheduled');
     expect(run.count('startPart')).toBe(0);
     await run.sleep(2 * HOUR_MS + 1_000);

@@ -5,7 +5,9 @@ import { errors } from '../errors.ts';
 import type { Recordings } from '../recordings.ts';
 import { defineRoute, type Reply, type Route } from '../route.ts';
 
-/** LiveKit repeats what it thinks was lost; each signal costs an action, so what was passed on once is not passed on again. */
+/**
+ * LiveKit repeats what it thinks was lost, and tells both the URL of the request and those of its configuration; each signal costs an action, so what was passed on once is not passed on again.
+ */
 const REMEMBERED = 5_000;
 
 export interface WebhookRouteParts {
@@ -16,13 +18,18 @@ export interface WebhookRouteParts {
 
 export function webhookRoutes({ recordings, hintOf, report }: WebhookRouteParts): Route[] {
   const seen = createRecent(REMEMBERED);
+  const underWay = new Map<string, Promise<void>>();
 
   async function pass(hint: WebhookHint): Promise<string> {
     if (hint.kind === 'nothing') return `ignored: ${hint.why}`;
     if (hint.kind === 'room') return `${await recordings.lookAtRoom(hint.room, hint.why)} recordings look`;
     const key = `${hint.snapshot.egressId} ${hint.snapshot.status}`;
     if (seen.has(key)) return 'ignored: seen before';
-    await recordings.signalEgress(hint.recordingId, hint.snapshot);
+    const twin = underWay.get(key);
+    if (twin) return twin.then(() => 'ignored: seen before');
+    const passing = recordings.signalEgress(hint.recordingId, hint.snapshot);
+    underWay.set(key, passing);
+    await passing.finally(() => underWay.delete(key));
     seen.add(key);
     return 'passed on';
   }

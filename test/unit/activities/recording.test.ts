@@ -12,7 +12,8 @@ import type { StartOutcome } from '../../../src/recording/start-outcome.ts';
 
 const request = recordingRequestSchema.parse({ source: { type: 'room', room: 'demo' } });
 const marker = { recordingId: 'r1', part: 1, attempt: 2 };
-const input = { marker, fleet: 'default', request, costCores: 4, admitted: false, queuedSinceMs: 0 };
+const input = { marker, fleet: 'default', request, costCores: 4, admitted: false };
+const turn = { recordingId: 'r1', fleet: 'default', request, costCores: 4, queuedSinceMs: 0 };
 const worker = (more: Partial<ObservedWorker> = {}): ObservedWorker => ({
   id: 'w1',
   state: 'ready',
@@ -69,53 +70,90 @@ function activities(world: World = {}) {
   return { all, run, sent, queries, outcomes };
 }
 
-describe('startPart', () => {
-  it('sends one StartEgress when nobody waits and a worker is free', async () => {
-    const { all, run, sent, outcomes } = activities();
-    expect(await run(all.startPart, input)).toEqual({ kind: 'started', egressId: 'EG_1', acceptedAtMs: 1 });
-    expect(sent).toEqual(['StartRoomCompositeEgress']);
-    expect(outcomes).toEqual(['started']);
+describe('requestCapacity', () => {
+  it('says nothing when nobody waits and a worker is free, and lets the fleet sleep', async () => {
+    const kicks: string[] = [];
+    const { all, run } = activities({ kick: async (fleet) => void kicks.push(fleet) });
+    expect(await run(all.requestCapacity, turn)).toBeNull();
+    expect(kicks).toEqual([]);
   });
 
-  it('stands behind those who wait, and does not count itself', async () => {
-    const { all, run, sent, queries } = activities({ ahead: async () => 2 });
-    expect(await run(all.startPart, input)).toMatchObject({
+  it('stands behind those who wait, does not count itself, and wakes the fleet', async () => {
+    const kicks: string[] = [];
+    const { all, run, queries, outcomes } = activities({
+      ahead: async () => 2,
+      kick: async (fleet) => void kicks.push(fleet),
+    });
+    expect(await run(all.requestCapacity, turn)).toEqual({
       kind: 'no_capacity',
       sent: false,
       message: '2 recordings wait before this one',
     });
-    expect(sent).toEqual([]);
     expect(queries[0]).toContain("WorkflowId != 'recording/r1'");
+    expect(kicks).toEqual(['default']);
+    expect(outcomes).toEqual(['no_capacity']);
   });
 
-  it('sends nothing without a free worker', async () => {
-    const { all, run, sent } = activities({ workers: [worker({ cpuCores: 2 })] });
-    expect(await run(all.startPart, input)).toMatchObject({ kind: 'no_capacity', sent: false });
-    expect(sent).toEqual([]);
-  });
-
-  it('skips the queue once the fleet admitted it', async () => {
-    const { all, run, sent, queries } = activities({ workers: [], ahead: async () => 9 });
-    await run(all.startPart, { ...input, admitted: true });
-    expect(sent).toHaveLength(1);
-    expect(queries).toEqual([]);
+  it('finds no capacity without a free worker', async () => {
+    const { all, run } = activities({ workers: [worker({ cpuCores: 2 })] });
+    expect(await run(all.requestCapacity, turn)).toMatchObject({ kind: 'no_capacity', sent: false });
   });
 
   it('says that the room is missing before it says that no worker is free', async () => {
     const { all, run } = activities({ workers: [], livekit: { roomExists: async () => false } });
-    expect((await run(all.startPart, input)).kind).toBe('room_missing');
+    expect((await run(all.requestCapacity, turn))?.kind).toBe('room_missing');
   });
 
-  it('is no ambiguity while nothing was sent: Temporal or the provider may be away', async () => {
-    const { all, run, sent } = activities({
+  it('is answered although Temporal or the provider is away, or the fleet cannot be woken', async () => {
+    const { all, run } = activities({
       ahead: () => Promise.reject(new Error('visibility is down')),
+      kick: () => Promise.reject(new Error('no Temporal')),
     });
-    expect(await run(all.startPart, input)).toEqual({
+    expect(await run(all.requestCapacity, turn)).toEqual({
       kind: 'no_capacity',
       sent: false,
       message: 'could not look for a free worker: visibility is down',
     });
-    expect(sent).toEqual([]);
+  });
+
+  it('gives one worker to one of those who ask at the same moment, and to the same one again', async () => {
+    const { all, run } = activities({ workers: [worker({ cpuCores: 5 })] });
+    const answers = await Promise.all(
+      ['r1', 'r2', 'r3'].map((recordingId) => run(all.requestCapacity, { ...turn, recordingId })),
+    );
+    expect(answers.map((answer) => answer?.kind)).toEqual([undefined, 'no_capacity', 'no_capacity']);
+    expect(await run(all.requestCapacity, turn)).toBeNull();
+  });
+
+  it('counts what was just sent against what a worker still seems to have free', async () => {
+    const { all, run } = activities({ workers: [worker({ cpuCores: 5 })] });
+    await run(all.startPart, input);
+    expect(await run(all.requestCapacity, { ...turn, recordingId: 'r2' })).toMatchObject({ kind: 'no_capacity' });
+  });
+
+  it('has back what LiveKit did not take', async () => {
+    const { all, run } = activities({
+      workers: [worker({ cpuCores: 5 })],
+      livekit: { start: async () => ({ kind: 'error', httpStatus: 503, twirpCode: 'unavailable', message: 'full' }) },
+    });
+    expect(await run(all.startPart, input)).toMatchObject({ kind: 'no_capacity', sent: true });
+    expect(await run(all.requestCapacity, { ...turn, recordingId: 'r2' })).toBeNull();
+  });
+});
+
+describe('startPart', () => {
+  it('sends one StartEgress and wakes the fleet, whose queue it does not look at', async () => {
+    const kicks: string[] = [];
+    const { all, run, sent, queries, outcomes } = activities({
+      workers: [],
+      ahead: async () => 9,
+      kick: async (fleet) => void kicks.push(fleet),
+    });
+    expect(await run(all.startPart, input)).toEqual({ kind: 'started', egressId: 'EG_1', acceptedAtMs: 1 });
+    expect(sent).toEqual(['StartRoomCompositeEgress']);
+    expect(queries).toEqual([]);
+    expect(kicks).toEqual(['default']);
+    expect(outcomes).toEqual(['started']);
   });
 
   it('is not undone by a fleet that cannot be woken', async () => {
@@ -131,33 +169,16 @@ describe('startPart', () => {
     });
     expect(sent).toEqual([]);
   });
-
-  it('counts what it has just sent against what a worker still seems to have free', async () => {
-    const { all, run, sent } = activities({ workers: [worker({ cpuCores: 5 })] });
-    await run(all.startPart, input);
-    expect(await run(all.startPart, { ...input, marker: { ...marker, recordingId: 'r2' } })).toMatchObject({
-      kind: 'no_capacity',
-    });
-    expect(sent).toHaveLength(1);
-  });
-
-  it('gives back what LiveKit did not take', async () => {
-    const { all, run } = activities({
-      workers: [worker({ cpuCores: 5 })],
-      livekit: { start: async () => ({ kind: 'error', httpStatus: 503, twirpCode: 'unavailable', message: 'full' }) },
-    });
-    expect(await run(all.startPart, input)).toMatchObject({ kind: 'no_capacity', sent: true });
-    expect(await run(all.startPart, input)).toMatchObject({ kind: 'no_capacity', sent: true });
-  });
 });
 
 describe('free workers', () => {
   it('do not count an egress twice, once as sent and once as shown', async () => {
     const workers = [worker({ cpuCores: 10 })];
     const free = createFreeWorkers(async () => workers);
-    free.reserve(4).startedAs('EG_1');
+    free.sending('r1', 4);
+    free.startedAs('r1', 'EG_1');
     workers[0] = worker({ cpuCores: 10, egresses: [{ egressId: 'EG_1', costCores: 4 }] });
-    expect((await free.hasRoomFor(4)).free).toBe(true);
+    expect((await free.take('r2', 4)).free).toBe(true);
   });
 
   it.each([
