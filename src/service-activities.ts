@@ -6,6 +6,7 @@ import { createFreeWorkers } from './activities/free-workers.ts';
 import { createFleetKicker } from './activities/kick.ts';
 import { createRecordingActivities } from './activities/recording.ts';
 import { type Config, defaultStorageOf } from './config.ts';
+import type { Arrivals } from './fleet/arrivals.ts';
 import type { Demand } from './fleet/demand.ts';
 import type { ObservedWorker } from './fleet/observation.ts';
 import type { FleetSources } from './fleet-sources.ts';
@@ -20,9 +21,10 @@ export interface ActivityParts {
   metrics: Metrics;
   log: Log;
   sources: FleetSources;
+  arrivals: Arrivals;
 }
 
-export function createServiceActivities({ config, client, metrics, log, sources }: ActivityParts): object {
+export function createServiceActivities({ config, client, metrics, log, sources, arrivals }: ActivityParts): object {
   const { livekit: livekitConfig, fleet } = config;
   const { provider, observe } = sources;
   const livekit = createLiveKitClient(livekitConfig);
@@ -47,6 +49,7 @@ export function createServiceActivities({ config, client, metrics, log, sources 
       provider,
       livekit,
       log,
+      arrivals,
       onPass: ({ durationMs, observation, plan }) => {
         metrics.pass({ durationMs, decided: plan.line !== undefined });
         metrics.workers(countByState(observation.workers));

@@ -8,6 +8,7 @@ import { createReadiness } from './api/readiness.ts';
 import { createTemporalRecordings } from './api/temporal-recordings.ts';
 import { createStageCounter } from './api/visibility-counts.ts';
 import { type Config, defaultStorageOf } from './config.ts';
+import { type Arrivals, createArrivals } from './fleet/arrivals.ts';
 import { createFleetSources, type FleetSources } from './fleet-sources.ts';
 import { createHintOf } from './livekit/webhook.ts';
 import { createLog, type Log } from './log.ts';
@@ -69,6 +70,7 @@ interface Context {
   log: Log;
   metrics: Metrics;
   sources: FleetSources;
+  arrivals: Arrivals;
   settings: TemporalSettings;
   temporal: ReturnType<typeof createTemporalClient>;
   stopping: AbortController;
@@ -89,6 +91,7 @@ function createContext(config: Config, parts: ServiceParts, log: Log): Context {
     log,
     metrics: createMetrics(),
     sources: createFleetSources(config.fleet),
+    arrivals: createArrivals(),
     settings,
     temporal: createTemporalClient(settings),
     stopping: new AbortController(),
@@ -109,7 +112,7 @@ async function listen(context: Context): Promise<Server> {
 }
 
 function createApiApp(context: Context) {
-  const { config, metrics, log, stopping } = context;
+  const { arrivals, config, metrics, log, stopping } = context;
   const { client } = context.temporal;
   const { name: fleet, costs } = config.fleet;
   const countByStage = createStageCounter(client, fleet);
@@ -118,7 +121,7 @@ function createApiApp(context: Context) {
     livekit: config.livekit,
     settings: { fleet, costs, storages: Object.keys(config.storages), defaultStorage: defaultStorageOf(config) },
     requestsPerMinute: config.api.requestsPerMinute,
-    recordings: createTemporalRecordings(client, { fleet, taskQueue: config.temporal.taskQueue }),
+    recordings: createTemporalRecordings(client, { fleet, taskQueue: config.temporal.taskQueue, arrivals }),
     hintOf: createHintOf(config.livekit.apiKey, config.livekit.apiSecret),
     readFleet: createFleetReader({ client, config, countByStage, observeWorkers: context.sources.observe }),
     readReadiness: createReadiness({
@@ -142,7 +145,7 @@ async function metricsText({ metrics, worker }: Context): Promise<string> {
 }
 
 async function prepare(context: Context): Promise<void> {
-  const { config, log, metrics, settings, sources, stopping, temporal } = context;
+  const { arrivals, config, log, metrics, settings, sources, stopping, temporal } = context;
   const sinceMs = performance.now();
   // Loading the SDK's native core takes as long as connecting: both at once.
   const loading = context.parts.worker ? loadWorkerCode() : undefined;
@@ -151,7 +154,7 @@ async function prepare(context: Context): Promise<void> {
   await ensureSearchAttributes(temporal.client, settings.namespace, log);
   if (loading) {
     const { startTemporalWorker, createServiceActivities, createServiceSinks } = await loading;
-    const activities = createServiceActivities({ config, client: temporal.client, metrics, log, sources });
+    const activities = createServiceActivities({ arrivals, config, client: temporal.client, metrics, log, sources });
     context.worker = await startTemporalWorker(
       {
         temporal: settings,

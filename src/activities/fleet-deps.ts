@@ -1,5 +1,6 @@
 // What a pass of the fleet needs from the world, as narrow as it can be.
 import type { CapacityProvider } from '../capacity/provider.ts';
+import type { Arrivals } from '../fleet/arrivals.ts';
 import type { Observation } from '../fleet/observation.ts';
 import type { FleetPlan } from '../fleet/plan.ts';
 import type { FleetPolicy } from '../fleet/policy.ts';
@@ -29,6 +30,8 @@ export interface FleetDeps {
   log: FleetLog;
   now: () => number;
   sleep: (ms: number) => Promise<void>;
+  /** Accepted by this process a moment ago; without it only Temporal's index tells. */
+  arrivals?: Pick<Arrivals, 'recent'>;
   /** Told of every pass, for metrics. */
   onPass?: (pass: { durationMs: number; observation: Observation; plan: FleetPlan }) => void;
 }

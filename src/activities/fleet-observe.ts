@@ -1,4 +1,5 @@
 // The observe step of a pass: reads workers, egresses and recordings, and changes nothing.
+import type { Arrival } from '../fleet/arrivals.ts';
 import type { FleetMemory, Observation, ObservedEgress } from '../fleet/observation.ts';
 import type { EgressSnapshot } from '../recording/egress.ts';
 import type { FleetDeps } from './fleet-deps.ts';
@@ -9,7 +10,7 @@ import type { OpenRecording } from './open-recordings.ts';
 const SETTLED_LOOKS = 3;
 const SETTLE_STEP_MS = 150;
 /** However long requests keep coming. Temporal's index lags behind the kick, by 50-140 ms on an idle server and by seconds on a busy one. */
-const SETTLE_LIMIT_MS = 3_000;
+const SETTLE_LIMIT_MS = 5_000;
 
 /**
  * Recordings first, egresses last: an egress that starts in between is then seen as one that is in flight, never as one that
@@ -23,6 +24,7 @@ export async function observe(
 ): Promise<Observation> {
   if (kicked) await untilBurstIsIn(deps, fleet);
   const open = await deps.recordings.list(fleet);
+  const notListed = arrivals(deps).filter(({ id }) => open.every((listed) => listed.id !== id));
   const workers = await observeWorkers(deps, memory.workers);
   const activeEgresses = await listEgresses(deps);
   const running = await addBelievedEgress(deps, open, activeEgresses);
@@ -36,7 +38,10 @@ export async function observe(
       stage === 'scheduled' && startAtMs !== undefined ? [{ id, costCores, dueMs: startAtMs }] : [],
     ),
     running,
-    starting: open.filter(({ stage }) => stage === 'starting').map(({ id, costCores }) => ({ id, costCores })),
+    starting: [...open.filter(({ stage }) => stage === 'starting'), ...notListed].map(({ id, costCores }) => ({
+      id,
+      costCores,
+    })),
     limits: deps.provider.limits,
   };
 }
@@ -49,11 +54,15 @@ async function untilBurstIsIn(deps: FleetDeps, fleet: string): Promise<void> {
   // Also by the clock: on a busy server each look takes long, and a burst must not wait for all of them.
   for (let looks = 0; looks < SETTLE_LIMIT_MS / SETTLE_STEP_MS && deps.now() - sinceMs < SETTLE_LIMIT_MS; looks += 1) {
     const before = queued;
-    queued = await deps.recordings.countQueue(fleet);
+    queued = (await deps.recordings.countQueue(fleet)) + arrivals(deps).length;
     same = queued > 0 && queued === before ? same + 1 : 0;
     if (same === SETTLED_LOOKS) return;
     await deps.sleep(SETTLE_STEP_MS);
   }
+}
+
+function arrivals(deps: FleetDeps): readonly Arrival[] {
+  return deps.arrivals?.recent(deps.now()) ?? [];
 }
 
 async function listEgresses({ livekit, log }: FleetDeps): Promise<ObservedEgress[] | undefined> {

@@ -13,6 +13,7 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ApplicationFailure, defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import type { Arrivals } from '../fleet/arrivals.ts';
 import { isTerminal } from '../recording/egress.ts';
 import { roomOf } from '../recording/source.ts';
 import type { RecordingView } from '../recording/view.ts';
@@ -64,6 +65,8 @@ const KEYS = {
 export interface TemporalRecordingsSettings {
   fleet: string;
   taskQueue: string;
+  /** Told of each recording that was accepted to start now. */
+  arrivals?: Pick<Arrivals, 'add'>;
 }
 
 export function createTemporalRecordings(client: Client, settings: TemporalRecordingsSettings): Recordings {
@@ -115,6 +118,8 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
     async start(input, memo) {
       try {
         await within(CALL_MS, () => client.workflow.start('recording', startOptions(input, memo, settings)));
+        const { id, costCores } = input;
+        if (memo.startAtMs === undefined) settings.arrivals?.add({ id, costCores, atMs: Date.now() });
         return 'started';
       } catch (error) {
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw asApiError(error, input.id);

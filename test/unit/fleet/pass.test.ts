@@ -4,6 +4,7 @@ import { runPass } from '../../../src/activities/fleet.ts';
 import type { FleetDeps } from '../../../src/activities/fleet-deps.ts';
 import { type OpenRecording, toOpenRecording } from '../../../src/activities/open-recordings.ts';
 import { CapacityError, type Worker } from '../../../src/capacity/provider.ts';
+import { createArrivals } from '../../../src/fleet/arrivals.ts';
 import { EMPTY_MEMORY } from '../../../src/fleet/observation.ts';
 import type { ProbeAnswer } from '../../../src/livekit/probe.ts';
 import type { EgressSnapshot } from '../../../src/recording/egress.ts';
@@ -104,13 +105,34 @@ describe('a kicked pass', () => {
     expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(2, 'run-7');
   });
 
+  it('counts what this process accepted and the index does not show yet, and nothing of it twice', async () => {
+    const arrivals = createArrivals();
+    for (const id of ['r0', 'r1', 'r2']) arrivals.add({ id, costCores: 4, atMs: NOW - 1_000 });
+    arrivals.add({ id: 'ended long ago', costCores: 4, atMs: NOW - 6_000 });
+    const deps = { ...createWorld({ open: [[waitingFor('r0')]] }), arrivals };
+    await pass(deps, EMPTY_MEMORY, true);
+    expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(3, 'run-7');
+  });
+
+  it('waits while requests still arrive, shown or not', async () => {
+    const arrivals = createArrivals();
+    const deps = { ...createWorld({ open: [[waitingFor('r0')]] }), arrivals };
+    let looks = 0;
+    deps.sleep.mockImplementation(async () => {
+      looks += 1;
+      if (looks <= 6) arrivals.add({ id: `late-${looks}`, costCores: 4, atMs: NOW });
+    });
+    await pass(deps, EMPTY_MEMORY, true);
+    expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(7, 'run-7');
+  });
+
   it('does not wait for ever: a stream of requests is served while it comes', async () => {
     const stream = Array.from({ length: 50 }, (_, look) =>
       Array.from({ length: look }, (__, i) => waitingFor(`r${i}`)),
     );
     const deps = createWorld({ open: stream });
     await pass(deps, EMPTY_MEMORY, true);
-    expect(deps.sleep.mock.calls.length).toBeLessThanOrEqual(20);
+    expect(deps.sleep.mock.calls.length).toBeLessThanOrEqual(34);
   });
 
   it('waits a moment for what it was kicked about, and looks again later when nothing shows', async () => {

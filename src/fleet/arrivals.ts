@@ -1,0 +1,29 @@
+// The recordings this process accepted a moment ago. Temporal's index shows them later, by seconds when 200 come at once; the
+// fleet would ask for a part of what a burst needs. Pure: a list with a clock of its caller.
+
+export interface Arrival {
+  id: string;
+  costCores: number;
+  atMs: number;
+}
+
+export interface Arrivals {
+  add(arrival: Arrival): void;
+  /** Those younger than `KEPT_MS`, oldest first. */
+  recent(nowMs: number): readonly Arrival[];
+}
+
+/** What the index does not show by then has ended. */
+const KEPT_MS = 5_000;
+
+export function createArrivals(): Arrivals {
+  let kept: Arrival[] = [];
+  const recent = (nowMs: number) => {
+    kept = kept.filter(({ atMs }) => nowMs - atMs < KEPT_MS);
+    return kept;
+  };
+  return {
+    recent,
+    add: (arrival) => void recent(arrival.atMs).push(arrival),
+  };
+}
