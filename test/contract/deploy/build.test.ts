@@ -31,7 +31,7 @@ describe('the compiled service', () => {
       reject: false,
     });
     expect(started.exitCode).not.toBe(0);
-    expect(`${started.stdout}${started.stderr}`).toContain('livekit is missing');
+    expect(`${started.stdout}${started.stderr}`).toContain('livekit.url is missing');
   });
 
   test('finds the bundle that was made for it, and not its own compiled code', async () => {
