@@ -10,7 +10,7 @@ import type { OpenRecording } from './open-recordings.ts';
 const SETTLED_LOOKS = 3;
 const SETTLE_STEP_MS = 150;
 /** However long requests keep coming. Temporal's index lags behind the kick, by 50-140 ms on an idle server and by seconds on a busy one. */
-const SETTLE_LIMIT_MS = 5_000;
+const SETTLE_LIMIT_MS = 3_000;
 
 /**
  * Recordings first, egresses last: an egress that starts in between is then seen as one that is in flight, never as one that
