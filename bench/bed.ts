@@ -27,6 +27,13 @@ export function audioOf(room: string): RecordingRequestInput {
   return { source: { type: 'room', room, audioOnly: true }, maxDuration: '2h' };
 }
 
+const running = new Set<() => Promise<void>>();
+
+/** For a benchmark that is interrupted: workers are no children of this process and would live on. */
+export async function stopBeds(): Promise<void> {
+  await Promise.all([...running].map((stop) => stop()));
+}
+
 export async function startBed({ fleet, coresPerWorker, bootDelay = '0s' }: BedOptions) {
   const stateDir = await mkdtemp(join(tmpdir(), 'reelkit-bench-'));
   const egress = await ensureStandIn(() => {});
@@ -48,6 +55,16 @@ export async function startBed({ fleet, coresPerWorker, bootDelay = '0s' }: BedO
   const token = await tokenFor(apiKey, apiSecret);
   const connection = Connection.lazy({ address: stack.temporal.address });
   await service.start();
+
+  const stop = async () => {
+    running.delete(stop);
+    await service.stop();
+    await stopAllProcessWorkers(workersDir);
+    await connection.close();
+    await stack.stop();
+    await rm(stateDir, { recursive: true, force: true });
+  };
+  running.add(stop);
 
   async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
     const response = await fetch(service.url + path, {
@@ -80,13 +97,7 @@ export async function startBed({ fleet, coresPerWorker, bootDelay = '0s' }: BedO
       await Promise.all(names.map((name) => rooms.createRoom({ name, emptyTimeout: 7_200 })));
       return names;
     },
-    async stop(): Promise<void> {
-      await service.stop();
-      await stopAllProcessWorkers(workersDir);
-      await connection.close();
-      await stack.stop();
-      await rm(stateDir, { recursive: true, force: true });
-    },
+    stop,
   };
 }
 

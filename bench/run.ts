@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { benchActions } from './actions.ts';
+import { stopBeds } from './bed.ts';
 import { benchBurst } from './burst.ts';
 import { benchRest } from './rest.ts';
 import { type Row, renderTable } from './rows.ts';
@@ -12,8 +13,9 @@ const PARTS = { starts: benchStarts, burst: benchBurst, actions: benchActions, r
 const RESULTS = fileURLToPath(new URL('results.json', import.meta.url));
 const report = (line: string) => void process.stdout.write(`${line}\n`);
 
-// Leaving through the door lets the exit handlers end the stack's processes, and the next run's start ends what they miss.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void stopBeds().finally(() => process.exit(1)));
+}
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
 const startedMs = Date.now();

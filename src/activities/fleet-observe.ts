@@ -54,6 +54,7 @@ async function untilBurstIsIn(deps: FleetDeps, fleet: string): Promise<void> {
   // Also by the clock: on a busy server each look takes long, and a burst must not wait for all of them.
   for (let looks = 0; looks < SETTLE_LIMIT_MS / SETTLE_STEP_MS && deps.now() - sinceMs < SETTLE_LIMIT_MS; looks += 1) {
     const before = queued;
+    // Whoever is in both counts twice: only a change tells.
     queued = (await deps.recordings.countQueue(fleet)) + arrivals(deps).length;
     same = queued > 0 && queued === before ? same + 1 : 0;
     if (same === SETTLED_LOOKS) return;

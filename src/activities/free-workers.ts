@@ -4,8 +4,8 @@ import { type Bin, binOf, fits, place } from '../fleet/admission.ts';
 import type { ObservedWorker } from '../fleet/observation.ts';
 
 export interface FreeWorkers {
-  /** Room beside what others hold; then the recording holds it, until it starts or has not for a moment. */
-  take(recordingId: string, costCores: number): Promise<{ free: boolean; detail: string }>;
+  /** Holds room beside what others hold, until it starts or has not for a moment. @returns what is missing when there is none */
+  take(recordingId: string, costCores: number): Promise<string | undefined>;
   /** Its start is about to be sent. */
   sending(recordingId: string, costCores: number): void;
   /** It did not start: others may have the room. */
@@ -59,9 +59,9 @@ export function createFreeWorkers(observe: () => Promise<ObservedWorker[]>): Fre
   return {
     async take(recordingId, costCores) {
       const bins = binsBeside(await look(), recordingId);
-      if (!bins.some((bin) => fits(bin, costCores))) return { free: false, detail: shortage(bins, costCores) };
+      if (!bins.some((bin) => fits(bin, costCores))) return shortage(bins, costCores);
       holds.set(recordingId, { costCores, untilMs: Date.now() + TURN_MS });
-      return { free: true, detail: 'a worker is free' };
+      return undefined;
     },
 
     sending: (recordingId, costCores) => void holds.set(recordingId, { costCores, untilMs: Date.now() + SENT_MS }),

@@ -73,7 +73,8 @@ export function createOpenRecordings(client: Client): OpenRecordings {
   };
 }
 
-const openIn = (fleet: string) =>
+/** A query for Temporal's index. */
+export const openIn = (fleet: string) =>
   `WorkflowType = 'recording' AND ExecutionStatus = 'Running' AND RecordingFleet = '${fleet}'`;
 
 async function unlessEnded(call: () => Promise<unknown>): Promise<boolean> {

@@ -1,5 +1,6 @@
 // The order of the queue as Temporal's visibility shows it: priority first, then who was there first.
 import type { Client } from '@temporalio/client';
+import { openIn } from './open-recordings.ts';
 
 export interface QueuePlace {
   /** Left out of the count: it waits itself, and its start may be older than its due time. */
@@ -15,10 +16,8 @@ export interface QueuePlace {
 export async function countAhead(temporal: Client, place: QueuePlace): Promise<number> {
   const since = new Date(place.sinceMs).toISOString();
   const query = [
-    `WorkflowType = 'recording'`,
-    `ExecutionStatus = 'Running'`,
+    openIn(place.fleet),
     `WorkflowId != '${place.workflowId}'`,
-    `RecordingFleet = '${place.fleet}'`,
     `RecordingStage = 'waiting'`,
     `RecordingWaitingFor = 'capacity'`,
     `(RecordingPriority < ${place.priority} OR (RecordingPriority = ${place.priority} AND StartTime < '${since}'))`,

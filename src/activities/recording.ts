@@ -46,14 +46,14 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       async function look(): Promise<Hindrance | undefined> {
         const workflowId = recordingWorkflowId(recordingId);
         // Workers first: in a burst most find none free, and Temporal limits how often it may be asked to count.
-        const room = await deps.free.take(recordingId, costCores);
+        const missing = await deps.free.take(recordingId, costCores);
         const place = { workflowId, fleet, priority: request.priority, sinceMs: queuedSinceMs };
-        const ahead = room.free ? await countAhead(deps.temporal, place) : 0;
-        if (room.free && ahead === 0) return undefined;
+        const ahead = missing === undefined ? await countAhead(deps.temporal, place) : 0;
+        if (missing === undefined && ahead === 0) return undefined;
         deps.free.release(recordingId);
         if (!(await roomAlive(request)))
           return { kind: 'room_missing', message: `room "${roomOf(request.source)}" does not exist` };
-        return noCapacity(ahead > 0 ? `${ahead} recordings wait before this one` : room.detail);
+        return noCapacity(missing ?? `${ahead} recordings wait before this one`);
       }
     },
 

@@ -41,6 +41,8 @@ const LAUNCH_LIMIT_MS = 30_000;
 const KEPT_ENDED_WORKERS = 20;
 const LAUNCHES_AT_ONCE = 8;
 const STOP_GRACE_MS = 2_000;
+const PID_LIMIT_MS = 1_000;
+const PID_POLL_MS = 50;
 /**
  * Notes its process id, waits, then becomes the worker. It looks for a request to drain after it noted the id, and drain writes
  * the request before it reads the id: one of the two always sees the other. `$0` marks a worker that has not booted.
@@ -109,8 +111,6 @@ async function launchedPid(folder: string): Promise<number | undefined> {
   }
   return undefined;
 }
-const PID_LIMIT_MS = 1_000;
-const PID_POLL_MS = 50;
 
 async function drainWorker(folder: string): Promise<void> {
   if (await hasEnded(folder)) return;

@@ -55,7 +55,7 @@ export function renderReasons(observation: Observation, memory: FleetMemory, dec
       .filter(({ id }) => !given.has(id))
       .map(({ id, why }) => one('drain', id, `${id} ${why}: draining`)),
     ...decided.remove.map(({ id, why }) => one('remove', id, `${id} ${why}: removing`)),
-    // Said again in every pass until the recording has acted on it.
+    // Its recording is told again after each watch interval, until it has acted.
     ...strays.lost.map(({ egressId, recordingId, evidence }) => ({
       ...one(
         'lost',

@@ -6,7 +6,8 @@ import type { Recordings } from '../recordings.ts';
 import { defineRoute, type Reply, type Route } from '../route.ts';
 
 /**
- * LiveKit repeats what it thinks was lost, and tells both the URL of the request and those of its configuration; each signal costs an action, so what was passed on once is not passed on again.
+ * LiveKit repeats what it thinks was lost, and tells both the URL of the request and those of its configuration. Each signal
+ * costs an action, so what was passed on once is not passed on again.
  */
 const REMEMBERED = 5_000;
 

@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EgressInfo } from '@livekit/protocol';
-import { EgressClient, RoomServiceClient, WebhookReceiver } from 'livekit-server-sdk';
+import { WebhookReceiver } from 'livekit-server-sdk';
 import { findFreePorts } from '../../../src/capacity/ports.ts';
 import { pathOf } from '../../../src/capacity/process.ts';
 import { killTree } from '../../../src/capacity/process-table.ts';
@@ -16,6 +16,8 @@ import { writeEgressConfig } from '../../../src/dev/egress-config.ts';
 import { stateDirVariable } from '../../../src/dev/leftovers.ts';
 import { type Speaker, startSpeaker } from '../../../src/dev/speakers.ts';
 import { startStack } from '../../../src/dev/stack.ts';
+import { createLiveKitClient } from '../../../src/livekit/client.ts';
+import { createLiveKit } from '../../support/stack-livekit.ts';
 import { nameLogs, waitFor } from '../../support/stack-wait.ts';
 
 /** Cores the worker believes it has, and what it charges: two participants fit beside each other, a third does not. */
@@ -31,7 +33,6 @@ export interface Hook {
 }
 
 export interface EgressWorker {
-  readonly pid: number;
   /** How the process ended: `exit status 0`. */
   readonly ended: Promise<string>;
   health(path?: string): Promise<Record<string, unknown>>;
@@ -49,9 +50,7 @@ export async function makeBed(command: string) {
   const { ffprobe } = await ensureComponents(['ffprobe'], () => {});
   const stack = await startStack({ stateDir, parts: ['redis', 'livekit'] });
   const { livekit } = stack;
-  const host = livekit.url.replace(/^ws/, 'http');
-  const egresses = new EgressClient(host, livekit.apiKey, livekit.apiSecret, { requestTimeout: 40 });
-  const rooms = new RoomServiceClient(host, livekit.apiKey, livekit.apiSecret);
+  const { egresses, rooms } = createLiveKit(livekit);
   const hooks = await receiveHooks(stack.api.port, livekit);
   const files = join(stateDir, 'files');
   await mkdir(files);
@@ -68,6 +67,7 @@ export async function makeBed(command: string) {
     livekit,
     egresses,
     rooms,
+    start: createLiveKitClient(livekit).start,
     hooks,
     ffprobe,
     infoOf,
@@ -119,7 +119,6 @@ export async function makeBed(command: string) {
       });
       workers.push(child);
       return {
-        pid: child.pid,
         ended: child.ended,
         health: readHealth,
         async metric(series) {
