@@ -17,7 +17,7 @@ import { formatVersion, isAtLeast, parseVersion, type Version } from './componen
 import type { Report } from './reporter.ts';
 import { messageOf } from './text.ts';
 
-export { type ComponentName, componentNames } from './components/catalog.ts';
+export { type ComponentName, clusterComponentNames, componentNames } from './components/catalog.ts';
 
 export interface Installed {
   name: ComponentName;

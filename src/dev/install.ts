@@ -2,7 +2,13 @@
 // Works before anything else of Reelkit does; Ctrl-C leaves no half-installed component and no lock.
 
 import { removeOwnLeftovers } from './components/store.ts';
-import { type ComponentName, componentNames, type Installed, installComponents } from './components.ts';
+import {
+  type ComponentName,
+  clusterComponentNames,
+  componentNames,
+  type Installed,
+  installComponents,
+} from './components.ts';
 import { reportToStderr, reportToStdout } from './reporter.ts';
 import { messageOf } from './text.ts';
 
@@ -25,9 +31,10 @@ try {
 }
 
 function chosenNames(args: string[]): ComponentName[] {
-  const unknown = args.filter((name) => !(componentNames as readonly string[]).includes(name));
-  if (unknown.length > 0) throw new Error(`unknown: ${unknown.join(', ')}; known are ${componentNames.join(', ')}`);
-  return args.length > 0 ? (args as ComponentName[]) : [...componentNames];
+  const known: readonly string[] = [...componentNames, ...clusterComponentNames];
+  const unknown = args.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw new Error(`unknown: ${unknown.join(', ')}; known are ${known.join(', ')}`);
+  return (args.length > 0 ? args : known) as ComponentName[];
 }
 
 function formatLine({ name, version, from, seconds }: Installed): string {

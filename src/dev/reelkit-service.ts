@@ -12,7 +12,9 @@ import { stateDirVariable } from './leftovers.ts';
 import { httpAnswers } from './stack/http.ts';
 import { type Stack, workersFolder } from './stack.ts';
 
-type ProcessCapacity = Extract<ConfigInput['fleet']['capacity'], { provider: 'process' }>;
+type CapacityInput = ConfigInput['fleet']['capacity'];
+type ProcessCapacity = Extract<CapacityInput, { provider: 'process' }>;
+type KubernetesCapacity = Extract<CapacityInput, { provider: 'kubernetes' }>;
 
 export interface ReelkitServiceOptions {
   stack: Stack;
@@ -22,7 +24,8 @@ export interface ReelkitServiceOptions {
   config?: Partial<Omit<ConfigInput, 'fleet' | 'livekit' | 'storages'>> & {
     storages?: ConfigInput['storages'];
     fleet?: Partial<Omit<ConfigInput['fleet'], 'capacity'>>;
-    capacity?: Partial<ProcessCapacity>;
+    /** Changes to workers that are processes, or a cluster. */
+    capacity?: Partial<ProcessCapacity> | KubernetesCapacity;
   };
   /** More of the egress worker's own configuration keys. */
   egress?: Record<string, unknown>;
@@ -97,15 +100,18 @@ export function reelkitConfig(
     ...rest,
     fleet: {
       ...fleet,
-      capacity: {
-        provider: 'process',
-        bin: egressBin,
-        configFile: egressConfigFile,
-        stateDir: join(stack.stateDir, workersFolder),
-        ...capacity,
-        // Workers outlive Reelkit on purpose; by this mark the stack finds them at its own end.
-        env: { ...capacity?.env, [stateDirVariable]: stack.stateDir },
-      },
+      capacity:
+        capacity?.provider === 'kubernetes'
+          ? capacity
+          : {
+              provider: 'process',
+              bin: egressBin,
+              configFile: egressConfigFile,
+              stateDir: join(stack.stateDir, workersFolder),
+              ...capacity,
+              // Workers outlive Reelkit on purpose; by this mark the stack finds them at its own end.
+              env: { ...capacity?.env, [stateDirVariable]: stack.stateDir },
+            },
     },
   };
 }

@@ -13,13 +13,24 @@ export const componentNames = [
   'egress',
 ] as const;
 
-export type ComponentName = (typeof componentNames)[number];
+/** What the Kubernetes tests need besides. */
+export const clusterComponentNames = [
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubectl',
+  'kwok',
+  'helm',
+] as const;
+
+export type ComponentName = (typeof componentNames)[number] | (typeof clusterComponentNames)[number];
 
 /** One way to obtain a component that is neither on PATH nor in the cache. */
 export type Source =
   | { kind: 'release'; host: string; url: string; checksumsUrl?: string; platforms: readonly NodeJS.Platform[] }
   | { kind: 'wheel'; requirement: string }
-  | { kind: 'go'; folder: string; package: string }
+  | { kind: 'go'; folder: string; package: string; ldflags?: string }
   | { kind: 'apt'; package: string }
   | { kind: 'image'; image: string };
 
@@ -43,6 +54,9 @@ export interface Platform {
 export const livekitVersion = '1.13.5';
 const temporalVersion = '1.9.1';
 const temporalTestServerVersion = '1.40.0';
+const kubernetesVersion = '1.34.4';
+const kwokVersion = '0.8.0';
+const helmVersion = '3.22.0';
 const egressImage = 'livekit/egress:v1.14.0';
 
 export function currentPlatform(): Platform {
@@ -110,6 +124,46 @@ export function catalog(platform: Platform): Record<ComponentName, Component> {
         { kind: 'image', image: egressImage },
       ],
     },
+    etcd: fromDebian('etcd', 'etcd-server', ['--version']),
+    'kube-apiserver': kubernetes('kube-apiserver'),
+    'kube-controller-manager': kubernetes('kube-controller-manager'),
+    'kube-scheduler': kubernetes('kube-scheduler'),
+    kubectl: { ...kubernetes('kubectl'), versionArgs: ['version', '--client'] },
+    kwok: {
+      name: 'kwok',
+      version: kwokVersion,
+      versionArgs: [],
+      sources: [{ kind: 'go', folder: 'tools/kwok', package: 'sigs.k8s.io/kwok/cmd/kwok' }],
+    },
+    helm: {
+      name: 'helm',
+      version: helmVersion,
+      minimum: [3, 14, 0],
+      versionArgs: ['version', '--short'],
+      sources: [
+        {
+          kind: 'go',
+          folder: 'tools/helm',
+          package: 'helm.sh/helm/v3/cmd/helm',
+          ldflags: `-X helm.sh/helm/v3/internal/version.version=v${helmVersion}`,
+        },
+      ],
+    },
+  };
+}
+
+/** Built from modules a server calls itself v0.0.0 unless it is told, and clients go by that. */
+function kubernetes(name: ComponentName): Component {
+  const version = ['gitVersion', `v${kubernetesVersion}`, 'gitMajor', '1', 'gitMinor', '34'];
+  const flags = [0, 2, 4].map((i) => `-X k8s.io/component-base/version.${version[i]}=${version[i + 1]}`);
+  return {
+    name,
+    version: kubernetesVersion,
+    minimum: [1, 31, 0],
+    versionArgs: ['--version'],
+    sources: [
+      { kind: 'go', folder: 'tools/kubernetes', package: `k8s.io/kubernetes/cmd/${name}`, ldflags: flags.join(' ') },
+    ],
   };
 }
 

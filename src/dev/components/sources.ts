@@ -124,7 +124,8 @@ for wheel in glob.glob(os.path.join(folder, '*.whl')):
 `;
 
 async function buildWithGo(source: Of<'go'>, output: string): Promise<void> {
-  await run(['go', 'build', '-trimpath', '-buildvcs=false', '-o', output, source.package], {
+  const flags = source.ldflags === undefined ? [] : ['-ldflags', source.ldflags];
+  await run(['go', 'build', '-trimpath', '-buildvcs=false', ...flags, '-o', output, source.package], {
     cwd: join(repositoryRoot, source.folder),
     env: { CGO_ENABLED: '0', GOWORK: 'off' },
   });
