@@ -33,6 +33,8 @@ const livekit = z.strictObject({
 const temporal = z.strictObject({
   /** TEMPORAL_* are read by Temporal's own envconfig (address, namespace, API key, TLS, profile); these override nothing of it. */
   taskQueue: z.string().min(1).default('reelkit'),
+  /** REELKIT_HEALTH_PORT. Where `reelkit worker` serves /healthz, /readyz and /metrics; it has no port by default. */
+  healthPort: z.coerce.number().int().min(0).max(65_535).optional(),
 });
 
 const api = z.strictObject({
@@ -113,6 +115,27 @@ const staticCapacity = z.strictObject({
     .min(1),
 });
 
+const kubernetesName = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, {
+  error: 'must be the name of a Kubernetes object: lower-case letters, digits, dashes and dots',
+});
+
+const kubernetesCapacity = z.strictObject({
+  provider: z.literal('kubernetes'),
+  /** Of the worker pods and their PodTemplate. Inside a cluster Reelkit's own by default, outside that of the context. */
+  namespace: kubernetesName.optional(),
+  /** The PodTemplate object from which each worker is made. */
+  podTemplate: kubernetesName,
+  /** The container of the template that runs the egress. */
+  container: z.string().min(1).default('egress'),
+  /** No recording lasts longer: the pods' terminationGracePeriodSeconds must exceed it. 24h is what the API allows. */
+  longestRecording: duration('24h'),
+  /** Outside a cluster; KUBECONFIG and ~/.kube/config are looked at by default. */
+  kubeconfig: z.string().min(1).optional(),
+  context: z.string().min(1).optional(),
+  /** Also retires idle pods with the fleet's label that Reelkit did not launch; by default they are used and left alone. */
+  manageUnowned: z.boolean().default(false),
+});
+
 const fleet = z.strictObject({
   /** One fleet for each LiveKit deployment (each Redis). */
   name: z
@@ -141,7 +164,7 @@ const fleet = z.strictObject({
       ) as unknown as { [K in keyof typeof DEFAULT_COSTS]: z.ZodDefault<z.ZodCoercedNumber> },
     )
     .prefault({}),
-  capacity: z.discriminatedUnion('provider', [processCapacity, staticCapacity], {
+  capacity: z.discriminatedUnion('provider', [processCapacity, staticCapacity, kubernetesCapacity], {
     error: ({ input }) =>
       input === undefined
         ? 'needs a provider, for example {provider: static, workers: [{id: egress-1, healthUrl: http://egress-1:9090, cpuCores: 4}]}'
@@ -203,6 +226,7 @@ const ENVIRONMENT: Record<string, string> = {
   LIVEKIT_API_KEY: 'livekit.apiKey',
   LIVEKIT_API_SECRET: 'livekit.apiSecret',
   REELKIT_TASK_QUEUE: 'temporal.taskQueue',
+  REELKIT_HEALTH_PORT: 'temporal.healthPort',
   REELKIT_HOST: 'api.host',
   REELKIT_PORT: 'api.port',
   REELKIT_PUBLIC_URL: 'api.publicUrl',
@@ -213,6 +237,7 @@ const ENVIRONMENT: Record<string, string> = {
   REELKIT_COOLDOWN: 'fleet.cooldown',
 };
 const SECRET_KEY = /secret|accessKey|accountKey|credentials|token/i;
+const HIDDEN = '(hidden)';
 
 export class ConfigError extends Error {
   readonly problems: string[];
@@ -288,9 +313,17 @@ function describeIssue(issue: z.core.$ZodIssue, raw: unknown, origins: Map<strin
   const path = issue.path.map(String);
   const key = path.join('.') || '(whole file)';
   const variable = origins.get(key) ?? variableFor(key);
+  if (issue.code === 'unrecognized_keys') return unknownKeys(path, issue.keys);
   const value = valueAt(raw, path);
-  const shown = value === undefined ? 'is missing' : `is ${SECRET_KEY.test(key) ? '(hidden)' : JSON.stringify(value)}`;
+  const shown =
+    value === undefined ? 'is missing' : `is ${SECRET_KEY.test(key) ? HIDDEN : JSON.stringify(value, hide)}`;
   return `${key} ${shown}: ${messageOf(issue)}${variable ? ` (set it in the file or as ${variable})` : ''}`;
+}
+
+/** The names only: what surrounds them may be the whole file. */
+function unknownKeys(path: string[], keys: string[]): string {
+  const names = keys.map((key) => [...path, key].join('.'));
+  return `${names.join(', ')} ${names.length === 1 ? 'is not a key' : 'are not keys'} of the configuration: correct the name (docs/configuration.md lists all), or remove it`;
 }
 
 /** zod's "expected string, received undefined" says twice that it is missing. */
@@ -326,9 +359,10 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 /** For logs and `doctor`: the configuration with every secret replaced. */
 export function redactConfig(config: Config): unknown {
-  return JSON.parse(
-    JSON.stringify(config, (key, value: unknown) =>
-      typeof value === 'string' && value && SECRET_KEY.test(key) && key !== 'apiKey' ? '(hidden)' : value,
-    ),
-  );
+  return JSON.parse(JSON.stringify(config, hide));
+}
+
+/** For JSON.stringify. */
+function hide(key: string, value: unknown): unknown {
+  return typeof value === 'string' && value && SECRET_KEY.test(key) ? HIDDEN : value;
 }

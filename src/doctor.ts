@@ -25,12 +25,11 @@ export interface CheckResult {
 const CALL_SECONDS = 5;
 
 export async function runChecks(config: Config): Promise<CheckResult[]> {
-  const sources = createFleetSources(config.fleet);
   const groups = await Promise.all([
     checkTemporal(config),
     checkLiveKitServer(config),
     checkWebhooks(config),
-    checkFleet(sources),
+    checkFleet(config),
     Promise.all(
       Object.entries(config.storages).map(([name, storage]) =>
         checkStorage(name, storage, config.fleet.capacity.provider === 'process'),
@@ -107,8 +106,20 @@ async function checkWebhooks({ api: { publicUrl } }: Config): Promise<CheckResul
   ];
 }
 
-async function checkFleet({ provider, observe }: FleetSources): Promise<CheckResult[]> {
-  const name = `capacity (${provider.kind})`;
+async function checkFleet({ fleet }: Config): Promise<CheckResult[]> {
+  const name = `capacity (${fleet.capacity.provider})`;
+  let sources: FleetSources;
+  try {
+    sources = createFleetSources(fleet);
+  } catch (error) {
+    return [failed(name, explain(error))];
+  }
+  const results = await checkWorkers(name, sources);
+  await sources.provider.close?.();
+  return results;
+}
+
+async function checkWorkers(name: string, { provider, observe }: FleetSources): Promise<CheckResult[]> {
   const setup = await check(name, async () => {
     const problems = await provider.check();
     return problems.length > 0

@@ -1,6 +1,6 @@
 // Where this process learns of the egress workers: one provider and one probe, shared by the activities and the API.
 import { observeWorkers } from './activities/fleet-workers.ts';
-import type { CapacityProvider } from './capacity/provider.ts';
+import type { CapacityProvider, ProviderLog } from './capacity/provider.ts';
 import { createProvider } from './capacity/registry.ts';
 import type { FleetConfig } from './config.ts';
 import type { ObservedWorker } from './fleet/observation.ts';
@@ -12,8 +12,8 @@ export interface FleetSources {
   observe: () => Promise<ObservedWorker[]>;
 }
 
-export function createFleetSources(fleet: FleetConfig): FleetSources {
-  const provider = createProvider(fleet);
+export function createFleetSources(fleet: FleetConfig, log?: ProviderLog): FleetSources {
+  const provider = createProvider(fleet, log);
   const probe = createProbe({ costs: fleet.costs });
   return {
     provider,

@@ -3,7 +3,8 @@ import type { Client } from '@temporalio/client';
 import type { InjectedSinks } from '@temporalio/worker';
 import { createFleetActivities } from './activities/fleet.ts';
 import { createFreeWorkers } from './activities/free-workers.ts';
-import { createFleetKicker } from './activities/kick.ts';
+import type { FleetKicker } from './activities/kick.ts';
+import { createProtectBusy } from './activities/protect-busy.ts';
 import { createRecordingActivities } from './activities/recording.ts';
 import { type Config, defaultStorageOf } from './config.ts';
 import type { Arrivals } from './fleet/arrivals.ts';
@@ -15,6 +16,9 @@ import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { MeasureSinks } from './workflows/measures.ts';
 
+/** Passes may run in another process, which then knows better. */
+const PROBLEM_FRESH_MS = 60_000;
+
 export interface ActivityParts {
   config: Config;
   client: Client;
@@ -22,18 +26,26 @@ export interface ActivityParts {
   log: Log;
   sources: FleetSources;
   arrivals: Arrivals;
+  kickFleet: FleetKicker;
 }
 
-export function createServiceActivities({ config, client, metrics, log, sources, arrivals }: ActivityParts): object {
+export function createServiceActivities(parts: ActivityParts): object {
+  const { config, client, metrics, log, sources, arrivals, kickFleet } = parts;
   const { livekit: livekitConfig, fleet } = config;
   const { provider, observe } = sources;
   const livekit = createLiveKitClient(livekitConfig);
+  let launchProblem: { text: string; atMs: number } | undefined;
+  const freshProblem = () =>
+    launchProblem && Date.now() - launchProblem.atMs < PROBLEM_FRESH_MS ? launchProblem.text : undefined;
   return {
     ...createRecordingActivities({
       livekit,
       temporal: client,
-      free: createFreeWorkers(observe),
-      kickFleet: createFleetKicker(client, config.temporal.taskQueue),
+      free: createFreeWorkers(observe, freshProblem),
+      kickFleet,
+      protectBusy: createProtectBusy(provider, observe, (problem) =>
+        log.warn({ problem }, 'a busy worker could not be protected; the next pass tries again'),
+      ),
       settings: {
         apiKey: livekitConfig.apiKey,
         publicUrl: config.api.publicUrl,
@@ -50,7 +62,8 @@ export function createServiceActivities({ config, client, metrics, log, sources,
       livekit,
       log,
       arrivals,
-      onPass: ({ durationMs, observation, plan }) => {
+      onPass: ({ durationMs, observation, plan, problem }) => {
+        launchProblem = problem === undefined ? undefined : { text: problem, atMs: Date.now() };
         metrics.pass({ durationMs, decided: plan.line !== undefined });
         metrics.workers(countByState(observation.workers));
         metrics.cores({

@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createFleetKicker } from './activities/kick.ts';
-import { createApp } from './api/app.ts';
+import { createApp, createServiceApp, type HttpParts } from './api/app.ts';
 import { createFleetReader } from './api/fleet-reader.ts';
 import { createReadiness } from './api/readiness.ts';
 import { createTemporalRecordings } from './api/temporal-recordings.ts';
@@ -45,7 +45,8 @@ const ACTIVITY_GRACE = 0.5;
 /** Listens first and connects then, so that /readyz can say what is missing. */
 export async function startService(config: Config, parts: ServiceParts, log?: Log): Promise<RunningService> {
   const context = createContext(config, parts, log ?? createLog(config.logLevel));
-  const server = parts.api ? await listen(context) : undefined;
+  const port = parts.api ? config.api.port : config.temporal.healthPort;
+  const server = port === undefined ? undefined : await listen(context, port);
   const ready = prepare(context);
   ready.catch(() => undefined);
   let stopped: Promise<void> | undefined;
@@ -90,7 +91,7 @@ function createContext(config: Config, parts: ServiceParts, log: Log): Context {
     parts,
     log,
     metrics: createMetrics(),
-    sources: createFleetSources(config.fleet),
+    sources: createFleetSources(config.fleet, log),
     arrivals: createArrivals(),
     settings,
     temporal: createTemporalClient(settings),
@@ -100,32 +101,28 @@ function createContext(config: Config, parts: ServiceParts, log: Log): Context {
   };
 }
 
-async function listen(context: Context): Promise<Server> {
+async function listen(context: Context, port: number): Promise<Server> {
   const { config, log } = context;
-  const server = createServer(createApiApp(context));
+  const server = createServer(createHttpApp(context));
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenProblem(error, config)));
-    server.listen(config.api.port, config.api.host, resolve);
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenProblem(error, config.api.host, port)));
+    server.listen(port, config.api.host, resolve);
   });
-  log.info({ url: urlOf(server, config.api.host) }, 'API listens');
+  log.info({ url: urlOf(server, config.api.host) }, context.parts.api ? 'API listens' : 'health and metrics');
   return server;
 }
 
-function createApiApp(context: Context) {
-  const { arrivals, config, metrics, log, stopping } = context;
-  const { client } = context.temporal;
-  const { name: fleet, costs } = config.fleet;
-  const countByStage = createStageCounter(client, fleet);
-  metrics.countRecordings(countByStage);
-  return createApp({
+function createHttpApp(context: Context) {
+  return context.parts.api ? createApiApp(context) : createServiceApp(httpParts(context));
+}
+
+function httpParts(context: Context): HttpParts {
+  const { config, metrics, log, stopping } = context;
+  return {
     livekit: config.livekit,
-    settings: { fleet, costs, storages: Object.keys(config.storages), defaultStorage: defaultStorageOf(config) },
     requestsPerMinute: config.api.requestsPerMinute,
-    recordings: createTemporalRecordings(client, { fleet, taskQueue: config.temporal.taskQueue, arrivals }),
-    hintOf: createHintOf(config.livekit.apiKey, config.livekit.apiSecret),
-    readFleet: createFleetReader({ client, config, countByStage, observeWorkers: context.sources.observe }),
     readReadiness: createReadiness({
-      client,
+      client: context.temporal.client,
       settings: context.settings,
       livekitUrl: config.livekit.url,
       taskQueue: config.temporal.taskQueue,
@@ -136,6 +133,21 @@ function createApiApp(context: Context) {
     metrics,
     log,
     stopping: stopping.signal,
+  };
+}
+
+function createApiApp(context: Context) {
+  const { arrivals, config, metrics } = context;
+  const { client } = context.temporal;
+  const { name: fleet, costs } = config.fleet;
+  const countByStage = createStageCounter(client, fleet);
+  metrics.countRecordings(countByStage);
+  return createApp({
+    ...httpParts(context),
+    settings: { fleet, costs, storages: Object.keys(config.storages), defaultStorage: defaultStorageOf(config) },
+    recordings: createTemporalRecordings(client, { fleet, taskQueue: config.temporal.taskQueue, arrivals }),
+    hintOf: createHintOf(config.livekit.apiKey, config.livekit.apiSecret),
+    readFleet: createFleetReader({ client, config, countByStage, observeWorkers: context.sources.observe }),
   });
 }
 
@@ -154,7 +166,16 @@ async function prepare(context: Context): Promise<void> {
   await ensureSearchAttributes(temporal.client, settings.namespace, log);
   if (loading) {
     const { startTemporalWorker, createServiceActivities, createServiceSinks } = await loading;
-    const activities = createServiceActivities({ arrivals, config, client: temporal.client, metrics, log, sources });
+    const kickFleet = createFleetKicker(temporal.client, config.temporal.taskQueue);
+    const activities = createServiceActivities({
+      arrivals,
+      config,
+      client: temporal.client,
+      metrics,
+      log,
+      sources,
+      kickFleet,
+    });
     context.worker = await startTemporalWorker(
       {
         temporal: settings,
@@ -166,9 +187,22 @@ async function prepare(context: Context): Promise<void> {
       log,
     );
     // Adopts what a former process left, and boots the workers that the minimum asks for.
-    await createFleetKicker(temporal.client, config.temporal.taskQueue)(config.fleet.name, 'Reelkit started');
+    await kickFleet(config.fleet.name, 'Reelkit started');
+    sources.provider.onChange?.((why) => {
+      kickFleet(config.fleet.name, why, false).catch((error: unknown) =>
+        log.warn({ why, error: String(error) }, 'the fleet could not be told; its next pass sees it'),
+      );
+    });
+    void reportCapacityProblems(context);
   }
   log.info({ durationMs: Math.round(performance.now() - sinceMs), namespace: settings.namespace }, 'ready');
+}
+
+/** Told at once and loudly, and no reason to stop: what was accepted waits, and recordings that run need their supervisor. */
+async function reportCapacityProblems({ log, sources: { provider } }: Context): Promise<void> {
+  const problems = await provider.check().catch((error: unknown) => [String(error)]);
+  for (const problem of problems)
+    log.error({ provider: provider.kind, problem }, 'no worker can be launched like this');
 }
 
 async function loadWorkerCode() {
@@ -191,7 +225,7 @@ async function shutDown(context: Context, server: Server | undefined): Promise<v
       {
         name: 'close connections',
         limitMs: share(0.1),
-        run: () => Promise.all([context.worker?.close(), temporal.close()]),
+        run: () => Promise.all([context.worker?.close(), temporal.close(), context.sources.provider.close?.()]),
       },
     ],
     log,
@@ -228,11 +262,14 @@ function urlOf(server: Server, host: string): string {
   return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 
-function listenProblem(error: NodeJS.ErrnoException, { api }: Config): Error {
+function listenProblem(error: NodeJS.ErrnoException, host: string, port: number): Error {
   if (error.code === 'EADDRINUSE')
-    return new Error(`port ${api.port} is taken: set another with REELKIT_PORT or api.port`, { cause: error });
+    return new Error(
+      `port ${port} is taken: set another with REELKIT_PORT or api.port (a Temporal worker alone: REELKIT_HEALTH_PORT)`,
+      { cause: error },
+    );
   if (error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL')
-    return new Error(`cannot listen on ${api.host}:${api.port} (${error.code}): set REELKIT_HOST and REELKIT_PORT`, {
+    return new Error(`cannot listen on ${host}:${port} (${error.code}): set REELKIT_HOST and REELKIT_PORT`, {
       cause: error,
     });
   return error;

@@ -19,6 +19,14 @@ interface FleetLog {
   warn(fields: object, message: string): void;
 }
 
+export interface DonePass {
+  durationMs: number;
+  observation: Observation;
+  plan: FleetPlan;
+  /** Why the workers that are needed cannot be launched. */
+  problem?: string | undefined;
+}
+
 /** Everything a pass touches. */
 export interface FleetDeps {
   recordings: OpenRecordings;
@@ -31,7 +39,7 @@ export interface FleetDeps {
   now: () => number;
   sleep: (ms: number) => Promise<void>;
   /** Accepted by this process a moment ago; without it only Temporal's index tells. */
-  arrivals?: Pick<Arrivals, 'recent'>;
+  arrivals?: Pick<Arrivals, 'recent' | 'listed'>;
   /** Told of every pass, for metrics. */
-  onPass?: (pass: { durationMs: number; observation: Observation; plan: FleetPlan }) => void;
+  onPass?: (pass: DonePass) => void;
 }

@@ -24,7 +24,8 @@ export async function observe(
 ): Promise<Observation> {
   if (kicked) await untilBurstIsIn(deps, fleet);
   const open = await deps.recordings.list(fleet);
-  const notListed = arrivals(deps).filter(({ id }) => open.every((listed) => listed.id !== id));
+  for (const { id } of open) deps.arrivals?.listed(id);
+  const notListed = arrivals(deps);
   const workers = await observeWorkers(deps, memory.workers);
   const activeEgresses = await listEgresses(deps);
   const running = await addBelievedEgress(deps, open, activeEgresses);

@@ -74,7 +74,7 @@ export async function runPass(deps: FleetDeps, { fleet, pass, memory, kicked, to
   const plan = planFleet(observation, memory, deps.policy);
   const next = await apply(deps, plan, token);
   if (plan.line !== undefined) deps.log.info({ fleet, pass, reasons: plan.reasons }, plan.line);
-  deps.onPass?.({ durationMs: deps.now() - startedAtMs, observation, plan });
+  deps.onPass?.({ durationMs: deps.now() - startedAtMs, observation, plan, problem: next.lastProblem });
   return {
     memory: next,
     summary: describeFleet(observation, next, plan.demand),

@@ -12,8 +12,11 @@ export interface FreeWorkers {
   release(recordingId: string): void;
   /** It did; counted until a worker shows this egress itself. */
   startedAs(recordingId: string, egressId: string): void;
-  /** `unknown`: not every worker could be asked. */
-  showsEgress(egressId: string): Promise<'yes' | 'no' | 'unknown'>;
+  /**
+   * `unknown`: not every worker could be asked. One that its platform does not reach either counts as a no when the caller has
+   * another witness, such as the room.
+   */
+  showsEgress(egressId: string, hasWitness: boolean): Promise<'yes' | 'no' | 'unknown'>;
 }
 
 interface Hold {
@@ -30,8 +33,13 @@ const TURN_MS = 5_000;
 const SENT_MS = 25_000;
 /** By then a started egress shows in its worker's own answer. */
 const STARTED_MS = 3_000;
+const SHOWN_REASONS = 3;
 
-export function createFreeWorkers(observe: () => Promise<ObservedWorker[]>): FreeWorkers {
+/** @param launchProblem why no worker can be launched, as far as this process knows */
+export function createFreeWorkers(
+  observe: () => Promise<ObservedWorker[]>,
+  launchProblem: () => string | undefined = () => undefined,
+): FreeWorkers {
   const holds = new Map<string, Hold>();
   let shared: { atMs: number; workers: Promise<ObservedWorker[]> } | undefined;
 
@@ -58,8 +66,10 @@ export function createFreeWorkers(observe: () => Promise<ObservedWorker[]>): Fre
 
   return {
     async take(recordingId, costCores) {
-      const bins = binsBeside(await look(), recordingId);
-      if (!bins.some((bin) => fits(bin, costCores))) return shortage(bins, costCores);
+      const workers = await look();
+      const bins = binsBeside(workers, recordingId);
+      if (!bins.some((bin) => fits(bin, costCores)))
+        return [shortage(bins, costCores), ...whyNoneBoots(workers), launchProblem()].filter(Boolean).join('; ');
       holds.set(recordingId, { costCores, untilMs: Date.now() + TURN_MS });
       return undefined;
     },
@@ -73,12 +83,13 @@ export function createFreeWorkers(observe: () => Promise<ObservedWorker[]>): Fre
       if (hold) holds.set(recordingId, { ...hold, egressId, untilMs: Date.now() + STARTED_MS });
     },
 
-    async showsEgress(egressId) {
+    async showsEgress(egressId, hasWitness) {
       const workers = await observe();
       if (workers.some(({ egresses }) => egresses.some((egress) => egress.egressId === egressId))) return 'yes';
-      return workers.every(({ answered, state }) => answered || state === 'gone' || state === 'booting')
-        ? 'no'
-        : 'unknown';
+      const toldAll = workers.every(
+        ({ answered, state, cutOff }) => answered || state === 'gone' || state === 'booting' || (cutOff && hasWitness),
+      );
+      return toldAll ? 'no' : 'unknown';
     },
   };
 }
@@ -86,4 +97,16 @@ export function createFreeWorkers(observe: () => Promise<ObservedWorker[]>): Fre
 function shortage(bins: Bin[], costCores: number): string {
   if (bins.length === 0) return 'no worker is ready';
   return `${bins.length === 1 ? 'one worker is' : `${bins.length} workers are`} ready, none has ${costCores} cores free`;
+}
+
+/** What keeps the workers that are on their way, the most frequent reason first. */
+function whyNoneBoots(workers: ObservedWorker[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { state, reason } of workers) {
+    if (state === 'booting') counts.set(reason ?? 'booting', (counts.get(reason ?? 'booting') ?? 0) + 1);
+  }
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, SHOWN_REASONS)
+    .map(([reason, count]) => `${count} on the way: ${reason}`);
 }

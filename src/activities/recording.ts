@@ -11,6 +11,7 @@ import { recordingWorkflowId } from '../workflows/messages.ts';
 import type { Hindrance, RecordingActivities } from './contract.ts';
 import type { FreeWorkers } from './free-workers.ts';
 import type { FleetKicker } from './kick.ts';
+import type { ProtectBusy } from './protect-busy.ts';
 import { countAhead } from './queue.ts';
 
 export interface RecordingDeps {
@@ -18,6 +19,7 @@ export interface RecordingDeps {
   temporal: Client;
   free: FreeWorkers;
   kickFleet: FleetKicker;
+  protectBusy: ProtectBusy;
   settings: StartSettings;
   metrics: { startOutcome(kind: StartOutcome['kind']): void };
 }
@@ -81,8 +83,10 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
         const outcome = classifyStart(
           await livekit.start(start, admitted ? ADMITTED_START_TIMEOUT_MS : START_TIMEOUT_MS),
         );
-        if (outcome.kind === 'started') deps.free.startedAs(marker.recordingId, outcome.egressId);
-        else deps.free.release(marker.recordingId);
+        if (outcome.kind === 'started') {
+          deps.free.startedAs(marker.recordingId, outcome.egressId);
+          deps.protectBusy(outcome.egressId);
+        } else deps.free.release(marker.recordingId);
         return outcome;
       }
     },
@@ -107,7 +111,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
         livekit.getEgress(egressId),
         room === undefined ? Promise.resolve<string[]>([]) : livekit.listIdentities(room),
         roomAlive(request),
-        deps.free.showsEgress(egressId),
+        deps.free.showsEgress(egressId, room !== undefined),
         stopStrangers(marker, egressId, room),
       ]);
       return { egress, inRoom: identities.includes(egressId), room: alive ? 'alive' : 'gone', onWorker };

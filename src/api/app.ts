@@ -12,19 +12,13 @@ import { docsRoutes } from './routes/docs.ts';
 import { fleetRoutes, type ReadFleet } from './routes/fleet.ts';
 import { recordingEventRoutes } from './routes/recording-events.ts';
 import { recordingRoutes } from './routes/recordings.ts';
-import { type ReadReadiness, serviceRoutes } from './routes/service.ts';
+import { type ServiceRouteParts, serviceRoutes } from './routes/service.ts';
 import { webhookRoutes } from './routes/webhook.ts';
 import type { StartSettings } from './start-recording.ts';
 
-export interface ApiParts {
+export interface HttpParts extends ServiceRouteParts {
   livekit: { apiKey: string; apiSecret: string };
-  settings: StartSettings;
   requestsPerMinute: number;
-  recordings: Recordings;
-  hintOf: HintOf;
-  readFleet: ReadFleet;
-  readReadiness: ReadReadiness;
-  readMetrics: () => Promise<{ text: string; contentType: string }>;
   metrics: Pick<Metrics, 'httpRequest'>;
   log: Log;
   /** Aborts when the process shuts down. */
@@ -32,11 +26,28 @@ export interface ApiParts {
   now?: () => number;
 }
 
+export interface ApiParts extends HttpParts {
+  settings: StartSettings;
+  recordings: Recordings;
+  hintOf: HintOf;
+  readFleet: ReadFleet;
+}
+
 export function createApp(parts: ApiParts): Express {
+  const routes = apiRoutes(parts);
+  return withRoutes(parts, [...routes, ...docsRoutes(routes)]);
+}
+
+/** Of a process without the API: only what its platform asks. */
+export function createServiceApp(parts: HttpParts): Express {
+  return withRoutes(parts, serviceRoutes(parts));
+}
+
+function withRoutes(parts: HttpParts, routes: Route[]): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple');
   app.use(observe(parts), closeWhenStopping(parts.stopping));
-  mountRoutes(app, apiRoutes(parts), {
+  mountRoutes(app, routes, {
     authenticate: createAuthenticate(parts.livekit.apiKey, parts.livekit.apiSecret),
     limitRate: limitRate(parts.requestsPerMinute),
     stopping: parts.stopping,
@@ -50,8 +61,8 @@ export function createApp(parts: ApiParts): Express {
 }
 
 function apiRoutes(parts: ApiParts): Route[] {
-  const { recordings, hintOf, readFleet, readReadiness, readMetrics, log } = parts;
-  const routes = [
+  const { recordings, hintOf, readFleet, log } = parts;
+  return [
     ...recordingRoutes({
       recordings,
       settings: { ...parts.settings, apiKey: parts.livekit.apiKey },
@@ -65,12 +76,11 @@ function apiRoutes(parts: ApiParts): Route[] {
       report: (hint, outcome) =>
         log.debug({ ...(hint.kind === 'egress' ? { recording: hint.recordingId } : {}), outcome }, 'webhook'),
     }),
-    ...serviceRoutes({ readReadiness, readMetrics }),
+    ...serviceRoutes(parts),
   ];
-  return [...routes, ...docsRoutes(routes)];
 }
 
-function observe({ metrics, log, now = Date.now }: ApiParts): RequestHandler {
+function observe({ metrics, log, now = Date.now }: HttpParts): RequestHandler {
   return (request, response, next) => {
     const sinceMs = now();
     response.on('close', () => {

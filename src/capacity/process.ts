@@ -7,6 +7,7 @@ import { access, mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 import type { FleetConfig } from '../config.ts';
+import { launchAll } from './launch-all.ts';
 import { findFreePorts } from './ports.ts';
 import {
   CONFIG_FILE,
@@ -26,13 +27,7 @@ import {
   writeRecord,
 } from './process-files.ts';
 import { commandOf, killTree, signalGroup, signalProcess } from './process-table.ts';
-import {
-  CapacityError,
-  type CapacityLimits,
-  type CapacityProvider,
-  type LaunchResult,
-  type Worker,
-} from './provider.ts';
+import { CapacityError, type CapacityLimits, type CapacityProvider, type Worker } from './provider.ts';
 
 export type ProcessCapacity = Extract<FleetConfig['capacity'], { provider: 'process' }>;
 
@@ -71,7 +66,12 @@ export function createProcessProvider(settings: ProcessCapacity, limits: Capacit
       await forgetOldWorkers(stateDir);
       const ids = Array.from({ length: count }, (_, index) => `w-${token}-${index + 1}`);
       const taken = await portsInUse(stateDir);
-      return launchAll(ids, (id) => launchOne(folderOf(id), settings, taken));
+      return launchAll({
+        ids,
+        atOnce: LAUNCHES_AT_ONCE,
+        launch: (id) => launchOne(folderOf(id), settings, taken),
+        toError: toCapacityError,
+      });
     },
 
     drain: (id) => drainWorker(folderOf(id)),
@@ -184,21 +184,6 @@ async function endsWithin(folder: string, limitMs: number): Promise<boolean> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return (await livePid(folder)) === undefined;
-}
-
-async function launchAll(ids: string[], launch: (id: string) => Promise<void>): Promise<LaunchResult> {
-  const launched: string[] = [];
-  let error: CapacityError | undefined;
-  for (let start = 0; start < ids.length && !error; start += LAUNCHES_AT_ONCE) {
-    const batch = ids.slice(start, start + LAUNCHES_AT_ONCE);
-    const results = await Promise.allSettled(batch.map(launch));
-    results.forEach((result, index) => {
-      if (result.status === 'fulfilled') launched.push(batch[index] as string);
-      else error ??= toCapacityError(result.reason);
-    });
-  }
-  if (error && launched.length === 0) throw error;
-  return { launched, ...(error ? { error } : {}) };
 }
 
 async function launchOne(folder: string, settings: ProcessCapacity, taken: Set<number>): Promise<void> {

@@ -23,6 +23,12 @@ export interface Worker {
   cpuCores: number;
   /** False for workers Reelkit did not launch: they are used, never drained or removed. */
   owned: boolean;
+  /** The platform was told not to take it away (`protect`). Absent: neither that nor the contrary, or nothing to tell. */
+  protected?: boolean;
+  /** The platform itself does not reach the machine it is on. */
+  cutOff?: boolean;
+  /** Launched from settings that are no longer the ones new workers get: replaced once idle. */
+  outdated?: boolean;
 }
 
 export interface CapacityLimits {
@@ -52,8 +58,20 @@ export interface CapacityProvider {
   drain(id: string): Promise<void>;
   /** Ends exactly this worker. Only called on one that was drained and seen idle. Unknown or gone: does nothing. */
   remove(id: string): Promise<void>;
+  /** Asks the platform to leave a busy worker alone, or releases an idle one. Absent where there is nobody to ask. */
+  protect?(id: string, busy: boolean): Promise<void>;
+  /** Calls back when a worker began to serve, ended, or new workers would differ. Absent: only `list` tells. */
+  onChange?(listener: (why: string) => void): void;
   /** Checks configuration and permissions; one line for each problem with its remedy. */
   check(): Promise<string[]>;
+  /** Ends what runs in the background. Workers go on. */
+  close?(): Promise<void>;
+}
+
+/** The part of pino that providers use. */
+export interface ProviderLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
 }
 
 /** retryable: throttled, slow, a passing fault. no_capacity: quota or nothing to be had. configuration: a person must act. */

@@ -12,6 +12,8 @@ export interface Bin {
   requests: number;
   /** Requests of those that this pass put there. */
   placed: number;
+  /** Still takes requests, but is to be replaced. */
+  outdated?: boolean;
 }
 
 const ROUNDING = 1e-9;
@@ -33,7 +35,8 @@ export function binOf(worker: ObservedWorker, kind: 'ready' | 'booting'): Bin {
   const declared = worker.egresses.reduce((sum, egress) => sum + egress.costCores, 0);
   const cpuCores = requests === 0 ? Math.min(worker.cpuCores, free) : worker.cpuCores;
   const usedCores = requests === 0 ? 0 : Math.max(declared, cpuCores * MAX_CPU_UTILIZATION - free);
-  return { id: worker.id, kind, cpuCores, usedCores, requests, placed: 0 };
+  const outdated = worker.outdated ? { outdated: true } : {};
+  return { id: worker.id, kind, cpuCores, usedCores, requests, placed: 0, ...outdated };
 }
 
 /**

@@ -11,6 +11,8 @@ export interface Arrivals {
   add(arrival: Arrival): void;
   /** Those younger than `KEPT_MS`, oldest first. */
   recent(nowMs: number): readonly Arrival[];
+  /** The index shows it: from now on the index knows better, also that it has ended. */
+  listed(id: string): void;
 }
 
 /** What the index does not show by then has ended. */
@@ -24,6 +26,9 @@ export function createArrivals(): Arrivals {
   };
   return {
     recent,
+    listed(id) {
+      kept = kept.filter((arrival) => arrival.id !== id);
+    },
     add: (arrival) => void recent(arrival.atMs).push(arrival),
   };
 }

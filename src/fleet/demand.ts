@@ -1,8 +1,8 @@
 // How much capacity is needed and who may start now: packs what is in flight, what waits and what is due onto the workers there
 // are and will be, in queue order. Pure.
 import { type Bin, binOf, fill, place, roomOf } from './admission.ts';
-import type { FleetMemory, Observation, WaitingRecording } from './observation.ts';
-import { EXPECTED_MS, type FleetPolicy } from './policy.ts';
+import type { FleetMemory, Observation, ObservedWorker, WaitingRecording } from './observation.ts';
+import { EXPECTED_MS, type FleetPolicy, MISSED_PROBE_MS } from './policy.ts';
 
 export interface Demand {
   /** Ready and booting workers, and the ones to launch, filled with everything that needs them. */
@@ -13,7 +13,7 @@ export interface Demand {
   behind: WaitingRecording[];
   /** Fit no worker there is or can be. */
   setAside: WaitingRecording[];
-  /** Already under way to a worker: admitted ones and starts. */
+  /** Already under way to a worker, and not shown by one: admitted ones and starts. */
   inFlight: { id: string; costCores: number }[];
   /** The most cores one worker can have. */
   largestCores: number;
@@ -21,17 +21,18 @@ export interface Demand {
 
 export function measureDemand(observation: Observation, memory: FleetMemory, policy: FleetPolicy): Demand {
   const newCores = coresOfNewWorker(observation);
+  const underWay = inFlight(observation, memory);
   const demand: Demand = {
     bins: openBins(observation, memory),
     admit: [],
     behind: [],
     setAside: [],
-    inFlight: inFlight(observation, memory),
+    inFlight: withoutShown(underWay, observation),
     largestCores: largestCores(observation, newCores),
   };
   const put = (costCores: number) => place(demand.bins, costCores) ?? launchFor(demand.bins, costCores, newCores);
   for (const { costCores } of demand.inFlight) if (costCores <= demand.largestCores) put(costCores);
-  admitInOrder(demand, queue(observation, demand.inFlight), put);
+  admitInOrder(demand, queue(observation, underWay), put);
   for (const { costCores } of dueSoon(observation, policy)) if (costCores <= demand.largestCores) put(costCores);
   keepSpare(demand.bins, newCores, policy.headroomCores, observation.limits.minWorkers);
   return demand;
@@ -75,11 +76,30 @@ function inFlight(observation: Observation, memory: FleetMemory): Demand['inFlig
   return [...leased, ...observation.starting.filter(({ id }) => !known.has(id))];
 }
 
+/**
+ * A worker shows an egress a moment before LiveKit lists it and tells whose it is. Until then it is taken for one of those on
+ * their way, of the same cost, or a burst would be counted twice and get workers that nobody needs.
+ */
+function withoutShown(inFlight: Demand['inFlight'], { workers, activeEgresses }: Observation): Demand['inFlight'] {
+  if (!activeEgresses) return inFlight;
+  const listed = new Set(activeEgresses.map(({ egressId }) => egressId));
+  const left = [...inFlight];
+  for (const { egressId, costCores } of shownByLasting(workers)) {
+    if (listed.has(egressId)) continue;
+    const index = left.findIndex((one) => one.costCores === costCores);
+    if (index >= 0) left.splice(index, 1);
+  }
+  return left;
+}
+
 /** Recordings that a worker already runs; one whose worker drains may need another. */
 export function startedIds(observation: Observation): Set<string> {
   const recordingOf = new Map(observation.activeEgresses?.map((egress) => [egress.egressId, egress.recordingId]));
-  const shown = observation.workers.filter(({ state }) => state !== 'draining').flatMap(({ egresses }) => egresses);
-  return new Set(shown.flatMap(({ egressId }) => recordingOf.get(egressId) ?? []));
+  return new Set(shownByLasting(observation.workers).flatMap(({ egressId }) => recordingOf.get(egressId) ?? []));
+}
+
+function shownByLasting(workers: ObservedWorker[]) {
+  return workers.filter(({ state }) => state !== 'draining').flatMap(({ egresses }) => egresses);
 }
 
 export function openIds({ waiting, scheduled, running, starting }: Observation): string[] {
@@ -91,13 +111,20 @@ function dueSoon({ scheduled, nowMs }: Observation, { bootTimeoutMs }: FleetPoli
 }
 
 function openBins(observation: Observation, memory: FleetMemory): Bin[] {
-  const listed = observation.workers.flatMap((worker) =>
-    worker.state === 'ready' || worker.state === 'booting' ? [binOf(worker, worker.state)] : [],
-  );
+  const listed = observation.workers.flatMap((worker) => {
+    if (worker.state === 'ready' || worker.state === 'booting') return [binOf(worker, worker.state)];
+    return hasJustGoneSilent(worker) ? [binOf(worker, 'booting')] : [];
+  });
   return [
     ...listed,
     ...expectedIds(observation, memory).map((id) => newBin(id, 'booting', observation.limits.coresPerWorker)),
   ];
+
+  /** A busy machine misses a probe now and then; that is no reason to launch another worker, and none to admit to this one. */
+  function hasJustGoneSilent({ id, state }: ObservedWorker): boolean {
+    const sinceMs = memory.workers[id]?.silentSinceMs ?? observation.nowMs;
+    return state === 'unreachable' && observation.nowMs - sinceMs < MISSED_PROBE_MS;
+  }
 }
 
 /** Launched in an earlier pass and not listed by the platform yet. */
@@ -121,10 +148,14 @@ function launchFor(bins: Bin[], costCores: number, cpuCores: number): Bin | unde
 }
 
 function keepSpare(bins: Bin[], cpuCores: number, headroomCores: number, minWorkers: number): void {
-  let spareCores = bins.reduce((sum, bin) => sum + roomOf(bin), 0);
-  while (cpuCores > 0 && (spareCores < headroomCores || bins.length < minWorkers)) {
+  // What is about to be replaced is no spare: its successor boots before it goes.
+  const lasting = bins.filter(({ outdated, requests }) => !outdated || requests > 0);
+  let spareCores = lasting.reduce((sum, bin) => sum + roomOf(bin), 0);
+  let workers = lasting.length;
+  while (cpuCores > 0 && (spareCores < headroomCores || workers < minWorkers)) {
     bins.push(newBin(`planned-${bins.length}`, 'planned', cpuCores));
     spareCores += cpuCores;
+    workers += 1;
   }
 }
 

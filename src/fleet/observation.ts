@@ -35,6 +35,12 @@ export interface ObservedWorker {
   /** What its admission has left, from the health JSON: all CPUs when idle, else 80 % of them minus what is used. */
   freeCores?: number;
   reason?: string;
+  /** The platform does not reach its machine either. */
+  cutOff?: boolean;
+  /** The platform leaves it alone; absent when it was told neither that nor the contrary. */
+  protected?: boolean;
+  /** New workers would be made differently. */
+  outdated?: boolean;
 }
 
 export interface WaitingRecording {

@@ -11,7 +11,10 @@ import { findStrays, type Look, type LostEgress, type OrphanEgress, type Strays 
 import {
   noteWorkers,
   overdueBoots,
+  type Protection,
+  protections,
   removableWorkers,
+  replacedWorkers,
   surplusWorkers,
   unexpectedEnds,
   uselessWorkers,
@@ -24,6 +27,8 @@ export interface FleetPlan {
   /** Ask each to take no new egress and to end once idle. */
   retire: WorkerFact[];
   remove: WorkerFact[];
+  /** For the platform: leave these busy ones alone, and these idle ones no longer. */
+  protect: Protection[];
   admit: WaitingRecording[];
   lost: LostEgress[];
   orphans: OrphanEgress[];
@@ -46,8 +51,11 @@ export function planFleet(seen: Observation, memory: FleetMemory, policy: FleetP
   const demand = measureDemand(observation, memory, policy);
   const strays = findStrays(observation, memory, notes, policy);
   const sizing = sizeFleet(observation, memory, demand, boots.launchNotBeforeMs);
-  const surplus = surplusWorkers(observation, notes, demand.bins, policy);
-  const retire = [...overdue, ...uselessWorkers(observation, notes, policy), ...surplus];
+  const retire = [
+    ...overdue,
+    ...uselessWorkers(observation, notes, policy),
+    ...idleToRetire(observation, notes, demand, policy),
+  ];
   const remove = removableWorkers(observation, notes, strays.allAccountedFor);
   const decided = { ...sizing, demand, retire, remove, overdue, ends, strays };
   const reasons = renderReasons(observation, memory, decided);
@@ -62,6 +70,7 @@ export function planFleet(seen: Observation, memory: FleetMemory, policy: FleetP
     launch: sizing.launch,
     retire,
     remove,
+    protect: protections(observation, memory, demand.bins),
     admit: demand.admit,
     lost: strays.lost,
     orphans: strays.orphans,
@@ -72,6 +81,17 @@ export function planFleet(seen: Observation, memory: FleetMemory, policy: FleetP
     memory: next,
     demand,
   };
+}
+
+/** LiveKit picks the worker: while a start is under way, any idle one may be about to get it. */
+function idleToRetire(
+  observation: Observation,
+  notes: Record<string, WorkerNotes>,
+  { bins, inFlight, admit }: Demand,
+  policy: FleetPolicy,
+): WorkerFact[] {
+  if (inFlight.length + admit.length > 0) return [];
+  return [...replacedWorkers(observation, notes, bins, policy), ...surplusWorkers(observation, notes, bins, policy)];
 }
 
 /** A worker that is given up, or was asked to drain, is no capacity any more, whatever its platform still says. */

@@ -21,6 +21,10 @@ export const FRESH_EGRESS_MS = 15_000;
 export const DRAIN_LIMIT_MS = 30_000;
 /** A worker that was ready and has been silent this long no longer protects its egresses from being called lost. */
 export const SILENT_LIMIT_MS = 120_000;
+/** A worker that was ready and has been silent for less still counts as capacity to come. */
+export const MISSED_PROBE_MS = 10_000;
+/** The same when the platform does not reach it either: two witnesses, so less patience. */
+export const CUT_OFF_LIMIT_MS = 20_000;
 /** Platforms list a new worker within seconds; until then it is remembered. */
 export const EXPECTED_MS = 60_000;
 /** Between passes of a fleet that keeps standby workers and has nothing to do. */

@@ -3,7 +3,7 @@
 import { formatDuration } from '../recording/duration.ts';
 import { openIds } from './demand.ts';
 import type { FleetMemory, Observation, ObservedEgress, WorkerNotes } from './observation.ts';
-import { type FleetPolicy, FRESH_EGRESS_MS, LEASE_MS, SILENT_LIMIT_MS } from './policy.ts';
+import { CUT_OFF_LIMIT_MS, type FleetPolicy, FRESH_EGRESS_MS, LEASE_MS, SILENT_LIMIT_MS } from './policy.ts';
 
 export interface LostEgress {
   egressId: string;
@@ -68,7 +68,10 @@ class Search {
     this.drainingShown = shownIds(observation.workers.filter(({ state }) => state === 'draining'));
     this.silent = observation.workers
       .filter(({ state, answered }) => !answered && (state === 'unreachable' || state === 'draining'))
-      .filter(({ id }) => observation.nowMs - (notes[id]?.silentSinceMs ?? observation.nowMs) < SILENT_LIMIT_MS)
+      .filter(({ id, cutOff }) => {
+        const silentMs = observation.nowMs - (notes[id]?.silentSinceMs ?? observation.nowMs);
+        return silentMs < (cutOff ? CUT_OFF_LIMIT_MS : SILENT_LIMIT_MS);
+      })
       .map(({ id }) => id);
   }
 

@@ -79,12 +79,11 @@ export function surplusWorkers(
   bins: readonly Bin[],
   policy: FleetPolicy,
 ): WorkerFact[] {
-  // Without LiveKit's list the fleet does not know its demand well enough to shrink.
-  if (!observation.activeEgresses) return [];
   let workers = bins.filter(({ kind }) => kind !== 'planned').length;
   let spareCores = bins.reduce((sum, bin) => sum + roomOf(bin), 0);
   const surplus: WorkerFact[] = [];
   for (const { bin, idleSinceMs } of retirable(observation, notes, bins)) {
+    if (bin.outdated) continue;
     const idleMs = observation.nowMs - idleSinceMs;
     if (idleMs < policy.cooldownMs) continue;
     if (workers <= observation.limits.minWorkers || spareCores - bin.cpuCores < policy.headroomCores) continue;
@@ -95,8 +94,45 @@ export function surplusWorkers(
   return surplus;
 }
 
+/**
+ * Idle and made from an older template: replaced at once where nothing needs them, else as soon as as many new ones are ready, or
+ * one by one where the maximum leaves no room for both.
+ */
+export function replacedWorkers(
+  observation: Observation,
+  notes: Record<string, WorkerNotes>,
+  bins: readonly Bin[],
+  policy: FleetPolicy,
+): WorkerFact[] {
+  const old = retirable(observation, notes, bins).filter(({ bin }) => bin.outdated);
+  const lasting = bins.filter(({ kind, outdated, requests }) => kind === 'ready' && (!outdated || requests > 0));
+  const spareCores = lasting.reduce((sum, bin) => sum + roomOf(bin), 0);
+  const enough = lasting.length >= observation.limits.minWorkers && spareCores >= policy.headroomCores;
+  const living = observation.workers.filter(({ state }) => state !== 'gone').length;
+  const replaced = enough ? old : living >= observation.limits.maxWorkers ? old.slice(0, 1) : [];
+  return replaced.map(({ bin }) => ({ id: bin.id, why: 'idle, and new workers are made differently' }));
+}
+
+export interface Protection {
+  id: string;
+  busy: boolean;
+}
+
+/** Busy workers the platform may still take away, and idle ones it is still kept from. Idle in two looks, and nothing on its way. */
+export function protections({ workers }: Observation, memory: FleetMemory, bins: readonly Bin[]): Protection[] {
+  const free = new Set(bins.filter(({ kind, requests }) => kind === 'ready' && requests === 0).map(({ id }) => id));
+  return workers.flatMap(({ id, owned, answered, egresses, protected: isProtected }): Protection[] => {
+    if (!owned || !answered) return [];
+    if (egresses.length > 0) return isProtected === true ? [] : [{ id, busy: true }];
+    const idle = free.has(id) && memory.workers[id]?.idleSinceMs !== undefined;
+    return idle && isProtected !== false ? [{ id, busy: false }] : [];
+  });
+}
+
 /** Owned workers that are idle and that this pass put nothing on, longest idle first. */
 function retirable(observation: Observation, notes: Record<string, WorkerNotes>, bins: readonly Bin[]) {
+  // Without LiveKit's list the fleet does not know its demand well enough to shrink.
+  if (!observation.activeEgresses) return [];
   const owned = new Set(observation.workers.filter((worker) => worker.owned).map(({ id }) => id));
   return bins
     .flatMap((bin) => {

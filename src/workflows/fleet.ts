@@ -18,7 +18,7 @@ import { EMPTY_MEMORY, type FleetMemory } from '../fleet/observation.ts';
 import { formatDuration } from '../recording/duration.ts';
 import { explainQuery, type FleetInput, kickSignal, type PassLine } from './messages.ts';
 
-/** A kick after a longer rest may be the first of a burst, so the pass lets it arrive; between quick passes the next one sees it. */
+/** A request after a longer rest may be the first of a burst, so the pass lets it arrive; between quick passes the next one sees it. */
 const SETTLE_AFTER_MS = 5_000;
 const KEPT_LINES = 50;
 const SHOWN_LINES = 15;
@@ -43,17 +43,21 @@ export async function fleet(input: FleetInput): Promise<never> {
   let explanations = input.explanations ?? [];
   // Every run begins with a look, so that no kick can fall between two runs.
   let kick: string | undefined = 'a new run';
+  let settle = true;
   let restMs = Number.POSITIVE_INFINITY;
   setHandler(kickSignal, (reason) => {
     kick ??= reason?.why ?? 'kicked';
+    settle ||= reason?.settle ?? true;
   });
   setHandler(explainQuery, () => explanations);
 
   for (let passes = 1; ; passes += 1) {
     const why: string | undefined = kick;
+    const demand = settle && restMs >= SETTLE_AFTER_MS;
     kick = undefined;
+    settle = false;
     pass += 1;
-    const report = await runPass(input.fleet, pass, memory, why, restMs >= SETTLE_AFTER_MS);
+    const report = await runPass(input.fleet, pass, memory, why, demand);
     memory = report.memory;
     restMs = report.nextPassInMs ?? Number.POSITIVE_INFINITY;
     explanations = explain(explanations, report, pass);
@@ -70,11 +74,11 @@ function runPass(
   pass: number,
   memory: FleetMemory,
   kick: string | undefined,
-  rested: boolean,
+  demand: boolean,
 ): Promise<PassReport> {
   const summary = `pass ${pass}: ${kick ?? 'look again'}`;
   return runFleetPass.executeWithOptions({ ...PASS_OPTIONS, summary }, [
-    { fleet: name, pass, memory, kicked: kick !== undefined && rested },
+    { fleet: name, pass, memory, kicked: kick !== undefined && demand },
   ]);
 }
 

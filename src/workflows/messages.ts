@@ -66,6 +66,7 @@ export interface PassLine {
   line: string;
 }
 
-export const kickSignal = defineSignal<[{ why: string }?]>('kick');
+/** `settle: false`: it is about a worker, so there is no burst to let arrive. */
+export const kickSignal = defineSignal<[{ why: string; settle?: boolean }?]>('kick');
 /** The last passes that decided something, newest first. */
 export const explainQuery = defineQuery<PassLine[]>('explain');

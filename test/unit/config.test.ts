@@ -66,14 +66,28 @@ describe('a configuration', () => {
     ['fleet.cooldown', 'soon', /^fleet\.cooldown is "soon": /],
     ['fleet.name', 'My Fleet', /^fleet\.name is "My Fleet": must be lower-case letters, digits and dashes$/],
     ['fleet.capacity', undefined, /^fleet\.capacity is missing: needs a provider, for example \{provider: static/],
-    ['fleet.capacity.provider', 'nomad', /^fleet\.capacity\.provider is "nomad": .*'process' \| 'static'/],
-    ['fleet.typo', 1, /^fleet .*typo/],
+    [
+      'fleet.capacity.provider',
+      'nomad',
+      /^fleet\.capacity\.provider is "nomad": .*'process' \| 'static' \| 'kubernetes'/,
+    ],
+    ['fleet.typo', 1, /^fleet\.typo is not a key of the configuration: correct the name/],
     ['storages', {}, /^storages is \{\}: needs at least one storage, for example/],
     ['storages.bucket', { type: 's3', bucket: '' }, /^storages\.bucket\.bucket is "": /],
     ['defaultStorage', 'tape', /^defaultStorage is "tape": names no storage; known: local$/],
     ['pathTemplate', '../{room}', /^pathTemplate is "\.\.\/\{room\}": is not a valid path template$/],
   ])('with a wrong %s is refused by key, value and remedy', (key, value, problem) => {
     expect(problemsOf(() => parseConfig(withKey(key, value)))).toEqual([expect.stringMatching(problem)]);
+  });
+
+  it('with a key nobody knows is refused without showing what stands around it', () => {
+    const storages = { bucket: { type: 's3', bucket: 'b', secret: 's3-secret', acces: 1 } };
+    const livekit = { ...SMALLEST.livekit, extra: true };
+    const problems = problemsOf(() => parseConfig({ ...SMALLEST, livekit, storages, maxDuration: '1h' })).join('\n');
+    expect(problems).toMatch(/livekit\.extra is not a key/);
+    expect(problems).toMatch(/storages\.bucket\.acces is not a key/);
+    expect(problems).toMatch(/maxDuration is not a key/);
+    for (const secret of ['a-secret-of-livekit', 's3-secret']) expect(problems).not.toContain(secret);
   });
 
   it('that is not there at all is answered with every key it needs', () => {

@@ -52,6 +52,20 @@ describe('the fleet workflow', () => {
     );
   });
 
+  it('lets no burst arrive when the kick is about a worker, unless a request came too', async () => {
+    await fleet(
+      () => ({}),
+      async (run) => {
+        await run.untilPasses(1);
+        await run.handle.signal(kickSignal, { why: 'w1 is ready', settle: false });
+        await run.untilPasses(2);
+        await run.handle.signal(kickSignal, { why: 'a recording waits' });
+        await run.untilPasses(3);
+        expect(run.inputs.map(({ kicked }) => kicked)).toEqual([true, false, true]);
+      },
+    );
+  });
+
   it('answers all kicks that come during a pass with exactly one more', async () => {
     let release = () => {};
     const first = new Promise<void>((resolve) => {

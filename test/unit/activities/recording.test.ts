@@ -39,6 +39,7 @@ function activities(world: World = {}) {
   const sent: string[] = [];
   const queries: string[] = [];
   const outcomes: StartOutcome['kind'][] = [];
+  const protectedEgresses: string[] = [];
   const livekit = {
     start: async ({ method }) => {
       sent.push(method);
@@ -56,6 +57,7 @@ function activities(world: World = {}) {
     temporal: { workflow: { count } } as unknown as Client,
     free: createFreeWorkers(async () => world.workers ?? [worker()]),
     kickFleet: world.kick ?? (async () => {}),
+    protectBusy: (egressId) => protectedEgresses.push(egressId),
     settings: {
       apiKey: 'devkey',
       publicUrl: 'https://reelkit',
@@ -67,7 +69,7 @@ function activities(world: World = {}) {
   });
   const run = <I, O>(activity: (input: I) => Promise<O>, with_: I): Promise<O> =>
     new MockActivityEnvironment({}, { logger: quiet }).run(activity, with_) as Promise<O>;
-  return { all, run, sent, queries, outcomes };
+  return { all, run, sent, queries, outcomes, protectedEgresses };
 }
 
 describe('requestCapacity', () => {
@@ -144,7 +146,7 @@ describe('requestCapacity', () => {
 describe('startPart', () => {
   it('sends one StartEgress and wakes the fleet, whose queue it does not look at', async () => {
     const kicks: string[] = [];
-    const { all, run, sent, queries, outcomes } = activities({
+    const { all, run, sent, queries, outcomes, protectedEgresses } = activities({
       workers: [],
       ahead: async () => 9,
       kick: async (fleet) => void kicks.push(fleet),
@@ -154,6 +156,7 @@ describe('startPart', () => {
     expect(queries).toEqual([]);
     expect(kicks).toEqual(['default']);
     expect(outcomes).toEqual(['started']);
+    expect(protectedEgresses).toEqual(['EG_1']);
   });
 
   it('is not undone by a fleet that cannot be woken', async () => {
@@ -172,6 +175,32 @@ describe('startPart', () => {
 });
 
 describe('free workers', () => {
+  it('say why none can be launched', async () => {
+    const free = createFreeWorkers(
+      async () => [],
+      () => 'exceeded quota: media',
+    );
+    expect(await free.take('r1', 4)).toBe('no worker is ready; exceeded quota: media');
+  });
+
+  it('say what keeps the workers that are on their way', async () => {
+    const booting = (id: string, reason: string) => ({
+      ...worker(),
+      id,
+      state: 'booting' as const,
+      answered: false,
+      reason,
+    });
+    const free = createFreeWorkers(async () => [
+      booting('w1', 'no node yet: 0/3 nodes are available'),
+      booting('w2', 'image pull failing (ErrImagePull): x'),
+      booting('w3', 'no node yet: 0/3 nodes are available'),
+    ]);
+    expect(await free.take('r1', 4)).toBe(
+      'no worker is ready; 2 on the way: no node yet: 0/3 nodes are available; 1 on the way: image pull failing (ErrImagePull): x',
+    );
+  });
+
   it('do not count an egress twice, once as sent and once as shown', async () => {
     const workers = [worker({ cpuCores: 10 })];
     const free = createFreeWorkers(async () => workers);
@@ -189,7 +218,14 @@ describe('free workers', () => {
     ['unknown', [worker(), worker({ state: 'unreachable', answered: false })]],
     ['unknown', [worker({ state: 'draining', answered: false })]],
   ] as const)('show an egress: %s', async (expected, workers) => {
-    expect(await createFreeWorkers(async () => [...workers]).showsEgress('EG_1')).toBe(expected);
+    expect(await createFreeWorkers(async () => [...workers]).showsEgress('EG_1', true)).toBe(expected);
+  });
+
+  it('take the word of a platform that does not reach a silent worker either, beside another witness', async () => {
+    const silent = worker({ state: 'unreachable', answered: false, cutOff: true });
+    const free = createFreeWorkers(async () => [silent]);
+    expect(await free.showsEgress('EG_1', true)).toBe('no');
+    expect(await free.showsEgress('EG_1', false)).toBe('unknown');
   });
 });
 

@@ -114,6 +114,20 @@ describe('a kicked pass', () => {
     expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(3, 'run-7');
   });
 
+  it('asks for nothing for a recording that was listed and has ended since, however young', async () => {
+    const arrivals = createArrivals();
+    arrivals.add({ id: 'r0', costCores: 4, atMs: NOW - 1_000 });
+    const worker = {
+      workers: [running('w1')],
+      answers: { w1: { ...idle, egresses: [{ egressId: 'EG_1', costCores: 4 }] } },
+    };
+    const listed = { ...createWorld({ ...worker, open: [[waitingFor('r0', { stage: 'recording' })]] }), arrivals };
+    await pass(listed, EMPTY_MEMORY, false);
+    const ended = { ...createWorld({ ...worker, open: [[]] }), arrivals };
+    await pass(ended, EMPTY_MEMORY, false);
+    expect(ended.provider.launch).not.toHaveBeenCalled();
+  });
+
   it('waits while requests still arrive, shown or not', async () => {
     const arrivals = createArrivals();
     const deps = { ...createWorld({ open: [[waitingFor('r0')]] }), arrivals };

@@ -1,6 +1,6 @@
 // What one pass decides, case by case. The properties that hold for all cases are in plan.property.test.ts.
 import { describe, expect, it } from 'vitest';
-import { codes, egress, ids, MINUTE, many, NOW, plan, waiting, worker } from '../../support/fleet.ts';
+import { codes, egress, ids, LIMITS, MINUTE, many, NOW, plan, waiting, worker } from '../../support/fleet.ts';
 
 const idleFor = (ms: number) => ({ wasReady: true, idleSinceMs: NOW - ms });
 
@@ -36,9 +36,31 @@ describe('launching', () => {
     expect(decision.launch).toBe(2);
   });
 
+  it('takes a worker that has just missed a probe for one to come, admits nothing to it, and gives it up after a while', () => {
+    const seen = { workers: [worker('a', { state: 'unreachable' })], waiting: [waiting('r1')] };
+    const silentFor = (ms: number) => ({ workers: { a: { wasReady: true, silentSinceMs: NOW - ms } } });
+    for (const ms of [0, 9_000]) {
+      const { launch, admit } = plan(seen, silentFor(ms));
+      expect([launch, admit]).toEqual([0, []]);
+    }
+    expect(plan(seen, silentFor(11_000)).launch).toBe(1);
+  });
+
   it('counts recordings that are about to start, so that a burst asks once', () => {
     const starting = many(4, (index) => ({ id: `s${index}`, costCores: 4 }));
     expect(plan({ waiting: [waiting('r1'), waiting('r2')], starting }).launch).toBe(6);
+  });
+
+  it('counts once what a worker shows and LiveKit does not list yet', () => {
+    const leases = Object.fromEntries(['r1', 'r2', 'r3'].map((id) => [id, { costCores: 1, untilMs: NOW + MINUTE }]));
+    const seen = {
+      workers: [worker('w1', { egresses: [egress('EG_1', 1), egress('EG_2', 1), egress('EG_3', 1)] })],
+      activeEgresses: [{ egressId: 'EG_1', recordingId: 'r1' }],
+      waiting: ['r1', 'r2', 'r3'].map((id) => waiting(id, 1)),
+    };
+    expect(plan(seen, { leases }).launch).toBe(0);
+    const others = { ...seen, activeEgresses: ['EG_1', 'EG_2', 'EG_3'].map((egressId) => ({ egressId })) };
+    expect(plan(others, { leases }).launch).toBe(1);
   });
 
   it('is ready for scheduled recordings one boot time before they are due, and not earlier', () => {
@@ -172,7 +194,19 @@ describe('retiring', () => {
     const limits = { minWorkers: 2, maxWorkers: 5, coresPerWorker: 4 };
     expect(ids(plan({ workers, limits }, notes).retire)).toEqual(['a']);
     expect(ids(plan({ workers }, notes, { headroomCores: 5 }).retire)).toEqual(['a']);
-    expect(ids(plan({ workers, waiting: [waiting('r1'), waiting('r2')] }, notes).retire)).toHaveLength(1);
+  });
+
+  it('retires no idle worker while a start is under way: LiveKit may have picked that very one', () => {
+    const workers = [worker('a'), worker('b'), worker('c')];
+    const idle = { workers: { a: idleFor(9 * MINUTE), b: idleFor(8 * MINUTE), c: idleFor(7 * MINUTE) } };
+    expect(ids(plan({ workers, waiting: [waiting('r1')] }, idle).retire)).toEqual([]);
+    expect(ids(plan({ workers, starting: [{ id: 'r1', costCores: 4 }] }, idle).retire)).toEqual([]);
+    const started = { workers: [worker('a'), worker('b'), worker('c', { egresses: [egress('EG_1')] })] };
+    const listed = { activeEgresses: [{ egressId: 'EG_1', recordingId: 'r1' }] };
+    expect(ids(plan({ ...started, ...listed, starting: [{ id: 'r1', costCores: 4 }] }, idle).retire)).toEqual([
+      'a',
+      'b',
+    ]);
   });
 
   it('does not retire a worker it does not own, nor any while LiveKit is silent', () => {
@@ -201,6 +235,66 @@ describe('retiring', () => {
     expect(
       plan({ workers: [silent], activeEgresses: stray, running: [{ id: 'r', stage: 'recording' }] }, drained).remove,
     ).toEqual([]);
+  });
+});
+
+describe('replacing', () => {
+  const old = (id: string, parts: Partial<ReturnType<typeof worker>> = {}) => worker(id, { outdated: true, ...parts });
+  const idleFor = (...list: string[]) => ({
+    workers: Object.fromEntries(list.map((id) => [id, { wasReady: true, idleSinceMs: NOW - MINUTE }])),
+  });
+
+  it('drains idle workers that new ones would differ from at once, and never a busy one', () => {
+    const seen = { workers: [old('w1'), old('w2', { egresses: [egress('EG_1')] })] };
+    expect(ids(plan(seen, idleFor('w1')).retire)).toEqual(['w1']);
+  });
+
+  it('boots their successors first where the minimum or headroom needs them', () => {
+    const limits = { ...LIMITS, minWorkers: 1 };
+    const before = plan({ workers: [old('w1')], limits }, idleFor('w1'));
+    expect([before.launch, ids(before.retire)]).toEqual([1, []]);
+    const booting = plan({ workers: [old('w1'), worker('w2', { state: 'booting' })], limits }, idleFor('w1'));
+    expect([booting.launch, ids(booting.retire)]).toEqual([0, []]);
+    const after = plan({ workers: [old('w1'), worker('w2')], limits }, idleFor('w1', 'w2'));
+    expect([after.launch, ids(after.retire)]).toEqual([0, ['w1']]);
+  });
+
+  it('goes one by one where the maximum has no room for both', () => {
+    const limits = { ...LIMITS, minWorkers: 2, maxWorkers: 2 };
+    const { launch, retire } = plan({ workers: [old('w1'), old('w2')], limits }, idleFor('w1', 'w2'));
+    expect([launch, ids(retire)]).toEqual([0, ['w1']]);
+  });
+
+  it('still lets them serve who waits now', () => {
+    const { admit, retire } = plan({ workers: [old('w1')], waiting: [waiting('r1')] }, idleFor('w1'));
+    expect([ids(admit), ids(retire)]).toEqual([['r1'], []]);
+  });
+});
+
+describe('protecting', () => {
+  const idle = { workers: { w1: { wasReady: true, idleSinceMs: NOW - 1_000 } } };
+
+  it('asks the platform to leave a busy worker alone, once', () => {
+    const busy = { egresses: [egress('EG_1')] };
+    expect(plan({ workers: [worker('w1', busy)] }).protect).toEqual([{ id: 'w1', busy: true }]);
+    expect(plan({ workers: [worker('w1', { ...busy, protected: true })] }).protect).toEqual([]);
+    expect(plan({ workers: [worker('w1', { ...busy, state: 'draining' })] }).protect).toEqual([
+      { id: 'w1', busy: true },
+    ]);
+  });
+
+  it('releases an idle one when two looks agree and nothing is on its way to it', () => {
+    const guarded = { workers: [worker('w1', { protected: true })] };
+    expect(plan(guarded).protect).toEqual([]);
+    expect(plan(guarded, idle).protect).toEqual([{ id: 'w1', busy: false }]);
+    expect(plan({ ...guarded, waiting: [waiting('r1')] }, idle).protect).toEqual([]);
+    expect(plan({ workers: [worker('w1', { protected: false })] }, idle).protect).toEqual([]);
+  });
+
+  it('leaves alone what does not answer, and what is not its own', () => {
+    const silent = worker('w1', { state: 'unreachable', answered: false, protected: true });
+    expect(plan({ workers: [silent] }, idle).protect).toEqual([]);
+    expect(plan({ workers: [worker('w1', { owned: false, egresses: [egress('EG_1')] })] }).protect).toEqual([]);
   });
 });
 

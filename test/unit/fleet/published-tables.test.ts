@@ -39,16 +39,25 @@ function decide(input: Case) {
   const idle = many(idleWorkers, (index) => worker(`idle-${index}`, { cpuCores }));
   const workers = [...busy, ...booting, ...idle];
   const notes = Object.fromEntries(idle.map(({ id }) => [id, { wasReady: true, idleSinceMs: NOW - idleForMs }]));
-  const decision = plan(
-    {
-      workers,
-      waiting: many(pending, (index) => waiting(`r-${index}`, 1)),
-      limits: { minWorkers: input.min ?? 0, maxWorkers: input.max ?? 1_000_000, coresPerWorker: cpuCores },
-    },
-    { workers: notes },
-    { headroomCores: (input.headroomSlots ?? 0) * coresFor(1) },
-  );
-  return { launch: decision.launch, total: workers.length + decision.launch - decision.retire.length, decision };
+  const limits = { minWorkers: input.min ?? 0, maxWorkers: input.max ?? 1_000_000, coresPerWorker: cpuCores };
+  const policy = { headroomCores: (input.headroomSlots ?? 0) * coresFor(1) };
+  const requests = many(pending, (index) => waiting(`r-${index}`, 1));
+  const decision = plan({ workers, waiting: requests, limits }, { workers: notes }, policy);
+  // Nothing shrinks while a start is under way: the look after it tells where the fleet comes to rest.
+  const admitted = decision.admit.length;
+  const serving = idle.map((one, index) => {
+    const here = Math.max(0, Math.min(slotsPerWorker, admitted - index * slotsPerWorker));
+    return { ...one, egresses: many(here, (slot) => egress(`EG_new_${index}_${slot}`, 1)) };
+  });
+  const settled =
+    admitted === 0 || idleWorkers === 0
+      ? decision
+      : plan(
+          { workers: [...busy, ...booting, ...serving], waiting: requests.slice(admitted), limits },
+          { workers: notes },
+          policy,
+        );
+  return { launch: decision.launch, total: workers.length + settled.launch - settled.retire.length, decision };
 }
 
 describe('KEDA, accurate strategy (kedacore/keda pkg/scaling/executor/scale_jobs_test.go, TestAccurateScalingStrategy)', () => {

@@ -51,6 +51,16 @@ describe('an egress that no worker has', () => {
     expect(fourth.lost).toMatchObject([{ egressId: 'EG_1', recordingId: 'r' }]);
   });
 
+  it('is called lost sooner when the platform does not reach that worker either', () => {
+    const silent = worker('b', { state: 'unreachable', answered: false, cutOff: true });
+    const seen = { ...dead, workers: [worker('a'), silent] };
+    const first = plan(seen, { workers: { b: { wasReady: true } } });
+    const second = plan({ ...seen, nowMs: NOW + 19_000 }, first.memory);
+    const third = plan({ ...seen, nowMs: NOW + 21_000 }, second.memory);
+    const fourth = plan({ ...seen, nowMs: NOW + 32_000 }, third.memory);
+    expect([second, third, fourth].map(({ lost }) => lost.length)).toEqual([0, 0, 1]);
+  });
+
   it('is told again only after a watch interval, and not at all once the recording has gone on', () => {
     const { second } = twice(dead);
     expect(plan({ ...dead, nowMs: NOW + 12_000 }, second.memory).lost).toEqual([]);

@@ -1,0 +1,56 @@
+// What keeps Reelkit from launching workers in this cluster, one line each with its remedy. Changes nothing.
+import type { V1PodTemplate } from '@kubernetes/client-node';
+import type { Cluster } from './client.ts';
+import { toCapacityError } from './errors.ts';
+import type { Inventory } from './inventory.ts';
+import { graceProblems, podName, podOf, type TemplateSettings, templateProblems } from './template.ts';
+
+const POD_VERBS = ['list', 'watch', 'create', 'patch', 'delete'] as const;
+const TEMPLATE_VERBS = ['get', 'list', 'watch'] as const;
+
+export async function findProblems(
+  cluster: Cluster,
+  inventory: Inventory,
+  settings: TemplateSettings,
+): Promise<string[]> {
+  const denied = await deniedVerbs(cluster, settings);
+  if (denied.length > 0) return denied;
+  const template = await inventory.template();
+  if (!template) return [missingTemplate(cluster, settings)];
+  const problems = templateProblems(template, settings);
+  return [
+    ...(problems.length > 0 ? problems : await tryLaunch(cluster, template, settings)),
+    ...graceProblems(template, settings),
+  ];
+}
+
+export function missingTemplate({ namespace }: Cluster, { podTemplate }: TemplateSettings): string {
+  return (
+    `there is no PodTemplate "${podTemplate}" in namespace ${namespace}: create it ` +
+    '(the Helm chart does, or deploy/kubernetes), or correct fleet.capacity.podTemplate and namespace'
+  );
+}
+
+async function deniedVerbs(cluster: Cluster, { podTemplate }: TemplateSettings): Promise<string[]> {
+  const asked = [
+    ...POD_VERBS.map((verb) => [verb, 'pods'] as const),
+    ...TEMPLATE_VERBS.map((verb) => [verb, 'podtemplates', podTemplate] as const),
+  ];
+  const allowed = await Promise.all(asked.map(([verb, resource, name]) => cluster.may(verb, resource, name)));
+  const denied = asked.filter((_, index) => !allowed[index]).map(([verb, resource]) => `${verb} ${resource}`);
+  if (denied.length === 0) return [];
+  return [
+    `may not ${denied.join(', ')} in namespace ${cluster.namespace}: bind the service account to the Role of the Helm chart or ` +
+      'deploy/kubernetes, or correct fleet.capacity.namespace',
+  ];
+}
+
+/** What the API server would say to a launch: namespace, admission, quota and all. */
+async function tryLaunch(cluster: Cluster, template: V1PodTemplate, settings: TemplateSettings): Promise<string[]> {
+  try {
+    await cluster.createPod(podOf(template, settings, podName(settings.podTemplate, 'check', 0), 'check'), true);
+    return [];
+  } catch (error) {
+    return [toCapacityError(error, `create pods in namespace ${cluster.namespace}`).message];
+  }
+}
