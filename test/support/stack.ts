@@ -16,6 +16,7 @@ import {
 } from '../../src/dev/reelkit-service.ts';
 import { type Stack, type StackOptions, startStack } from '../../src/dev/stack.ts';
 import { type Api, createApi } from './stack-api.ts';
+import { type ClusterOptions, startCluster, type TestCluster } from './stack-cluster.ts';
 import { createLiveKit, type LiveKit } from './stack-livekit.ts';
 import { nameLogs, waitFor } from './stack-wait.ts';
 
@@ -28,7 +29,7 @@ export interface ServiceOptions {
   config?: ServiceConfig;
   /** Record for real; without it the workers only pretend, and need no publisher. */
   media?: boolean;
-  /** More environment of the workers: the stand-in's STANDIN_ switches. */
+  /** More environment of the workers: the stand-in's STANDIN_ switches. In a cluster, of the cluster's own options. */
   workerEnv?: Record<string, string>;
   egress?: Record<string, unknown>;
   /** Where the API listens instead of where LiveKit sends its webhooks. */
@@ -46,6 +47,8 @@ export interface TestStack {
   readonly livekit: LiveKit;
   readonly temporal: Client;
   readonly service: ReelkitService;
+  /** Of a stack that was asked for with one. */
+  readonly cluster: TestCluster;
   readonly binaries: Record<'ffmpeg' | 'ffprobe', string>;
   /** Ends the service and starts it with other options; what Temporal knows stays. */
   restartService(options: ServiceOptions): Promise<void>;
@@ -68,8 +71,10 @@ const FLEET: ServiceConfig['fleet'] = {
 };
 const SERVICE_READY_MS = 90_000;
 
+type Options = ServiceOptions & { stack?: Partial<StackOptions>; cluster?: ClusterOptions };
+
 /** Call once at the top of a test file. */
-export function useStack(options: ServiceOptions & { stack?: Partial<StackOptions> } = {}): TestStack {
+export function useStack(options: Options = {}): TestStack {
   const state: { current?: Running } = {};
   let failed = false;
   beforeAll(async () => {
@@ -104,6 +109,9 @@ export function useStack(options: ServiceOptions & { stack?: Partial<StackOption
     get binaries() {
       return running().binaries;
     },
+    get cluster() {
+      return running().cluster;
+    },
     restartService: (next) => running().restartService(next),
     workers: () => running().workers(),
     killWorkerOf: (egressId) => running().killWorkerOf(egressId),
@@ -115,10 +123,7 @@ interface Running extends TestStack {
   end(keepFiles: boolean): Promise<void>;
 }
 
-async function startRunning({
-  stack: stackOptions = {},
-  ...options
-}: Parameters<typeof useStack>[0] & object): Promise<Running> {
+async function startRunning({ stack: stackOptions = {}, cluster: wanted, ...given }: Options): Promise<Running> {
   const stateDir = await mkdtemp(join(tmpdir(), 'reelkit-e2e-'));
   nameLogs(join(stateDir, 'logs'));
   const egressBin = await ensureStandIn(() => {});
@@ -126,14 +131,20 @@ async function startRunning({
   const stack = await startStack({ stateDir, redisPersistence: true, ...stackOptions });
   const connection = Connection.lazy({ address: stack.temporal.address });
   let service: ReelkitService | undefined;
+  let cluster: TestCluster | undefined;
+  const inCluster = (options: ServiceOptions) => (cluster ? { ...options, capacity: cluster.capacity } : options);
   try {
-    service = await startService(stack, egressBin, options);
+    if (wanted) cluster = await startCluster(stack, egressBin, withMedia(wanted, given.media));
+    service = await startService(stack, egressBin, inCluster(given));
   } catch (error) {
+    await cluster?.stop();
     await stack.stop();
     throw error;
   }
   const api = createApi(() => (service as ReelkitService).url, stack.livekit);
   const workersDir = join(stateDir, 'workers');
+  const workers = async () =>
+    cluster ? cluster.kubelet.processes().map(({ pod, pid }) => ({ id: pod, pid })) : livingWorkers(workersDir);
 
   return {
     stack,
@@ -143,32 +154,33 @@ async function startRunning({
     get service() {
       return service as ReelkitService;
     },
+    get cluster() {
+      if (!cluster) throw new Error('this stack was asked for without a cluster');
+      return cluster;
+    },
     binaries,
     async restartService(next) {
       await service?.stop();
-      service = await startService(stack, egressBin, next);
+      service = await startService(stack, egressBin, inCluster(next));
     },
-    workers: () => livingWorkers(workersDir),
+    workers,
     async killWorkerOf(egressId) {
       const shows = (fleet: FleetView) => fleet.workers.find(({ egressIds }) => egressIds.includes(egressId));
       const fleet = await api.untilFleet(`a worker shows ${egressId}`, (seen) => shows(seen) !== undefined);
       const id = shows(fleet)?.id ?? '';
-      const worker = (await livingWorkers(workersDir)).find((one) => one.id === id);
+      const worker = (await workers()).find((one) => one.id === id);
       if (!worker) throw new Error(`worker ${id} has no process`);
       process.kill(-worker.pid, 'SIGKILL');
       return id;
     },
     async untilFleetIsEmpty() {
-      await waitFor(
-        'no worker process',
-        () => livingWorkers(workersDir),
-        (workers) => workers.length === 0,
-      );
+      await waitFor('no worker process', workers, ({ length }) => length === 0);
     },
     async end(keepFiles) {
       await service?.stop();
       await stopAllProcessWorkers(workersDir);
       await connection.close();
+      await cluster?.stop();
       await stack.stop();
       const left = [...(await findLeftovers(stateDir)), ...(await livingWorkers(workersDir))];
       if (!keepFiles) await rm(stateDir, { recursive: true, force: true });
@@ -190,21 +202,30 @@ async function startService(stack: Stack, egressBin: string, options: ServiceOpt
       ...config,
       api,
       fleet: { ...FLEET, ...fleet },
-      capacity: {
-        coresPerWorker: 4,
-        ...capacity,
-        env: {
-          [stateDirVariable]: stack.stateDir,
-          ...(media ? {} : { STANDIN_MEDIA: 'none' }),
-          ...workerEnv,
-        },
-      },
+      capacity:
+        capacity?.provider === 'kubernetes'
+          ? capacity
+          : {
+              coresPerWorker: 4,
+              ...capacity,
+              env: {
+                [stateDirVariable]: stack.stateDir,
+                ...(media ? {} : WITHOUT_MEDIA),
+                ...workerEnv,
+              },
+            },
     },
     egress,
     readyTimeoutMs: SERVICE_READY_MS,
   });
   await service.start();
   return service;
+}
+
+const WITHOUT_MEDIA = { STANDIN_MEDIA: 'none' };
+
+function withMedia(cluster: ClusterOptions, media: boolean | undefined): ClusterOptions {
+  return media ? cluster : { ...cluster, workerEnv: { ...WITHOUT_MEDIA, ...cluster.workerEnv } };
 }
 
 /** Each worker writes its own process id into its folder, and its command line names the folder. */

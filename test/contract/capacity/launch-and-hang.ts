@@ -1,8 +1,16 @@
-// A Reelkit that launches workers and is then killed: run as a process of its own by process.test.ts.
-import { createProcessProvider, type ProcessCapacity } from '../../../src/capacity/process.ts';
+// A Reelkit that launches workers and is then killed: run as a process of its own by the contract tests.
+import { parseArgs } from 'node:util';
+import { createProvider } from '../../../src/capacity/registry.ts';
+import type { FleetConfig } from '../../../src/config.ts';
 
-const settings = JSON.parse(process.argv[2] ?? '') as ProcessCapacity;
-const provider = createProcessProvider(settings, { minWorkers: 0, maxWorkers: 10, coresPerWorker: 4 });
-await provider.launch(2, 'killed');
+const { values } = parseArgs({
+  options: { fleet: { type: 'string' }, count: { type: 'string' }, token: { type: 'string' } },
+});
+const provider = createProvider(JSON.parse(values.fleet ?? '') as FleetConfig);
+const living = async () => (await provider.list()).filter(({ state }) => state !== 'gone').length;
+const launching = provider.launch(Number(values.count), values.token ?? '');
+while ((await living()) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+process.stdout.write('launching\n');
+await launching;
 process.stdout.write('launched\n');
 setInterval(() => {}, 1_000);

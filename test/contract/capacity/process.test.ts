@@ -1,10 +1,8 @@
 // The process provider against real worker processes: the stand-in, and a real Redis.
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -16,7 +14,8 @@ import { reportToStderr } from '../../../src/dev/reporter.ts';
 import { type Stack, startStack } from '../../../src/dev/stack.ts';
 import { createProbe } from '../../../src/livekit/probe.ts';
 import { eventually } from './eventually.ts';
-import { describeProvider } from './provider-contract.ts';
+import { fleetWith, launchAndKill } from './killed-launch.ts';
+import { describeProvider, type Refusal } from './provider-contract.ts';
 
 const LIMITS = { minWorkers: 0, maxWorkers: 10, coresPerWorker: 4 };
 
@@ -44,6 +43,8 @@ function settings(parts: Partial<ProcessCapacity> = {}): ProcessCapacity {
   return { provider: 'process', bin, configFile, stateDir, coresPerWorker: 4, bootDelay: 0, env: {}, ...parts };
 }
 
+const fleetOf = ({ bootDelay, ...chosen }: ProcessCapacity) => fleetWith({ ...chosen, bootDelay: `${bootDelay}ms` });
+
 async function pidOf(stateDir: string, id: string): Promise<number> {
   return Number(await readFile(join(stateDir, id, 'pid'), 'utf8'));
 }
@@ -53,11 +54,25 @@ function subject(parts: Partial<ProcessCapacity>) {
   return {
     provider: createProcessProvider(chosen, LIMITS),
     crash: async (id: string) => void process.kill(await pidOf(chosen.stateDir, id), 'SIGKILL'),
+    successor: () => createProcessProvider(chosen, LIMITS),
+    killedWhileLaunching: (count: number, token: string) => launchAndKill(fleetOf(chosen), count, token),
     stop: async () => void (await stopAllProcessWorkers(chosen.stateDir)),
   };
 }
 
-describeProvider('process', async () => subject({}));
+const REFUSALS: Refusal[] = [
+  {
+    name: 'there is no such binary',
+    kind: 'configuration',
+    message: /fleet\.capacity\.bin "\/nowhere\/egress" is not an executable file/,
+    provoke: async () => ({
+      provider: createProcessProvider(settings({ bin: '/nowhere/egress' }), LIMITS),
+      undo: async () => {},
+    }),
+  },
+];
+
+describeProvider('process', async () => subject({}), REFUSALS);
 describeProvider('process, with a boot delay', async () => subject({ bootDelay: 700 }));
 
 describe('worker processes', () => {
@@ -94,11 +109,7 @@ describe('worker processes', () => {
 
   it('outlive a Reelkit that is killed, and are adopted by the next one', async () => {
     const chosen = settings();
-    const script = fileURLToPath(new URL('./launch-and-hang.ts', import.meta.url));
-    const killed = spawn(process.execPath, ['--import', 'tsx', script, JSON.stringify(chosen)]);
-    await once(killed.stdout, 'data');
-    killed.kill('SIGKILL');
-    await once(killed, 'exit');
+    await launchAndKill(fleetOf(chosen), 2, 'killed', 'launched');
     const provider = createProcessProvider(chosen, LIMITS);
     const probe = createProbe();
     await eventually(async () =>

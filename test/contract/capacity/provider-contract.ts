@@ -1,7 +1,12 @@
 // What every capacity provider that launches workers must do. One suite, run against each of them with real workers.
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CapacityProvider, Worker } from '../../../src/capacity/provider.ts';
+import {
+  CapacityError,
+  type CapacityErrorKind,
+  type CapacityProvider,
+  type Worker,
+} from '../../../src/capacity/provider.ts';
 import { createProbe } from '../../../src/livekit/probe.ts';
 import { eventually } from './eventually.ts';
 
@@ -10,9 +15,31 @@ export interface ProviderUnderTest {
   /** Ends a worker as a crash would, behind the provider's back. */
   crash(id: string): Promise<void>;
   stop(): Promise<void>;
+  /** Another Reelkit with the same settings, which knows nothing of the first. */
+  successor(): CapacityProvider;
+  /** A process that launches this many with this token and is killed when the first of them can be seen. */
+  killedWhileLaunching(count: number, token: string): Promise<void>;
+  /** A worker that somebody else put into the fleet. @returns its id. Absent where nobody can. */
+  unasked?(): Promise<string>;
+  /** Answers come this late until it is called with 0. Absent where nothing is asked over a network. */
+  slow?(ms: number): void;
 }
 
-export function describeProvider(name: string, setup: () => Promise<ProviderUnderTest>): void {
+/** One way in which the platform says no. */
+export interface Refusal {
+  name: string;
+  kind: CapacityErrorKind;
+  /** What the error must name. */
+  message: RegExp;
+  /** A provider that is refused, or what makes it so; `undo` ends it. */
+  provoke(subject: ProviderUnderTest): Promise<{ provider: CapacityProvider; undo: () => Promise<void> }>;
+}
+
+export function describeProvider(
+  name: string,
+  setup: () => Promise<ProviderUnderTest>,
+  refusals: readonly Refusal[] = [],
+): void {
   describe(`the capacity provider ${name}`, () => {
     let subject: ProviderUnderTest;
     const probe = createProbe();
@@ -67,9 +94,9 @@ export function describeProvider(name: string, setup: () => Promise<ProviderUnde
       const results = await Promise.all([1, 2, 3].map(() => subject.provider.launch(2, same)));
       const again = await subject.provider.launch(2, same);
       for (const { launched } of [...results, again]) expect([...launched].sort()).toEqual([...again.launched].sort());
-      expect(await living()).toHaveLength(2);
+      await eventually(async () => (await living()).length === 2);
       await subject.provider.launch(1, token());
-      expect(await living()).toHaveLength(3);
+      await eventually(async () => (await living()).length === 3);
       await removeAll();
     });
 
@@ -103,6 +130,62 @@ export function describeProvider(name: string, setup: () => Promise<ProviderUnde
       await subject.crash(crashed);
       await eventually(() => isGone(crashed));
       expect(await answers(other ?? '')).toBe(true);
+      await removeAll();
+    });
+
+    it('adopts what a Reelkit launched that was killed in the middle of it, and launches only the rest', async () => {
+      const same = token();
+      await subject.killedWhileLaunching(6, same);
+      const successor = subject.successor();
+      const found = (await successor.list()).filter(({ state }) => state !== 'gone');
+      expect(found.length).toBeGreaterThan(0);
+      expect(found.every(({ owned }) => owned)).toBe(true);
+      const { launched } = await successor.launch(6, same);
+      await eventually(async () => (await living()).length === 6);
+      expect((await living()).map(({ id }) => id).sort()).toEqual([...launched].sort());
+      await successor.close?.();
+      await removeAll();
+    });
+
+    it('reports a worker that nobody asked for, and neither drains nor removes it', async () => {
+      if (!subject.unasked) return;
+      const id = await subject.unasked();
+      await eventually(async () => answers(id));
+      expect(await find(id)).toMatchObject({
+        owned: false,
+        reason: expect.stringContaining('not launched by Reelkit'),
+      });
+      await subject.provider.drain(id);
+      await subject.provider.remove(id);
+      expect(await answers(id)).toBe(true);
+      await subject.crash(id);
+    });
+
+    it('launches each worker once when the platform answers late', async () => {
+      if (!subject.slow) return;
+      subject.slow(1_500);
+      const same = token();
+      const results = await Promise.all([1, 2].map(() => subject.provider.launch(2, same))).finally(() =>
+        subject.slow?.(0),
+      );
+      for (const { launched } of results) expect(launched).toHaveLength(2);
+      await eventually(async () => (await living()).length === 2);
+      await removeAll();
+    });
+
+    it.each(refusals)('says what the platform refused: $name', async ({ kind, message, provoke }) => {
+      const before = (await living()).length;
+      const { provider, undo } = await provoke(subject);
+      const error = await provider
+        .launch(1, token())
+        .catch((thrown: unknown) => thrown)
+        .finally(undo);
+      expect(error).toBeInstanceOf(CapacityError);
+      expect((error as CapacityError).message).toMatch(message);
+      expect((error as CapacityError).kind).toBe(kind);
+      expect(await living()).toHaveLength(before);
+      const [works] = await launchReady(1);
+      expect(await answers(works)).toBe(true);
       await removeAll();
     });
 

@@ -1,0 +1,29 @@
+// Runs launch-and-hang.ts and kills it; and the fleet's configuration from what a user would write.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { type ConfigInput, type FleetConfig, parseConfig } from '../../../src/config.ts';
+
+const script = fileURLToPath(new URL('./launch-and-hang.ts', import.meta.url));
+
+export function fleetWith(capacity: ConfigInput['fleet']['capacity']): FleetConfig {
+  return parseConfig({
+    livekit: { url: 'ws://127.0.0.1', apiKey: 'key', apiSecret: 'secret' },
+    storages: { local: { type: 'local', path: '/recordings' } },
+    fleet: { capacity },
+  } satisfies ConfigInput).fleet;
+}
+
+/** @param until what it has said when it is killed */
+export async function launchAndKill(
+  fleet: FleetConfig,
+  count: number,
+  token: string,
+  until: 'launching' | 'launched' = 'launching',
+): Promise<void> {
+  const args = ['--fleet', JSON.stringify(fleet), '--count', String(count), '--token', token];
+  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  for await (const said of child.stdout) if (String(said).includes(until)) break;
+  child.kill('SIGKILL');
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+}

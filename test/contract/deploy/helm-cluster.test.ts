@@ -1,0 +1,198 @@
+// The Helm chart on a real API server: every object is valid, its Roles are enough and not more, its budget keeps busy workers,
+// and an uninstall lets them go.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { createProvider } from '../../../src/capacity/registry.ts';
+import { parseConfig } from '../../../src/config.ts';
+import { reportToStderr } from '../../../src/dev/reporter.ts';
+import { type ControlPlane, startControlPlane } from '../../support/cluster/control-plane.ts';
+import { waitFor } from '../../support/stack-wait.ts';
+import {
+  chart,
+  type Helm,
+  namespace,
+  parseManifests,
+  root,
+  startHelm,
+  valueSets,
+  valuesOf,
+  workerNamespace,
+} from './chart.ts';
+
+/** Apart from where the value sets are tried. */
+const installed = 'studio';
+
+let folder: string;
+let helm: Helm;
+let cluster: ControlPlane;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'reelkit-helm-'));
+  helm = await startHelm();
+  cluster = await startControlPlane({ stateDir: folder, report: reportToStderr });
+  for (const name of [namespace, workerNamespace, installed]) {
+    await cluster.createNamespace(name);
+    await cluster.kubectl(['label', 'namespace', name, 'pod-security.kubernetes.io/enforce=restricted']);
+  }
+  await cluster.kubectl(['apply', '-f', '-'], serviceMonitorDefinition);
+  await cluster.kubectl(['wait', '--for=condition=Established', 'crd/servicemonitors.monitoring.coreos.com']);
+});
+afterAll(async () => {
+  await cluster?.stop();
+  if (folder) await rm(folder, { recursive: true, force: true });
+});
+
+const dryRun = (manifests: string) =>
+  cluster.kubectl(['apply', '--server-side', '--dry-run=server', '--validate=strict', '-f', '-'], manifests);
+
+test.each(valueSets)('the API server accepts every object of %s', async (set) => {
+  const { stdout } = await helm.template(valuesOf(set));
+  // Of all objects a pod alone is looked at with another one in mind.
+  const { spec } = parseManifests(stdout).find(({ kind }) => kind === 'Pod') ?? {};
+  await cluster.kubectl(['create', 'sa', spec?.serviceAccountName ?? '', '-n', namespace]).catch(() => undefined);
+  const applied = (await dryRun(stdout)).split('\n');
+  expect(applied).toHaveLength(parseManifests(stdout).length);
+  expect(applied.filter((line) => !line.endsWith('serverside-applied (server dry run)'))).toEqual([]);
+});
+
+test('the API server accepts deploy/kubernetes/reelkit.yaml', async () => {
+  const applied = await dryRun(await readFile(join(root, 'deploy/kubernetes/reelkit.yaml'), 'utf8'));
+  expect(applied).toContain('podtemplate/reelkit-egress serverside-applied');
+});
+
+test('it does refuse an object with a field that does not exist', async () => {
+  const { stdout } = await helm.template(valuesOf('minimal'));
+  await expect(dryRun(stdout.replace('startupProbe:', 'startProbe:'))).rejects.toThrow('startProbe');
+});
+
+describe('installed', () => {
+  let provider: ReturnType<typeof createProvider>;
+  const kubectl = (...args: string[]) => cluster.kubectl(['--namespace', installed, ...args]);
+  const podsLeft = () => kubectl('get', 'pods', '--selector', 'reelkit.dev/fleet=default', '--output', 'name');
+
+  beforeAll(async () => {
+    const { exitCode, stderr } = await withCluster('install', chart, ...valuesOf('minimal'));
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    provider = createProvider((await configOf('reelkit-worker')).fleet);
+  });
+  afterAll(() => provider?.close?.());
+
+  const withCluster = (command: string, ...args: string[]) =>
+    helm.run([command, 'reelkit', ...args, '--namespace', installed, '--kubeconfig', cluster.kubeconfig]);
+
+  /** As a pod of the Deployment has it, but from outside the cluster, with the token of its service account. */
+  async function configOf(serviceAccount: string) {
+    const read = await kubectl('get', 'configmap', 'reelkit', '--output', 'jsonpath={.data.reelkit\\.yaml}');
+    const file = parse(read);
+    file.fleet.capacity.kubeconfig = await cluster.kubeconfigFor(installed, serviceAccount);
+    const env = { LIVEKIT_URL: 'ws://livekit', LIVEKIT_API_KEY: 'key', LIVEKIT_API_SECRET: 'secret' };
+    return parseConfig(file, env);
+  }
+
+  test('the Temporal worker has the rights and the template it needs to launch', async () => {
+    expect(await provider.check()).toEqual([]);
+    const { launched, error } = await provider.launch(2, 'helm');
+    expect({ launched: launched.length, error }).toEqual({ launched: 2, error: undefined });
+    expect(provider.limits.coresPerWorker).toBe(4);
+  });
+
+  test('every pod keeps to the restricted Pod Security Standard, which the namespace enforces', async () => {
+    const labels = ['app.kubernetes.io/component', 'app.kubernetes.io/instance=reelkit'];
+    await waitFor(
+      'two pods each of API, Temporal worker and egress',
+      () => kubectl('get', 'pods', '--selector', labels.join(), '--label-columns', labels[0] ?? '', '--no-headers'),
+      (pods) =>
+        ['api', 'temporal-worker', 'egress'].every((one) => pods.match(new RegExp(` ${one}$`, 'gm'))?.length === 2),
+      20_000,
+    );
+  });
+
+  test('the API may see the workers and not touch them', async () => {
+    const viewer = createProvider((await configOf('reelkit-api')).fleet);
+    expect(await viewer.list()).toHaveLength(2);
+    await viewer.close?.();
+    const may = (verb: string, resource: string) =>
+      kubectl('auth', 'can-i', verb, resource, `--as=system:serviceaccount:${installed}:reelkit-api`).catch(() => 'no');
+    expect(await may('list', 'pods')).toBe('yes');
+    expect(await may('watch', 'pods')).toBe('yes');
+    expect(await may('get', 'podtemplates/reelkit-egress')).toBe('yes');
+    for (const verb of ['create', 'patch', 'delete']) expect(await may(verb, 'pods')).toBe('no');
+    for (const resource of ['secrets', 'podtemplates/other', 'pods/exec'])
+      expect({ resource, may: await may('get', resource) }).toEqual({ resource, may: 'no' });
+  });
+
+  test('a busy worker is not evicted, an idle one is', async () => {
+    const [busy, idle] = (await podsLeft()).split('\n') as [string, string];
+    for (const pod of [busy, idle]) await kubectl('patch', pod, '--subresource=status', '--patch', runningPatch);
+    await provider.protect?.(busy.replace('pod/', ''), true);
+    await waitFor(
+      'the budget to see the busy worker',
+      () => kubectl('get', 'pdb', 'reelkit-egress-busy', '--output', 'jsonpath={.status.currentHealthy}'),
+      (healthy) => healthy === '1',
+      20_000,
+    );
+    await expect(evict(busy)).rejects.toThrow("Cannot evict pod as it would violate the pod's disruption budget");
+    await evict(idle);
+    expect(await podsLeft()).toBe(busy);
+  });
+
+  const evict = (pod: string) => {
+    const name = pod.replace('pod/', '');
+    const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace: installed } };
+    const path = `/api/v1/namespaces/${installed}/pods/${name}/eviction`;
+    return cluster.kubectl(['create', '--raw', path, '-f', '-'], JSON.stringify(eviction));
+  };
+
+  test('an upgrade changes the template in its place', async () => {
+    const uid = () => kubectl('get', 'podtemplate', 'reelkit-egress', '--output', 'jsonpath={.metadata.uid}');
+    const before = await uid();
+    const { exitCode, stderr } = await withCluster(
+      'upgrade',
+      chart,
+      ...valuesOf('minimal'),
+      '--set',
+      'egress.configVersion=2',
+    );
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(await uid()).toBe(before);
+  });
+
+  test('an uninstall takes the workers with it', async () => {
+    const { exitCode, stderr } = await withCluster('uninstall');
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    await waitFor('the workers to go', podsLeft, (left) => left === '', 30_000);
+  });
+});
+
+/** What a kubelet would say. */
+const runningPatch = JSON.stringify({
+  status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
+});
+
+/** As much of the Prometheus operator's as the chart uses. */
+const serviceMonitorDefinition = JSON.stringify({
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'servicemonitors.monitoring.coreos.com' },
+  spec: {
+    group: 'monitoring.coreos.com',
+    names: {
+      kind: 'ServiceMonitor',
+      listKind: 'ServiceMonitorList',
+      plural: 'servicemonitors',
+      singular: 'servicemonitor',
+    },
+    scope: 'Namespaced',
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    ],
+  },
+});

@@ -1,0 +1,306 @@
+// The Helm chart: what Helm makes of it, which mistakes it refuses, and what its manifests promise. No cluster; see
+// helm-cluster.test.ts for what a real API server says.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { parseConfig } from '../../../src/config.ts';
+import {
+  chart,
+  find,
+  type Helm,
+  type Manifest,
+  podSpecs,
+  root,
+  startHelm,
+  type Template,
+  valueSets,
+  valuesOf,
+} from './chart.ts';
+
+let helm: Helm;
+const rendered: Record<string, Manifest[]> = {};
+const manifestsOf = (set: string) => rendered[set] ?? [];
+
+beforeAll(async () => {
+  helm = await startHelm();
+  for (const set of valueSets) rendered[set] = await helm.manifests(set);
+});
+
+test('the chart is of the version of the package', () => {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  expect(parse(readFileSync(join(chart, 'Chart.yaml'), 'utf8'))).toMatchObject({ version, appVersion: version });
+});
+
+test.each(valueSets)('helm lint --strict has nothing to say about %s', async (set) => {
+  const { exitCode, stdout, stderr } = await helm.lint(valuesOf(set));
+  expect({ exitCode, complaints: `${stdout}${stderr}`.match(/\[(WARNING|ERROR)\].*/g) }).toEqual({
+    exitCode: 0,
+    complaints: null,
+  });
+});
+
+describe('a mistake in the values is refused, and the message names the field', () => {
+  const mistakes: [mistake: string, values: string, field: string][] = [
+    ['no image is published yet', 'image: {repository: ""}', "'/image/repository'"],
+    ['a key that does not exist', 'replicas: 2', "'replicas' not allowed"],
+    ['a misspelt key', 'egress: {nodeselector: {pool: egress}}', "'nodeselector' not allowed"],
+    ['no LiveKit', 'livekit: {url: ""}', "'/livekit/url'"],
+    ['a LiveKit that is no URL', 'livekit: {url: livekit.example.com}', "'/livekit/url'"],
+    ['no keys of LiveKit', 'livekit: {existingSecret: ""}', "'/livekit/existingSecret'"],
+    ['keys of LiveKit themselves', 'livekit: {apiKey: a, apiSecret: b}', "'/livekit'"],
+    ['no Temporal', 'temporal: {address: ""}', "'/temporal/address'"],
+    ['a URL as address of Temporal', 'temporal: {address: "https://cloud.temporal.io"}', "'/temporal/address'"],
+    ['an API key of Temporal itself', 'temporal: {apiKey: secret}', "'apiKey' not allowed"],
+    ['replicas below 0', 'api: {replicas: -1}', "'/api/replicas'"],
+    ['replicas as text', 'temporalWorker: {replicas: "2"}', "'/temporalWorker/replicas'"],
+    [
+      'a grace period as text',
+      'egress: {terminationGracePeriodSeconds: 25h}',
+      "'/egress/terminationGracePeriodSeconds'",
+    ],
+    ['CPU as a number', 'egress: {resources: {requests: {cpu: 4}}}', "'/egress/resources/requests/cpu'"],
+    [
+      'CPU that is no quantity',
+      'egress: {resources: {requests: {cpu: "4 cores"}}}',
+      "'/egress/resources/requests/cpu'",
+    ],
+    ['no CPU', 'egress: {resources: {requests: {cpu: null}}}', "'/egress/resources/requests'"],
+    ['no configuration of the egress', 'egress: {configSecret: {name: ""}}', "'/egress/configSecret/name'"],
+    ['a configuration itself', 'egress: {config: {redis: {}}}', "'config' not allowed"],
+    ['a port out of range', 'egress: {ports: {health: 90900}}', "'/egress/ports/health'"],
+    ['no storage', 'storages: null', "'storages'"],
+    ['a storage without bucket', 'storages: {recordings: {bucket: null}}', "'/storages/recordings'"],
+    ['an access key', 'storages: {recordings: {accessKey: a}}', "'accessKey' not allowed"],
+    ['a secret', 'storages: {recordings: {secret: s}}', "'secret' not allowed"],
+    ['credentials', 'storages: {more: {type: gcs, bucket: b, credentials: "{}"}}', "'credentials' not allowed"],
+    ['a storage that needs a key', 'storages: {more: {type: azure, containerName: c}}', "'/storages/more/type'"],
+    ['a folder that is not absolute', 'storages: {more: {type: local, path: recordings}}', "'/storages/more/path'"],
+    ['another provider', 'fleet: {capacity: {provider: static}}', "'capacity' not allowed"],
+    ['a fleet that is no label', 'fleet: {name: Prod}', "'/fleet/name'"],
+    ['a duration without unit', 'fleet: {cooldown: "300"}', "'/fleet/cooldown'"],
+    ['a public URL without scheme', 'api: {publicUrl: reelkit.example.com}', "'/api/publicUrl'"],
+    ['a placeholder as important as a worker', 'placeholder: {priority: 0}', "'/placeholder/priority'"],
+    ['an unknown log level', 'logLevel: verbose', "'/logLevel'"],
+    [
+      'a grace period shorter than a recording',
+      'egress: {terminationGracePeriodSeconds: 86400}',
+      'egress.terminationGracePeriodSeconds is 86400, but egress.longestRecording is 24h',
+    ],
+    [
+      'a recording longer than the grace period',
+      'egress: { longestRecording: 1d1h30m }',
+      'Set at least 92100, or lower egress.longestRecording',
+    ],
+  ];
+
+  test.each(mistakes)('%s', async (_, values, field) => {
+    const { exitCode, stderr } = await helm.template(valuesOf('minimal'), values);
+    expect(stderr).toContain(field);
+    expect(exitCode).toBe(1);
+  });
+});
+
+describe.each(valueSets)('the manifests of %s', (set) => {
+  test('configure Reelkit without an error', () => {
+    const configMaps = manifestsOf(set).filter(({ kind }) => kind === 'ConfigMap');
+    expect(configMaps).toHaveLength(set === 'config-secret' ? 0 : 1);
+    for (const { data } of configMaps) {
+      const config = parseConfig(parse(data?.['reelkit.yaml'] ?? ''), environmentOf(manifestsOf(set)));
+      const template = manifestsOf(set).find(({ kind }) => kind === 'PodTemplate');
+      expect(config.fleet.capacity).toMatchObject({
+        provider: 'kubernetes',
+        namespace: template?.metadata.namespace,
+        podTemplate: template?.metadata.name,
+        container: template?.template?.spec.containers[0]?.name,
+      });
+    }
+  });
+
+  test('hold no secret, and name each by Secret and key', () => {
+    expect(manifestsOf(set).filter(({ kind }) => kind === 'Secret')).toEqual([]);
+    const secret = /KEY|SECRET|TOKEN|CERT|CONFIG_BODY/;
+    const named = podSpecs(manifestsOf(set)).flatMap(([, { containers }]) =>
+      containers.flatMap(({ env = [] }) => env.filter(({ name }) => secret.test(name))),
+    );
+    expect(named.length).toBeGreaterThan(6);
+    for (const { value, valueFrom } of named) {
+      expect(value).toBeUndefined();
+      expect(valueFrom?.secretKeyRef).toMatchObject({ name: expect.any(String), key: expect.any(String) });
+    }
+  });
+
+  test('give no pod more than it needs', () => {
+    for (const [name, spec] of podSpecs(manifestsOf(set))) {
+      expect({ name, ...spec.securityContext }).toMatchObject({
+        name,
+        runAsNonRoot: true,
+        runAsUser: expect.any(Number),
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
+      for (const { securityContext } of spec.containers) {
+        expect(securityContext).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        });
+      }
+    }
+  });
+
+  test('let only Reelkit talk to the Kubernetes API, and no Service near it set its port', () => {
+    for (const [name, spec] of podSpecs(manifestsOf(set))) {
+      const isReelkit = /-(api|worker|doctor)$/.test(name);
+      expect({ name, token: spec.automountServiceAccountToken ?? true }).toEqual({ name, token: isReelkit });
+      if (isReelkit) expect({ name, links: spec.enableServiceLinks }).toEqual({ name, links: false });
+    }
+  });
+
+  test('ask for two Roles in one namespace, and for nothing cluster-wide', () => {
+    const template = manifestsOf(set).find(({ kind }) => kind === 'PodTemplate')?.metadata;
+    expect(manifestsOf(set).filter(({ kind }) => kind.startsWith('ClusterRole'))).toEqual([]);
+    const roles = manifestsOf(set).filter(({ kind }) => kind === 'Role');
+    expect(roles.map(({ metadata }) => metadata.namespace)).toEqual([template?.namespace, template?.namespace]);
+    const podTemplates = {
+      apiGroups: [''],
+      resources: ['podtemplates'],
+      resourceNames: [template?.name],
+      verbs: ['get', 'list', 'watch'],
+    };
+    const pods = (...verbs: string[]) => ({ apiGroups: [''], resources: ['pods'], verbs });
+    expect(roles.map(({ rules }) => rules)).toEqual([
+      [pods('list', 'watch'), podTemplates],
+      [pods('list', 'watch', 'create', 'patch', 'delete'), podTemplates],
+    ]);
+  });
+
+  test('select with no Deployment what belongs to another, or to nobody', () => {
+    const labels = manifestsOf(set).flatMap(({ kind, metadata, template, spec }) => {
+      const found = kind === 'Pod' ? metadata.labels : (template ?? spec?.template)?.metadata.labels;
+      return found ? [found] : [];
+    });
+    for (const { kind, spec } of manifestsOf(set)) {
+      if (kind !== 'Deployment') continue;
+      const wanted = Object.entries(spec?.selector?.matchLabels ?? {});
+      expect(labels.filter((one) => wanted.every(([key, value]) => one[key] === value))).toHaveLength(1);
+    }
+  });
+});
+
+describe('the egress workers', () => {
+  const podTemplate = (manifests: Manifest[]): Template => {
+    const { template } = find(manifests, 'PodTemplate', 'reelkit-egress');
+    if (!template) throw new Error('the PodTemplate is empty');
+    return template;
+  };
+
+  test('may finish the longest recording, and are never killed by a liveness probe', () => {
+    const { spec } = podTemplate(manifestsOf('minimal'));
+    expect(spec).toMatchObject({ terminationGracePeriodSeconds: 90_000, restartPolicy: 'Always' });
+    expect(spec.containers).toMatchObject([
+      { name: 'egress', readinessProbe: { httpGet: { path: '/', port: 'health' }, periodSeconds: 1 } },
+    ]);
+    expect(spec.containers[0]).not.toHaveProperty('livenessProbe');
+  });
+
+  test('have ports that Reelkit knows by name', () => {
+    expect(podTemplate(manifestsOf('minimal')).spec.containers[0]).toMatchObject({
+      ports: [
+        { name: 'health', containerPort: 9090 },
+        { name: 'metrics', containerPort: 9091 },
+      ],
+    });
+  });
+
+  test('are replaced when their configuration gets a new version, and not by what concerns Reelkit alone', async () => {
+    const before = podTemplate(manifestsOf('minimal'));
+    const versioned = await helm.manifests('minimal', 'egress: {configVersion: "2026-08-24"}');
+    expect(podTemplate(versioned)).not.toEqual(before);
+    const reelkitOnly = await helm.manifests('minimal', 'fleet: {maxWorkers: 3}\nimage: {tag: "9.9.9"}');
+    expect(podTemplate(reelkitOnly)).toEqual(before);
+  });
+
+  test('keep their budget and network policy by the name of the fleet', () => {
+    const budget = find(manifestsOf('everything'), 'PodDisruptionBudget', 'recorder-egress-busy');
+    expect(budget.spec).toMatchObject({
+      minAvailable: 1_000_000,
+      selector: { matchLabels: { 'reelkit.dev/fleet': 'prod', 'reelkit.dev/busy': 'true' } },
+    });
+    expect(find(manifestsOf('everything'), 'NetworkPolicy', 'recorder-egress').spec).toMatchObject({
+      podSelector: { matchLabels: { 'reelkit.dev/fleet': 'prod' } },
+    });
+  });
+
+  test('reach LiveKit by a WebSocket, however its URL is written', () => {
+    const egress = find(manifestsOf('everything'), 'PodTemplate', 'recorder-egress').template?.spec.containers[0];
+    expect(egress?.env).toContainEqual({ name: 'LIVEKIT_WS_URL', value: 'wss://livekit.example.com' });
+  });
+
+  test('have placeholders of their size and image that give way to them', () => {
+    const manifests = manifestsOf('everything');
+    const placeholder = find(manifests, 'Deployment', 'recorder-placeholder').spec?.template?.spec;
+    const egress = find(manifests, 'PodTemplate', 'recorder-egress').template?.spec;
+    expect(placeholder?.containers[0]?.resources).toEqual(egress?.containers[0]?.resources);
+    expect(placeholder?.containers[0]?.image).toBe(egress?.containers[0]?.image);
+    expect(find(manifests, 'PriorityClass', placeholder?.priorityClassName ?? '')).toMatchObject({
+      value: -10,
+      preemptionPolicy: 'Never',
+    });
+    const named = find(manifestsOf('placeholder'), 'Deployment', 'reelkit-placeholder').spec?.template?.spec;
+    expect(named?.priorityClassName).toBe('overprovisioning');
+    expect(manifestsOf('placeholder').filter(({ kind }) => kind === 'PriorityClass')).toEqual([]);
+  });
+});
+
+describe('Reelkit itself', () => {
+  const annotations = (manifests: Manifest[], name: string) =>
+    find(manifests, 'Deployment', name).spec?.template?.metadata.annotations;
+
+  test('is rolled when its configuration changes', async () => {
+    const changed = await helm.manifests('minimal', 'fleet: {maxWorkers: 3}');
+    for (const name of ['reelkit-api', 'reelkit-worker']) {
+      const before = annotations(manifestsOf('minimal'), name)?.['checksum/config'];
+      expect(before).toMatch(/^[0-9a-f]{64}$/);
+      expect(annotations(changed, name)?.['checksum/config']).not.toBe(before);
+    }
+  });
+
+  test('has a budget where it has more than one replica', () => {
+    const budgets = (set: string) =>
+      manifestsOf(set)
+        .filter(({ kind }) => kind === 'PodDisruptionBudget')
+        .map(({ metadata }) => metadata.name);
+    expect(budgets('minimal')).toEqual(['reelkit-api', 'reelkit-egress-busy', 'reelkit-worker']);
+    expect(budgets('temporal-cloud')).not.toContain('reelkit-api');
+    expect(budgets('placeholder')).not.toContain('reelkit-worker');
+  });
+
+  test('is reached by LiveKit at its Service unless told otherwise', () => {
+    expect(environmentOf(manifestsOf('minimal')).REELKIT_PUBLIC_URL).toBe('http://reelkit-api.reelkit.svc:8080');
+    expect(environmentOf(manifestsOf('everything')).REELKIT_PUBLIC_URL).toBe('https://reelkit.example.com');
+  });
+
+  test('works for workers in another namespace', () => {
+    const manifests = manifestsOf('config-secret');
+    for (const kind of ['PodTemplate', 'Role', 'RoleBinding'])
+      for (const one of manifests.filter((manifest) => manifest.kind === kind))
+        expect(one.metadata.namespace).toBe('reelkit-workers');
+    expect(find(manifests, 'PodDisruptionBudget', 'reelkit-egress-busy').metadata.namespace).toBe('reelkit-workers');
+    expect(find(manifests, 'RoleBinding', 'reelkit-worker')).toMatchObject({
+      subjects: [{ kind: 'ServiceAccount', name: 'reelkit-worker', namespace: 'reelkit' }],
+    });
+    expect(environmentOf(manifests).REELKIT_CONFIG).toBe('/etc/reelkit/config.yaml');
+  });
+});
+
+test('deploy/kubernetes/reelkit.yaml is what generate makes of it now', async () => {
+  const { stdout } = await execa(join(root, 'deploy/kubernetes/generate'), { env: { HELM: helm.path } });
+  expect(`${stdout}\n`).toBe(readFileSync(join(root, 'deploy/kubernetes/reelkit.yaml'), 'utf8'));
+});
+
+/** What the Temporal worker finds in its environment; secrets get a stand-in. */
+function environmentOf(manifests: Manifest[]): Record<string, string> {
+  const [, spec] = podSpecs(manifests).find(([name]) => name.endsWith('-worker')) ?? [];
+  return Object.fromEntries((spec?.containers[0]?.env ?? []).map(({ name, value }) => [name, value ?? 'of a Secret']));
+}
