@@ -1,0 +1,160 @@
+{{- define "reelkit.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* The prefix of every name; short enough for the longest suffix. */}}
+{{- define "reelkit.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if contains (include "reelkit.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "reelkit.name" .) | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Of pods and what selects them: nothing that changes between releases, so that an upgrade replaces no worker in vain. */}}
+{{- define "reelkit.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "reelkit.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end -}}
+
+{{- define "reelkit.labels" -}}
+{{ include "reelkit.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- end -}}
+
+{{- define "reelkit.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+
+{{- define "reelkit.egressImage" -}}
+{{ .Values.egress.image.repository }}:{{ .Values.egress.image.tag }}
+{{- end -}}
+
+{{- define "reelkit.egressNamespace" -}}
+{{ .Values.egress.namespace | default .Release.Namespace }}
+{{- end -}}
+
+{{- define "reelkit.publicUrl" -}}
+{{- .Values.api.publicUrl | default (printf "http://%s-api.%s.svc:%v" (include "reelkit.fullname" .) .Release.Namespace .Values.api.service.port) -}}
+{{- end -}}
+
+{{/* A duration of reelkit.yaml in seconds. */}}
+{{- define "reelkit.seconds" -}}
+{{- $units := dict "ms" 0.001 "s" 1.0 "m" 60.0 "h" 3600.0 "d" 86400.0 -}}
+{{- $total := 0.0 -}}
+{{- range regexFindAll "[0-9]+(ms|s|m|h|d)" . -1 -}}
+{{- $total = addf $total (mulf (float64 (regexFind "[0-9]+" .)) (get $units (regexFind "[a-z]+" .))) -}}
+{{- end -}}
+{{- int64 $total -}}
+{{- end -}}
+
+{{- define "reelkit.containerSecurityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end -}}
+
+{{/* Environment of every Reelkit process. Secrets by reference only. */}}
+{{- define "reelkit.env" -}}
+- name: REELKIT_CONFIG
+  value: /etc/reelkit/{{ ternary .Values.existingConfigSecret.key "reelkit.yaml" (ne .Values.existingConfigSecret.name "") }}
+- name: REELKIT_PUBLIC_URL
+  value: {{ include "reelkit.publicUrl" . | quote }}
+- name: LIVEKIT_URL
+  value: {{ .Values.livekit.url | quote }}
+- name: LIVEKIT_API_KEY
+  valueFrom:
+    secretKeyRef: { name: {{ .Values.livekit.existingSecret | quote }}, key: api-key }
+- name: LIVEKIT_API_SECRET
+  valueFrom:
+    secretKeyRef: { name: {{ .Values.livekit.existingSecret | quote }}, key: api-secret }
+- name: TEMPORAL_ADDRESS
+  value: {{ .Values.temporal.address | quote }}
+- name: TEMPORAL_NAMESPACE
+  value: {{ .Values.temporal.namespace | quote }}
+{{- with .Values.temporal.apiKeySecret }}
+{{- if .name }}
+- name: TEMPORAL_API_KEY
+  valueFrom:
+    secretKeyRef: { name: {{ .name | quote }}, key: {{ .key | quote }} }
+{{- end }}
+{{- end }}
+{{- with .Values.temporal.tls }}
+{{- if .enabled }}
+- name: TEMPORAL_TLS
+  value: "true"
+{{- with .serverName }}
+- name: TEMPORAL_TLS_SERVER_NAME
+  value: {{ . | quote }}
+{{- end }}
+{{- with .caSecret }}
+- name: TEMPORAL_TLS_SERVER_CA_CERT_DATA
+  valueFrom:
+    secretKeyRef: { name: {{ . | quote }}, key: ca.crt }
+{{- end }}
+{{- with .clientSecret }}
+- name: TEMPORAL_TLS_CLIENT_CERT_DATA
+  valueFrom:
+    secretKeyRef: { name: {{ . | quote }}, key: tls.crt }
+- name: TEMPORAL_TLS_CLIENT_KEY_DATA
+  valueFrom:
+    secretKeyRef: { name: {{ . | quote }}, key: tls.key }
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.env }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "reelkit.volumeMounts" -}}
+- { name: config, mountPath: /etc/reelkit, readOnly: true }
+- { name: tmp, mountPath: /tmp }
+{{- end -}}
+
+{{- define "reelkit.volumes" -}}
+- name: config
+{{- if .Values.existingConfigSecret.name }}
+  secret: { secretName: {{ .Values.existingConfigSecret.name | quote }} }
+{{- else }}
+  configMap: { name: {{ include "reelkit.fullname" . }} }
+{{- end }}
+# In memory: a volume on disk would keep cluster-autoscaler from removing the node.
+- name: tmp
+  emptyDir: { medium: Memory, sizeLimit: 64Mi }
+{{- end -}}
+
+{{/* The spec of a Reelkit pod up to its containers. Takes {root, part, component, serviceAccount}. */}}
+{{- define "reelkit.podHead" -}}
+serviceAccountName: {{ include "reelkit.fullname" .root }}-{{ .serviceAccount }}
+# A Service named reelkit would set REELKIT_PORT.
+enableServiceLinks: false
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- toYaml .root.Values.podSecurityContext | nindent 2 }}
+{{- include "reelkit.placement" .part }}
+{{- end -}}
+
+{{/* Takes values with nodeSelector, tolerations, affinity, priorityClassName. */}}
+{{- define "reelkit.placement" -}}
+{{- with .priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- with .nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
