@@ -1,4 +1,5 @@
-// The test bed of the benchmark: a local stack, Reelkit as a child process, workers without media, and the SDK beside it.
+// The test bed of the benchmark: a local stack, Reelkit as a child process, workers without media, and the SDK beside it. Workers
+// are processes, or pods of a cluster of the bed's own.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,13 +12,15 @@ import { createReelkitService, type ReelkitServiceOptions } from '../src/dev/ree
 import { startStack } from '../src/dev/stack.ts';
 import type { RecordingRequestInput } from '../src/recording/request.ts';
 import type { RecordingView } from '../src/recording/view.ts';
+import { type ClusterOptions, startCluster } from '../test/support/stack-cluster.ts';
+import { createEndings, type Endings } from './endings.ts';
 
 type ServiceConfig = NonNullable<ReelkitServiceOptions['config']>;
 
 export interface BedOptions {
   fleet: ServiceConfig['fleet'];
-  coresPerWorker: number;
-  bootDelay?: string;
+  /** What the workers are. */
+  capacity: { coresPerWorker: number; bootDelay?: string } | { cluster: ClusterOptions };
 }
 
 export type Bed = Awaited<ReturnType<typeof startBed>>;
@@ -27,18 +30,31 @@ export function audioOf(room: string): RecordingRequestInput {
   return { source: { type: 'room', room, audioOnly: true }, maxDuration: '2h' };
 }
 
-const running = new Set<() => Promise<void>>();
+const WITHOUT_MEDIA = { STANDIN_MEDIA: 'none' };
 
-/** For a benchmark that is interrupted: workers are no children of this process and would live on. */
-export async function stopBeds(): Promise<void> {
-  await Promise.all([...running].map((stop) => stop()));
+export async function startBed(options: BedOptions) {
+  const endings = createEndings();
+  try {
+    return await layOut(options, endings);
+  } catch (error) {
+    await endings.stop();
+    throw error;
+  }
 }
 
-export async function startBed({ fleet, coresPerWorker, bootDelay = '0s' }: BedOptions) {
+async function layOut({ fleet, capacity }: BedOptions, { atEnd, stop }: Endings) {
   const stateDir = await mkdtemp(join(tmpdir(), 'reelkit-bench-'));
+  atEnd(() => rm(stateDir, { recursive: true, force: true }));
   const egress = await ensureStandIn(() => {});
   const stack = await startStack({ stateDir });
-  const workersDir = join(stateDir, 'workers');
+  atEnd(stack.stop);
+  const connection = Connection.lazy({ address: stack.temporal.address });
+  atEnd(() => connection.close());
+  const cluster =
+    'cluster' in capacity
+      ? await startCluster(stack, egress, { workerEnv: WITHOUT_MEDIA, ...capacity.cluster })
+      : undefined;
+  atEnd(() => cluster?.stop() ?? stopAllProcessWorkers(join(stateDir, 'workers')));
   const service = await createReelkitService({
     stack,
     egressBin: egress,
@@ -46,25 +62,15 @@ export async function startBed({ fleet, coresPerWorker, bootDelay = '0s' }: BedO
       logLevel: 'warn',
       api: { requestsPerMinute: 1_000_000 },
       fleet: { busyInterval: '500ms', watchInterval: '30s', ...fleet },
-      capacity: { coresPerWorker, bootDelay, env: { STANDIN_MEDIA: 'none' } },
+      capacity: 'cluster' in capacity ? cluster?.capacity : { ...capacity, env: WITHOUT_MEDIA },
     },
     readyTimeoutMs: 60_000,
   });
+  atEnd(() => service.stop());
+  await service.start();
   const { url, apiKey, apiSecret } = stack.livekit;
   const host = url.replace(/^ws/, 'http');
   const token = await tokenFor(apiKey, apiSecret);
-  const connection = Connection.lazy({ address: stack.temporal.address });
-  await service.start();
-
-  const stop = async () => {
-    running.delete(stop);
-    await service.stop();
-    await stopAllProcessWorkers(workersDir);
-    await connection.close();
-    await stack.stop();
-    await rm(stateDir, { recursive: true, force: true });
-  };
-  running.add(stop);
 
   async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
     const response = await fetch(service.url + path, {
@@ -97,6 +103,10 @@ export async function startBed({ fleet, coresPerWorker, bootDelay = '0s' }: BedO
       await Promise.all(names.map((name) => rooms.createRoom({ name, emptyTimeout: 7_200 })));
       return names;
     },
+    get cluster() {
+      if (!cluster) throw new Error('the workers of this bed are processes');
+      return cluster;
+    },
     stop,
   };
 }
@@ -107,6 +117,7 @@ export async function until<T>(
   look: () => Promise<T>,
   holds: (seen: T) => boolean,
   limitMs = 120_000,
+  pollMs = POLL_MS,
 ): Promise<T> {
   const endMs = Date.now() + limitMs;
   for (;;) {
@@ -114,7 +125,7 @@ export async function until<T>(
     if (holds(seen)) return seen;
     if (Date.now() > endMs)
       throw new Error(`waited ${limitMs / 1_000} s for ${what}; last seen: ${JSON.stringify(seen).slice(0, 500)}`);
-    await sleep(POLL_MS);
+    await sleep(pollMs);
   }
 }
 const POLL_MS = 150;

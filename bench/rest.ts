@@ -9,7 +9,10 @@ const OPEN = 2_000;
 const AT_ONCE = 50;
 
 export async function benchRest(report: (line: string) => void): Promise<Row[]> {
-  const bed = await startBed({ fleet: { minWorkers: 0, maxWorkers: 2, cooldown: '1s' }, coresPerWorker: 8 });
+  const bed = await startBed({
+    fleet: { minWorkers: 0, maxWorkers: 2, cooldown: '1s' },
+    capacity: { coresPerWorker: 8 },
+  });
   try {
     await recordOnce(bed);
     report('fleet at rest, waiting two minutes');

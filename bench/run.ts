@@ -3,18 +3,30 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { benchActions } from './actions.ts';
-import { stopBeds } from './bed.ts';
 import { benchBurst } from './burst.ts';
+import { stopAll } from './endings.ts';
+import { benchKubernetes } from './kubernetes.ts';
 import { benchRest } from './rest.ts';
 import { type Row, renderTable } from './rows.ts';
 import { benchStarts } from './starts.ts';
 
-const PARTS = { starts: benchStarts, burst: benchBurst, actions: benchActions, rest: benchRest } as const;
+const PARTS = {
+  starts: benchStarts,
+  burst: benchBurst,
+  kubernetes: benchKubernetes,
+  actions: benchActions,
+  rest: benchRest,
+} as const;
 const RESULTS = fileURLToPath(new URL('results.json', import.meta.url));
 const report = (line: string) => void process.stdout.write(`${line}\n`);
 
+let interrupted: Promise<never> | undefined;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void stopBeds().finally(() => process.exit(1)));
+  process.on(signal, () => {
+    // Whatever is under way fails now.
+    process.on('unhandledRejection', () => {});
+    interrupted ??= stopAll().finally(() => process.exit(1)) as Promise<never>;
+  });
 }
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
@@ -23,14 +35,16 @@ const rows: Row[] = [];
 for (const [name, bench] of Object.entries(PARTS)) {
   if (values.only !== undefined && values.only !== name) continue;
   report(`measuring ${name} …`);
-  rows.push(...(await bench(report)));
+  // What is measured when its bed is taken away fails, and must not end the process before the bed has ended.
+  rows.push(...(await bench(report).catch((error) => interrupted ?? Promise.reject(error))));
 }
 report(`\n${renderTable(rows)}\n`);
 report(
   `${rows.filter(({ holds }) => holds).length} of ${rows.length} hold; ${Math.round((Date.now() - startedMs) / 1_000)} s`,
 );
 await writeFile(RESULTS, `${JSON.stringify(await merged(rows), null, 2)}\n`);
-process.exitCode = rows.every(({ holds }) => holds) ? 0 : 1;
+// At once: a timer that a part forgot must not keep a finished benchmark.
+process.exit(rows.every(({ holds }) => holds) ? 0 : 1);
 
 /** A part measured again replaces its rows; the others stay as they were. */
 async function merged(fresh: Row[]): Promise<Row[]> {

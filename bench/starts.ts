@@ -10,7 +10,10 @@ const TURNS = 30;
 const SETTLE_MS = 600;
 
 export async function benchStarts(): Promise<Row[]> {
-  const bed = await startBed({ fleet: { minWorkers: 1, maxWorkers: 1, watchInterval: '60s' }, coresPerWorker: 16 });
+  const bed = await startBed({
+    fleet: { minWorkers: 1, maxWorkers: 1, watchInterval: '60s' },
+    capacity: { coresPerWorker: 16 },
+  });
   try {
     const [room = '', other = ''] = await bed.createRooms(2, 'start');
     await until('a ready worker', bed.fleet, ({ workers }) => workers.some(({ state }) => state === 'ready'));
