@@ -134,16 +134,18 @@ async function hasEnded(folder: string): Promise<boolean> {
 }
 
 async function describeWorker(id: string, folder: string): Promise<Worker> {
-  // The process id first and once: a worker that writes it a moment later is still to come, not gone.
+  // In this order: a worker that has noted no process id when the request to drain was there finds it and does not start; and
+  // one that notes it a moment later is still to come, not gone.
+  const drained = await wasDrained(folder);
   const pid = await readPid(folder);
-  const [record, drained, alive] = await Promise.all([readRecord(folder), wasDrained(folder), isWorker(pid, folder)]);
+  const [record, alive] = await Promise.all([readRecord(folder), isWorker(pid, folder)]);
   const base = {
     id,
     owned: true,
     launchedAtMs: record?.launchedAtMs ?? (await createdAtMs(folder).catch(() => 0)),
     cpuCores: record?.cpuCores ?? 0,
   };
-  if (pid === undefined) return { ...base, ...notStarted(base.launchedAtMs) };
+  if (pid === undefined) return { ...base, ...notStarted(base.launchedAtMs, drained) };
   if (!alive || !record) return { ...base, state: 'gone', reason: drained ? 'drained' : await whyEnded(folder) };
   const state = drained ? 'draining' : (await isBooting(pid)) ? 'booting' : 'running';
   return {
@@ -154,7 +156,8 @@ async function describeWorker(id: string, folder: string): Promise<Worker> {
   };
 }
 
-function notStarted(launchedAtMs: number): Pick<Worker, 'state' | 'reason'> {
+function notStarted(launchedAtMs: number, drained: boolean): Pick<Worker, 'state' | 'reason'> {
+  if (drained) return { state: 'gone', reason: 'given up before it started' };
   if (Date.now() - launchedAtMs < LAUNCH_LIMIT_MS) return { state: 'requested' };
   return { state: 'gone', reason: 'its launch was cut short' };
 }

@@ -145,12 +145,15 @@ describe('worker processes', () => {
     expect(await stopAllProcessWorkers(chosen.stateDir)).toBe(0);
   });
 
-  it('whose launch was cut short are gone after a while', async () => {
+  it('whose launch was cut short are gone when they are given up, and after a while', async () => {
     const chosen = settings();
     const half = join(chosen.stateDir, 'w-half-1');
     await mkdir(half, { recursive: true });
     const provider = createProcessProvider(chosen, LIMITS);
     expect(await provider.list()).toMatchObject([{ state: 'requested' }]);
+    await provider.remove('w-half-1');
+    expect(await provider.list()).toMatchObject([{ state: 'gone', reason: 'given up before it started' }]);
+    await rm(join(half, 'drained'));
     const past = new Date(Date.now() - 60_000);
     await utimes(half, past, past);
     expect(await provider.list()).toMatchObject([{ state: 'gone', reason: 'its launch was cut short' }]);
