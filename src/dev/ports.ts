@@ -8,9 +8,9 @@ const host = '127.0.0.1';
 
 /**
  * Below the range that systems give to whoever asks for any port, and below that of the egress workers: a service that starts
- * seconds later still finds its port free.
+ * seconds later still finds its port free. Above 10080, which fetch and browsers refuse to talk to (WHATWG Fetch, "bad port").
  */
-const lowestPort = 10_000;
+const lowestPort = 10_081;
 const highestPort = 20_000;
 
 /** `count` different ports, free for TCP and UDP at this moment. */
