@@ -50,6 +50,7 @@ function join(worker: Worker, answer: ProbeAnswer, state: ObservedWorker['state'
     egresses: answer.answered ? answer.egresses : [],
     ...(answer.answered && answer.freeCores !== undefined ? { freeCores: answer.freeCores } : {}),
     ...(reason ? { reason } : {}),
+    ...(worker.state === 'running' ? { runs: true } : {}),
     ...(worker.cutOff ? { cutOff: true } : {}),
     ...(worker.protected === undefined ? {} : { protected: worker.protected }),
     ...(worker.outdated === undefined ? {} : { outdated: worker.outdated }),

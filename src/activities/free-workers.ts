@@ -87,7 +87,8 @@ export function createFreeWorkers(
       const workers = await observe();
       if (workers.some(({ egresses }) => egresses.some((egress) => egress.egressId === egressId))) return 'yes';
       const toldAll = workers.every(
-        ({ answered, state, cutOff }) => answered || state === 'gone' || state === 'booting' || (cutOff && hasWitness),
+        ({ answered, state, runs, cutOff }) =>
+          answered || state === 'gone' || (state === 'booting' && !runs) || (cutOff && hasWitness),
       );
       return toldAll ? 'no' : 'unknown';
     },

@@ -23,7 +23,7 @@ export function measureDemand(observation: Observation, memory: FleetMemory, pol
   const newCores = coresOfNewWorker(observation);
   const underWay = inFlight(observation, memory);
   const demand: Demand = {
-    bins: openBins(observation, memory),
+    bins: openBins(observation, memory, policy),
     admit: [],
     behind: [],
     setAside: [],
@@ -110,8 +110,9 @@ function dueSoon({ scheduled, nowMs }: Observation, { bootTimeoutMs }: FleetPoli
   return scheduled.filter(({ dueMs }) => dueMs - nowMs <= bootTimeoutMs).sort((a, b) => a.dueMs - b.dueMs);
 }
 
-function openBins(observation: Observation, memory: FleetMemory): Bin[] {
+function openBins(observation: Observation, memory: FleetMemory, { bootTimeoutMs }: FleetPolicy): Bin[] {
   const listed = observation.workers.flatMap((worker) => {
+    if (isOverdueStranger(worker)) return [];
     if (worker.state === 'ready' || worker.state === 'booting') return [binOf(worker, worker.state)];
     return hasJustGoneSilent(worker) ? [binOf(worker, 'booting')] : [];
   });
@@ -119,6 +120,11 @@ function openBins(observation: Observation, memory: FleetMemory): Bin[] {
     ...listed,
     ...expectedIds(observation, memory).map((id) => newBin(id, 'booting', observation.limits.coresPerWorker)),
   ];
+
+  /** One of ours would be replaced; a stranger is only not waited for any longer. */
+  function isOverdueStranger({ owned, state, launchedAtMs }: ObservedWorker): boolean {
+    return !owned && state === 'booting' && observation.nowMs - launchedAtMs > bootTimeoutMs;
+  }
 
   /** A busy machine misses a probe now and then; that is no reason to launch another worker, and none to admit to this one. */
   function hasJustGoneSilent({ id, state }: ObservedWorker): boolean {

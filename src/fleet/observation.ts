@@ -35,6 +35,8 @@ export interface ObservedWorker {
   /** What its admission has left, from the health JSON: all CPUs when idle, else 80 % of them minus what is used. */
   freeCores?: number;
   reason?: string;
+  /** The platform says that its process runs; without an answer it may be booting, or busy and out of reach. */
+  runs?: boolean;
   /** The platform does not reach its machine either. */
   cutOff?: boolean;
   /** The platform leaves it alone; absent when it was told neither that nor the contrary. */
@@ -92,7 +94,7 @@ export interface WorkerNotes {
   expectedSinceMs?: number;
   wasReady?: boolean;
   idleSinceMs?: number;
-  /** Was ready and stopped answering. */
+  /** Does not answer, although it was ready or may have been. */
   silentSinceMs?: number;
   /** Takes no requests although we did not ask it to drain. */
   outOfServiceSinceMs?: number;

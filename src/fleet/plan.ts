@@ -43,7 +43,7 @@ export interface FleetPlan {
 }
 
 export function planFleet(seen: Observation, memory: FleetMemory, policy: FleetPolicy): FleetPlan {
-  const overdue = overdueBoots(seen, policy);
+  const overdue = overdueBoots(seen, memory, policy);
   const observation = withoutLeaving(seen, memory, overdue);
   const ends = unexpectedEnds(seen, memory);
   const notes = noteWorkers(observation, memory);

@@ -27,7 +27,7 @@ export interface Strays {
   look: Look[];
   suspectSince: Record<string, number>;
   actedMs: Record<string, number>;
-  /** Every active egress is shown by a worker, or known to be dead: nothing can run on a worker that does not answer. */
+  /** Every active egress is shown by a worker, or given up: nothing can run on a worker that does not answer. */
   allAccountedFor: boolean;
 }
 
@@ -69,8 +69,10 @@ class Search {
     this.silent = observation.workers
       .filter(({ state, answered }) => !answered && (state === 'unreachable' || state === 'draining'))
       .filter(({ id, cutOff }) => {
-        const silentMs = observation.nowMs - (notes[id]?.silentSinceMs ?? observation.nowMs);
-        return silentMs < (cutOff ? CUT_OFF_LIMIT_MS : SILENT_LIMIT_MS);
+        const { silentSinceMs, drainAskedMs, outOfServiceSinceMs } = notes[id] ?? {};
+        // One that never answered and is to end has been silent since then.
+        const sinceMs = silentSinceMs ?? drainAskedMs ?? outOfServiceSinceMs ?? observation.nowMs;
+        return observation.nowMs - sinceMs < (cutOff ? CUT_OFF_LIMIT_MS : SILENT_LIMIT_MS);
       })
       .map(({ id }) => id);
   }
@@ -85,10 +87,14 @@ class Search {
       else this.judgeUnseen(egress);
     }
     this.judgeRecordings(activeEgresses);
-    this.strays.allAccountedFor = activeEgresses.every(
-      ({ egressId }) => this.shown.has(egressId) || egressId in this.strays.actedMs,
-    );
+    this.strays.allAccountedFor = activeEgresses.every((egress) => this.isAccountedFor(egress));
     return this.strays;
+  }
+
+  /** Shown, or called lost and given up by its recording, which asks the room as well. */
+  private isAccountedFor({ egressId, recordingId }: ObservedEgress): boolean {
+    if (this.shown.has(egressId)) return true;
+    return egressId in this.strays.actedMs && (recordingId === undefined || !this.believes(recordingId));
   }
 
   /** A worker runs it. Does anybody want it? */

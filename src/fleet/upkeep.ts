@@ -24,11 +24,12 @@ function noteWorker(worker: ObservedWorker, old: WorkerNotes, nowMs: number): Wo
   const { state, answered, egresses } = worker;
   const wasReady = old.wasReady === true || state === 'ready';
   const idle = answered && egresses.length === 0 && state === 'ready';
+  const isSilent = !answered && state !== 'gone' && (wasReady || state === 'unreachable');
   const outOfService = state === 'draining' && old.drainAskedMs === undefined;
   return {
     ...(wasReady ? { wasReady } : {}),
     ...(idle ? { idleSinceMs: old.idleSinceMs ?? nowMs } : {}),
-    ...(wasReady && !answered && state !== 'gone' ? { silentSinceMs: old.silentSinceMs ?? nowMs } : {}),
+    ...(isSilent ? { silentSinceMs: old.silentSinceMs ?? nowMs } : {}),
     ...(outOfService ? { outOfServiceSinceMs: old.outOfServiceSinceMs ?? nowMs } : {}),
     ...(old.drainAskedMs === undefined ? {} : { drainAskedMs: old.drainAskedMs }),
     ...(state === 'gone' ? { ended: true } : {}),
@@ -50,10 +51,21 @@ export function unexpectedEnds({ workers, nowMs }: Observation, memory: FleetMem
   return { failedBoots, vanished };
 }
 
-/** Ours, and not ready in the time a boot may take. Asking it to drain is safe even when only its health port is wrong. */
-export function overdueBoots({ workers, nowMs }: Observation, { bootTimeoutMs }: FleetPolicy): WorkerFact[] {
+/**
+ * Ours, and not ready in the time a boot may take; a worker that its platform starts again has that time once more. Asking it to
+ * drain is safe even when only its health port is wrong.
+ */
+export function overdueBoots(
+  { workers, nowMs }: Observation,
+  memory: FleetMemory,
+  { bootTimeoutMs }: FleetPolicy,
+): WorkerFact[] {
+  const bootsSinceMs = ({ id, launchedAtMs }: ObservedWorker) => {
+    const { wasReady, silentSinceMs = nowMs } = memory.workers[id] ?? {};
+    return wasReady ? silentSinceMs : launchedAtMs;
+  };
   return workers
-    .filter(({ owned, state, launchedAtMs }) => owned && state === 'booting' && nowMs - launchedAtMs > bootTimeoutMs)
+    .filter((worker) => worker.owned && worker.state === 'booting' && nowMs - bootsSinceMs(worker) > bootTimeoutMs)
     .map(({ id, reason }) => ({
       id,
       why: `not ready after ${formatDuration(bootTimeoutMs)}${reason ? ` (${reason})` : ''}`,
@@ -79,8 +91,10 @@ export function surplusWorkers(
   bins: readonly Bin[],
   policy: FleetPolicy,
 ): WorkerFact[] {
-  let workers = bins.filter(({ kind }) => kind !== 'planned').length;
-  let spareCores = bins.reduce((sum, bin) => sum + roomOf(bin), 0);
+  // What boots may never be ready, so it replaces nothing.
+  const ready = bins.filter(({ kind }) => kind === 'ready');
+  let workers = ready.length;
+  let spareCores = ready.reduce((sum, bin) => sum + roomOf(bin), 0);
   const surplus: WorkerFact[] = [];
   for (const { bin, idleSinceMs } of retirable(observation, notes, bins)) {
     if (bin.outdated) continue;

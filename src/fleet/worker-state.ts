@@ -24,5 +24,6 @@ export function stateOf(
   if (seen.platform !== 'running') return 'booting';
   // Silent but running: one that was ready may be busy, and one nobody remembers may have been.
   const forgotten = notes === undefined && nowMs - seen.launchedAtMs > bootTimeoutMs;
-  return notes?.wasReady || forgotten || !seen.owned ? 'unreachable' : 'booting';
+  const mayBeBusy = notes?.wasReady || notes?.silentSinceMs !== undefined || forgotten || !seen.owned;
+  return mayBeBusy ? 'unreachable' : 'booting';
 }

@@ -30,10 +30,20 @@ export function whyNotReady(pod: V1Pod, containerName: string, nowMs: number): s
   );
 }
 
-/** The node controller turns the pod's condition and nothing else; only a kubelet writes about containers. */
+/**
+ * The node controller turns the pod's condition Ready and nothing else; only a kubelet writes about containers. What else keeps a
+ * pod unready shows: a sidecar in ContainersReady, a readiness gate in its own condition.
+ */
 export function isCutOff(pod: V1Pod, containerName: string): boolean {
   const container = containerStatus(pod, containerName);
-  return condition(pod, 'Ready')?.status === 'False' && container?.ready === true && !container.state?.terminated;
+  const isTrue = (type: string) => condition(pod, type)?.status === 'True';
+  return (
+    condition(pod, 'Ready')?.status === 'False' &&
+    isTrue('ContainersReady') &&
+    (pod.spec?.readinessGates ?? []).every(({ conditionType }) => isTrue(conditionType)) &&
+    container?.ready === true &&
+    !container.state?.terminated
+  );
 }
 
 function whyEnded(pod: V1Pod, container: V1ContainerStatus | undefined): string {

@@ -217,6 +217,8 @@ describe('free workers', () => {
     ['no', [worker({ state: 'booting', answered: false }), worker({ state: 'gone', answered: false })]],
     ['unknown', [worker(), worker({ state: 'unreachable', answered: false })]],
     ['unknown', [worker({ state: 'draining', answered: false })]],
+    // Young, so that it may boot, and running, so that it may be busy.
+    ['unknown', [worker({ state: 'booting', answered: false, runs: true })]],
   ] as const)('show an egress: %s', async (expected, workers) => {
     expect(await createFreeWorkers(async () => [...workers]).showsEgress('EG_1', true)).toBe(expected);
   });

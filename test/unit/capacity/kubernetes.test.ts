@@ -139,6 +139,11 @@ function pod(status: V1Pod['status'] = {}, metadata: V1Pod['metadata'] = {}, spe
   };
 }
 
+/** What the node controller leaves behind. */
+const NODE_LOST = [
+  { type: 'Ready', status: 'False' },
+  { type: 'ContainersReady', status: 'True' },
+];
 const running = {
   state: { running: { startedAt: new Date('2026-11-23T12:01:00Z') } },
   ready: true,
@@ -235,7 +240,7 @@ describe('a worker, read from its pod', () => {
     ],
     [
       'a node that is silent',
-      pod({ containerStatuses: [running], conditions: [{ type: 'Ready', status: 'False' }] }),
+      pod({ containerStatuses: [running], conditions: NODE_LOST }),
       'running',
       /its node does not answer/,
     ],
@@ -282,10 +287,21 @@ describe('a worker, read from its pod', () => {
   });
 
   it('is cut off when its node is silent, and not when only its probe fails', () => {
-    const notReady = [{ type: 'Ready', status: 'False' }];
-    expect(workerOf(pod({ containerStatuses: [running], conditions: notReady }), READING).cutOff).toBe(true);
-    const failing = [{ ...running, ready: false }];
-    expect(workerOf(pod({ containerStatuses: failing, conditions: notReady }), READING).cutOff).toBeUndefined();
+    const cutOff = (status: object, readinessGates: { conditionType: string }[] = []) => {
+      const seen = pod({ containerStatuses: [running], conditions: NODE_LOST, ...status });
+      Object.assign(seen.spec ?? {}, { readinessGates });
+      return workerOf(seen, READING).cutOff ?? false;
+    };
+    expect(cutOff({})).toBe(true);
+    expect(cutOff({ containerStatuses: [{ ...running, ready: false }] })).toBe(false);
+    const sidecarUnready = [
+      { type: 'Ready', status: 'False' },
+      { type: 'ContainersReady', status: 'False' },
+    ];
+    expect(cutOff({ conditions: sidecarUnready })).toBe(false);
+    expect(cutOff({}, [{ conditionType: 'example.com/admitted' }])).toBe(false);
+    const admitted = [...NODE_LOST, { type: 'example.com/admitted', status: 'True' }];
+    expect(cutOff({ conditions: admitted }, [{ conditionType: 'example.com/admitted' }])).toBe(true);
   });
 
   it('that has only just started is given time before its probe counts as failing', () => {

@@ -1,5 +1,6 @@
 // What one pass decides, case by case. The properties that hold for all cases are in plan.property.test.ts.
 import { describe, expect, it } from 'vitest';
+import type { FleetMemory } from '../../../src/fleet/observation.ts';
 import { codes, egress, ids, LIMITS, MINUTE, many, NOW, plan, waiting, worker } from '../../support/fleet.ts';
 
 const idleFor = (ms: number) => ({ wasReady: true, idleSinceMs: NOW - ms });
@@ -196,6 +197,15 @@ describe('retiring', () => {
     expect(ids(plan({ workers }, notes, { headroomCores: 5 }).retire)).toEqual(['a']);
   });
 
+  it('keeps the ready one when another only boots: that one may never come', () => {
+    const workers = [worker('a'), worker('b', { state: 'booting', reason: 'no node yet' })];
+    const idle = { workers: { a: idleFor(9 * MINUTE) } };
+    const limits = { minWorkers: 1, maxWorkers: 5, coresPerWorker: 4 };
+    expect(plan({ workers, limits }, idle).retire).toEqual([]);
+    expect(plan({ workers }, idle, { headroomCores: 4 }).retire).toEqual([]);
+    expect(ids(plan({ workers }, idle).retire)).toEqual(['a']);
+  });
+
   it('retires no idle worker while a start is under way: LiveKit may have picked that very one', () => {
     const workers = [worker('a'), worker('b'), worker('c')];
     const idle = { workers: { a: idleFor(9 * MINUTE), b: idleFor(8 * MINUTE), c: idleFor(7 * MINUTE) } };
@@ -232,9 +242,23 @@ describe('retiring', () => {
     };
     expect(ids(plan({ workers: [silent] }, drained).remove)).toEqual(['a']);
     const stray = [{ egressId: 'EG_1', recordingId: 'r', acceptedAtMs: NOW - MINUTE }];
-    expect(
-      plan({ workers: [silent], activeEgresses: stray, running: [{ id: 'r', stage: 'recording' }] }, drained).remove,
-    ).toEqual([]);
+    const believed = { workers: [silent], activeEgresses: stray, running: [{ id: 'r', stage: 'recording' as const }] };
+    expect(plan(believed, drained).remove).toEqual([]);
+    // Told that it is lost, and sure that it is not: it sees its egress in the room.
+    const told = { ...drained, suspectSince: { EG_1: NOW - MINUTE }, actedMs: { EG_1: NOW - 1_000 } };
+    expect(plan(believed, told).remove).toEqual([]);
+    expect(ids(plan({ ...believed, running: [], waiting: [waiting('r')] }, told).remove)).toEqual(['a']);
+  });
+
+  it('removes one that never answered, was taken away by its platform and never ended, after a while', () => {
+    const stuck = worker('a', { state: 'draining', answered: false });
+    let memory: Partial<FleetMemory> = {};
+    const removed = [0, 1, 9, 11, 12].map((minutes) => {
+      const decision = plan({ nowMs: NOW + minutes * MINUTE, workers: [stuck] }, memory);
+      memory = decision.memory;
+      return ids(decision.remove);
+    });
+    expect(removed).toEqual([[], [], [], [], ['a']]);
   });
 });
 
@@ -305,6 +329,26 @@ describe('booting', () => {
     expect(ids(decision.retire)).toEqual(['a']);
     expect(decision.launch).toBe(1);
     expect(decision.line).toContain('a not ready after 10m (image pull failed): given up and draining');
+  });
+
+  it('gives a worker that its platform starts again the time of a boot once more', () => {
+    const restarted = worker('a', { state: 'booting', answered: false, launchedAtMs: NOW - 3 * 60 * MINUTE });
+    const seen = { workers: [restarted], waiting: [waiting('r')] };
+    const first = plan(seen, { workers: { a: { wasReady: true } } });
+    expect([first.retire, first.launch, first.memory.bootFailures]).toEqual([[], 0, 0]);
+    const second = plan({ ...seen, nowMs: NOW + 90_000 }, first.memory);
+    expect(second.retire).toEqual([]);
+    expect(ids(plan({ ...seen, nowMs: NOW + 121_000 }, second.memory).retire)).toEqual(['a']);
+  });
+
+  it('does not wait for ever for a worker that somebody else made, booting or silent', () => {
+    const pending = (ms: number) => worker('by-hand', { owned: false, state: 'booting', launchedAtMs: NOW - ms });
+    expect(plan({ workers: [pending(9 * MINUTE)], waiting: [waiting('r')] }).launch).toBe(0);
+    expect(plan({ workers: [pending(11 * MINUTE)], waiting: [waiting('r')] }).launch).toBe(1);
+    const silent = { workers: [worker('by-hand', { owned: false, state: 'unreachable' })], waiting: [waiting('r')] };
+    const first = plan(silent);
+    expect(first.launch).toBe(0);
+    expect(plan({ ...silent, nowMs: NOW + 11_000 }, first.memory).launch).toBe(1);
   });
 
   it('replaces the first worker that dies before it was ready at once, and then waits longer each time', () => {

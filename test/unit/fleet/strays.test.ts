@@ -51,6 +51,19 @@ describe('an egress that no worker has', () => {
     expect(fourth.lost).toMatchObject([{ egressId: 'EG_1', recordingId: 'r' }]);
   });
 
+  it('is called lost after that time also beside a worker that never answered, or that is to end and never did', () => {
+    for (const silent of [
+      worker('b', { state: 'unreachable', owned: false }),
+      worker('b', { state: 'draining', answered: false }),
+    ]) {
+      const seen = { ...dead, workers: [worker('a'), silent] };
+      const first = plan(seen);
+      const second = plan({ ...seen, nowMs: NOW + 121_000 }, first.memory);
+      const third = plan({ ...seen, nowMs: NOW + 132_000 }, second.memory);
+      expect([second.lost, third.lost]).toMatchObject([[], [{ egressId: 'EG_1', recordingId: 'r' }]]);
+    }
+  });
+
   it('is called lost sooner when the platform does not reach that worker either', () => {
     const silent = worker('b', { state: 'unreachable', answered: false, cutOff: true });
     const seen = { ...dead, workers: [worker('a'), silent] };

@@ -30,6 +30,7 @@ describe('the state of a worker', () => {
       undefined,
       'unreachable',
     ],
+    ['was silent already when nobody remembered it', { answered: false }, { silentSinceMs: NOW }, 'unreachable'],
     ['is silent and belongs to somebody else', { answered: false, owned: false }, undefined, 'unreachable'],
     ['was ready and its platform restarts it', { platform: 'booting', answered: false }, { wasReady: true }, 'booting'],
     ['ended', { platform: 'gone', answered: false }, { drainAskedMs: NOW }, 'gone'],
