@@ -1,6 +1,7 @@
 // Workers as pods of a Kubernetes cluster. Reelkit makes each pod itself from a PodTemplate and deletes exactly the one it chose:
 // no controller stands between them that would choose another, replace it, or roll it (docs/decisions.md, "Kubernetes").
 // What pods there are comes from a watch; a pass sends no request to the API server unless it changes something.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Pod, V1PodTemplate } from '@kubernetes/client-node';
 import type { FleetConfig } from '../config.ts';
 import { findProblems, missingTemplate } from './kubernetes/check.ts';
@@ -8,7 +9,7 @@ import { connectCluster } from './kubernetes/client.ts';
 import { isAlreadyThere, isAnother, isNotFound, toCapacityError } from './kubernetes/errors.ts';
 import { createInventory } from './kubernetes/inventory.ts';
 import { protection } from './kubernetes/names.ts';
-import { hasEnded, isLaunched, workerOf } from './kubernetes/pod.ts';
+import { hasEnded, isLaunched, isOfLaunch, workerOf } from './kubernetes/pod.ts';
 import { podName, podOf, type TemplateSettings, templateProblems } from './kubernetes/template.ts';
 import { launchAll } from './launch-all.ts';
 import { CapacityError, type CapacityProvider, type ProviderLog } from './provider.ts';
@@ -27,6 +28,9 @@ const CREATES_AT_ONCE = 20;
 const REMOVE_GRACE_S = 5;
 /** The kubelet had its time, and this much more: its node is gone, and only the object is left to delete. */
 const ABANDONED_MS = 30_000;
+/** The watch shows a new pod within milliseconds; what was just made here gets this long. */
+const BEHIND_LIMIT_MS = 2_000;
+const BEHIND_STEP_MS = 250;
 /** Pods that ended stay this many, so that their reasons can be read. */
 const KEPT_ENDED_PODS = 10;
 /** Until a template says otherwise: a room composite fits, so that demand leads to a launch, and the launch says what is wrong. */
@@ -58,6 +62,7 @@ export function createKubernetesProvider(
 
     async launch(count, token) {
       const from = await usableTemplate();
+      await refuseIfBehind(token);
       const result = await launchAll({
         ids: Array.from({ length: count }, (_, index) => podName(settings.podTemplate, token, index + 1)),
         atOnce: CREATES_AT_ONCE,
@@ -99,6 +104,22 @@ export function createKubernetesProvider(
     return found;
   }
 
+  /**
+   * A watch that lags, here or in the process that looks, must not make the same launch twice: the API server itself is asked once.
+   * @throws CapacityError of kind `retryable` when it has pods that were not seen yet
+   */
+  async function refuseIfBehind(token: string): Promise<void> {
+    for (const sinceMs = Date.now(); ; await sleep(BEHIND_STEP_MS)) {
+      const there = await inventory.currentPods();
+      const seen = new Set((await inventory.pods()).map(({ metadata }) => metadata?.name));
+      const unseen = there.filter(
+        (pod) => !seen.has(pod.metadata?.name) && !hasEnded(pod) && !isOfLaunch(pod, token),
+      ).length;
+      if (unseen === 0) return;
+      if (Date.now() - sinceMs > BEHIND_LIMIT_MS) throw behind(unseen, there.length);
+    }
+  }
+
   /** Nothing to do when an earlier try of the same launch made it. */
   async function createPod(from: V1PodTemplate, name: string, token: string): Promise<void> {
     try {
@@ -135,6 +156,11 @@ export function createKubernetesProvider(
     );
     for (const pod of oldFirst.slice(0, Math.max(0, ended.length - KEPT_ENDED_PODS))) await deletePod(pod, 0);
   }
+}
+
+function behind(unseen: number, there: number): CapacityError {
+  const message = `the watch of the API server has not shown ${unseen} of ${there} pods yet: nothing is launched until it has`;
+  return new CapacityError('retryable', message);
 }
 
 /** A deletion is due when the grace period is over. */

@@ -11,6 +11,8 @@ import { watchList } from './watch.ts';
 export interface Inventory {
   /** What was seen last. @throws CapacityError when nothing was ever seen */
   pods(): Promise<V1Pod[]>;
+  /** What the API server has now. @throws CapacityError */
+  currentPods(): Promise<V1Pod[]>;
   /** A pod of the fleet that may have been made too recently to have been seen. */
   pod(name: string): Promise<V1Pod | undefined>;
   /** Undefined: there is none of that name. @throws CapacityError */
@@ -81,6 +83,8 @@ export function createInventory(cluster: Cluster, settings: TemplateSettings, lo
 
   return {
     pods,
+
+    currentPods: async () => (await cluster.listPods(selector)).items,
 
     async pod(name) {
       const known = (await pods()).find(({ metadata }) => metadata?.name === name);

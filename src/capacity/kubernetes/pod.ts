@@ -48,6 +48,10 @@ export function isLaunched({ metadata }: V1Pod): boolean {
   return metadata?.annotations?.[ANNOTATIONS.launch] !== undefined;
 }
 
+export function isOfLaunch({ metadata }: V1Pod, token: string): boolean {
+  return metadata?.annotations?.[ANNOTATIONS.launch] === token;
+}
+
 /** Serves as far as Kubernetes can tell. */
 export function isReady(pod: V1Pod): boolean {
   return pod.metadata?.deletionTimestamp === undefined && condition(pod, 'Ready')?.status === 'True';

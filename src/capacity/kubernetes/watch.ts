@@ -1,5 +1,6 @@
 // A list that stays current: the client library's informer, kept alive. It survives 410 Gone, dropped and half-open connections
-// and an API server that is away: what was seen last is kept, and the watch begins again where it stopped.
+// and an API server that is away: what was seen last is kept, and the watch begins again where it stopped, or with a new list
+// when that does not work (a server that was restored from a backup does not know where that was).
 import {
   type KubeConfig,
   type KubernetesListObject,
@@ -10,7 +11,7 @@ import {
 import { isRefusal } from './errors.ts';
 
 export interface WatchedList<T extends KubernetesObject> {
-  /** What was seen last. Rejects when nothing was ever seen, and when the API server says that it will show nothing more. */
+  /** What was seen last, also while a new list is on its way. Rejects when nothing was ever seen, and when the API server says that it will show nothing more. */
   current(): Promise<T[]>;
   close(): void;
 }
@@ -31,16 +32,11 @@ export interface WatchSpec<T extends KubernetesObject> {
 const FIRST_LIST_MS = 10_000;
 const REFUSED_MS = 60_000;
 const RESTART_MS = { first: 200, max: 5_000 };
+/** After an outage of this long, the list is read anew. */
+const RELIST_MS = 30_000;
 
 export function watchList<T extends KubernetesObject>(spec: WatchSpec<T>): WatchedList<T> {
-  const informer = new ListWatch<T>(
-    spec.path,
-    new SteadyWatch(spec.config, () => works()),
-    spec.list,
-    false,
-    spec.labelSelector,
-    spec.fieldSelector,
-  );
+  let informer = connect();
   const seen = new Map<string, T>();
   let delayMs = RESTART_MS.first;
   let closed = false;
@@ -53,34 +49,49 @@ export function watchList<T extends KubernetesObject>(spec: WatchSpec<T>): Watch
   });
 
   const changed = (object: T) => {
-    const key = object.metadata?.uid ?? '';
-    spec.onChange(object, seen.get(key));
-    seen.set(key, object);
+    const before = seen.get(nameOf(object));
+    spec.onChange(object, before?.metadata?.uid === object.metadata?.uid ? before : undefined);
+    seen.set(nameOf(object), object);
   };
   const works = () => {
     delayMs = RESTART_MS.first;
     if (outage) spec.onOutage(undefined);
     outage = undefined;
   };
-  informer.on('add', changed);
-  informer.on('update', changed);
-  informer.on('delete', (object) => {
-    seen.delete(object.metadata?.uid ?? '');
+  const deleted = (object: T) => {
+    seen.delete(nameOf(object));
     spec.onDelete(object);
-  });
-  informer.on('error', (error: unknown) => {
+  };
+  const failed = (error: unknown) => {
     if (closed) return;
     if (!outage) spec.onOutage(messageOf(error));
     outage = { error, sinceMs: outage?.sinceMs ?? Date.now() };
     tellFirst();
     setTimeout(() => void begin(), delayMs).unref();
     delayMs = Math.min(RESTART_MS.max, delayMs * 2);
-  });
+  };
+
+  function connect(): ListWatch<T> {
+    const watch = new SteadyWatch(spec.config, () => works());
+    const made = new ListWatch<T>(spec.path, watch, spec.list, false, spec.labelSelector, spec.fieldSelector);
+    made.on('add', (object) => changed(object));
+    made.on('update', (object) => changed(object));
+    made.on('delete', (object) => deleted(object));
+    made.on('error', (error: unknown) => failed(error));
+    return made;
+  }
 
   async function begin(): Promise<void> {
     if (closed) return;
-    await informer.start();
-    if (informer.latestResourceVersion() === '') return;
+    if (outage && Date.now() - outage.sinceMs > RELIST_MS) {
+      void informer.stop();
+      informer = connect();
+    }
+    const current = informer;
+    await current.start();
+    if (current.latestResourceVersion() === '') return;
+    const there = new Set(current.list().map(nameOf));
+    for (const [name, object] of seen) if (!there.has(name)) deleted(object);
     listed = true;
     tellFirst();
   }
@@ -91,13 +102,18 @@ export function watchList<T extends KubernetesObject>(spec: WatchSpec<T>): Watch
       if (!listed) await Promise.race([first, later(FIRST_LIST_MS)]);
       if (outage && (!listed || isDenied(outage))) throw outage.error;
       if (!listed) throw new Error(`no answer within ${FIRST_LIST_MS / 1_000} s`);
-      return [...informer.list()];
+      return [...seen.values()];
     },
     close() {
       closed = true;
       void informer.stop();
     },
   };
+}
+
+/** As the API server tells objects of one list apart. */
+function nameOf({ metadata }: KubernetesObject): string {
+  return `${metadata?.namespace}/${metadata?.name}`;
 }
 
 /** A server that has just started knows no Roles for a moment and refuses everybody. */

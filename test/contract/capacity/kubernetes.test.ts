@@ -338,6 +338,19 @@ describe('the watch', () => {
   });
 });
 
+describe('a watch that shows nothing while everything else works', () => {
+  it('makes no launch twice, and in the end the list is read anew', async () => {
+    const provider = open(await otherFleet({ withoutVerbs: ['watch'] }));
+    expect(await provider.list()).toEqual([]);
+    const { launched } = await provider.launch(2, 'first');
+    expect(await provider.list()).toEqual([]);
+    const error = await provider.launch(2, 'again').catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ kind: 'retryable', message: expect.stringContaining('has not shown 2 of 2 pods') });
+    expect((await provider.launch(2, 'first')).launched).toEqual(launched);
+    await eventually(async () => (await provider.list()).length === 2, 50_000);
+  });
+});
+
 describe('what is wrong with the set-up', () => {
   it.each<[string, () => Promise<Partial<KubernetesInput>>, RegExp]>([
     ['a namespace that does not exist', async () => ({ namespace: 'nowhere' }), /namespace nowhere/],
