@@ -92,13 +92,17 @@ func serve(conf *config.Config, switches config.Switches, faults *fault.Set) err
 	if err != nil {
 		return err
 	}
+	// Before a port answers: who sees it answer may ask it to end.
+	drain, kill := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(drain, syscall.SIGTERM, syscall.SIGQUIT)
+	signal.Notify(kill, syscall.SIGINT)
 	if err := listen("health_port", conf.HealthPort, w.Health()); err != nil {
 		return err
 	}
 	if err := listen("prometheus_port", conf.PrometheusPort, w.Metrics()); err != nil {
 		return err
 	}
-	go obeySignals(w)
+	go obeySignals(w, drain, kill)
 	return w.Run()
 }
 
@@ -116,10 +120,7 @@ func listen(key string, port int, h http.Handler) error {
 }
 
 // obeySignals takes one signal and swallows the rest, as the real worker does.
-func obeySignals(w *worker.Server) {
-	drain, kill := make(chan os.Signal, 1), make(chan os.Signal, 1)
-	signal.Notify(drain, syscall.SIGTERM, syscall.SIGQUIT)
-	signal.Notify(kill, syscall.SIGINT)
+func obeySignals(w *worker.Server, drain, kill <-chan os.Signal) {
 	select {
 	case sig := <-drain:
 		logger.Infow("exit requested, finishing recordings first", "signal", sig.String())

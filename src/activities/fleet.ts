@@ -36,11 +36,14 @@ export function createFleetActivities(wiring: FleetWiring): FleetActivities {
   };
 }
 
+/** More than a start waits for: a pass has the time, and a busy machine must not make its workers look silent. */
+const PROBE_MS = 2_000;
+
 function fleetDeps({ client, fleet, ...rest }: FleetWiring): FleetDeps {
   return {
     ...rest,
     recordings: createOpenRecordings(client),
-    probe: createProbe({ costs: fleet.costs }),
+    probe: createProbe({ costs: fleet.costs, timeoutMs: PROBE_MS }),
     policy: policyOf(fleet),
     bootTimeoutMs: fleet.bootTimeout,
     now: Date.now,

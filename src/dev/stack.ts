@@ -79,7 +79,7 @@ interface PartPlan {
 
 const binaryOf = { redis: 'redis-server', livekit: 'livekit-server', temporal: 'temporal' } as const;
 const startTries = 3;
-const readyTimeoutMs = 30_000;
+const readyTimeoutMs = 120_000;
 const leftoverLimitMs = 2_000;
 /** Inside the state folder: the `stateDir` of Reelkit's `process` capacity provider. */
 export const workersFolder = 'workers';

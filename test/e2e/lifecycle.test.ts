@@ -97,7 +97,7 @@ describe.concurrent('extend', () => {
 
   test('an extended recording ends at its new end and not before', async () => {
     const { api } = e2e;
-    const { id } = await recordRoom('extend', { maxDuration: '4s' });
+    const { id } = await recordRoom('extend', { maxDuration: '10s' });
     const before = await api.untilStage(id, 'recording');
     const { status, body } = await extend(id, { by: '6s' });
     expect(status).toBe(200);
@@ -105,7 +105,7 @@ describe.concurrent('extend', () => {
     const ended = await api.untilEnded(id);
     expect(ended).toMatchObject({ stage: 'completed', reason: { code: 'max_duration' } });
     const lastedMs = (ended.parts[0]?.endedAtMs ?? 0) - (ended.startedAtMs ?? 0);
-    expect(lastedMs).toBeGreaterThanOrEqual(9_500);
+    expect(lastedMs).toBeGreaterThanOrEqual(15_500);
     expect(await extend(id, { by: '1m' })).toMatchObject({ status: 409, body: { code: 'recording_ended' } });
   });
 
@@ -113,7 +113,7 @@ describe.concurrent('extend', () => {
     const { api } = e2e;
     const { id } = await recordRoom('until', { maxDuration: '1h' });
     await api.untilStage(id, 'recording');
-    const until = Date.now() + 3_000;
+    const until = Date.now() + 10_000;
     const { body } = await extend(id, { until: new Date(until).toISOString() });
     expect(body.endDeadlineMs).toBe(until);
     expect(await api.untilEnded(id)).toMatchObject({ stage: 'completed', reason: { code: 'max_duration' } });
@@ -222,13 +222,13 @@ describe.concurrent('the room', () => {
 describe.concurrent('time', () => {
   test('a scheduled recording starts at its time, and not before', async () => {
     const { api } = e2e;
-    const dueMs = Date.now() + 6_000;
+    const dueMs = Date.now() + 15_000;
     const { id } = await recordRoom('due', { startAt: new Date(dueMs).toISOString(), maxDuration: '2s' });
     expect(await api.show(id)).toMatchObject({ stage: 'scheduled' });
     const ended = await api.untilEnded(id);
     expect(ended).toMatchObject({ stage: 'completed', reason: { code: 'max_duration' } });
     expect(ended.startedAtMs).toBeGreaterThanOrEqual(dueMs);
-    expect(ended.startedAtMs).toBeLessThan(dueMs + 15_000);
+    expect(ended.startedAtMs).toBeLessThan(dueMs + 60_000);
   });
 
   test('maxDuration ends a recording on time', async () => {
@@ -238,15 +238,15 @@ describe.concurrent('time', () => {
     expect(ended).toMatchObject({ stage: 'completed', reason: { code: 'max_duration' } });
     const lastedMs = (ended.parts[0]?.endedAtMs ?? 0) - (ended.startedAtMs ?? 0);
     expect(lastedMs).toBeGreaterThanOrEqual(2_500);
-    expect(lastedMs).toBeLessThan(15_000);
+    expect(lastedMs).toBeLessThan(60_000);
   });
 });
 
 describe.concurrent('looking on', () => {
   test('the event stream tells every stage in order, and ends with the recording', async () => {
     const { api } = e2e;
-    const due = new Date(Date.now() + 3_000).toISOString();
-    const { id } = await recordRoom('events', { startAt: due, maxDuration: '4s' });
+    const due = new Date(Date.now() + 10_000).toISOString();
+    const { id } = await recordRoom('events', { startAt: due, maxDuration: '10s' });
     const response = await api.send(`/v1/recordings/${id}/events`, {}, AbortSignal.timeout(60_000));
     expect(response.headers.get('content-type')).toMatch('text/event-stream');
     const events = await readEvents(response);
@@ -329,13 +329,16 @@ test('the fleet, the metrics and readiness tell what is there', async () => {
   const { id } = await recordRoom('seen');
   const { parts } = await api.untilStage(id, 'recording');
   const egressId = parts[0]?.egressId ?? '';
-  const fleet = await api.untilFleet('its egress', ({ workers }) =>
-    workers.some(({ egressIds }) => egressIds.includes(egressId)),
+  const fleet = await api.untilFleet(
+    'its egress, its cores and its stage',
+    ({ workers, demandCores, capacityCores, recordings, problems }) =>
+      workers.some(({ egressIds }) => egressIds.includes(egressId)) &&
+      demandCores >= 4 &&
+      capacityCores >= 64 &&
+      (recordings.recording ?? 0) >= 1 &&
+      problems.length === 0,
   );
-  expect(fleet).toMatchObject({ name: 'default', provider: 'process', minWorkers: 1, maxWorkers: 2, problems: [] });
-  expect(fleet.demandCores).toBeGreaterThanOrEqual(4);
-  expect(fleet.capacityCores).toBeGreaterThanOrEqual(64);
-  expect(fleet.recordings.recording).toBeGreaterThanOrEqual(1);
+  expect(fleet).toMatchObject({ name: 'default', provider: 'process', minWorkers: 1, maxWorkers: 2 });
 
   const metrics = await api.metrics();
   for (const name of [

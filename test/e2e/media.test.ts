@@ -43,7 +43,9 @@ async function look(view: RecordingView) {
   expect(media.streams.map(({ type, codec }) => `${type} ${codec}`).sort()).toEqual(['audio aac', 'video h264']);
   // The egress ends later than what it recorded: in between the file is written.
   const lastedSeconds = ((view.endDeadlineMs ?? 0) - (view.startedAtMs ?? 0)) / 1_000;
-  expect(Math.abs(media.durationSeconds - lastedSeconds)).toBeLessThan(2);
+  expect(media.durationSeconds).toBeGreaterThan(lastedSeconds - 2);
+  // Its end is when the worker hears of it, on a machine that also draws the pictures.
+  expect(media.durationSeconds).toBeLessThan(lastedSeconds + 15);
   expect(Math.abs(media.durationSeconds - (part?.files[0]?.durationMs ?? 0) / 1_000)).toBeLessThan(1);
   return toneFrequency(ffmpeg, file, { fromSeconds: media.durationSeconds / 2, seconds: 2 });
 }

@@ -23,7 +23,12 @@ async function endsRight(id: string, room: string) {
     (all) => all.length === 1 && all[0]?.status === ACTIVE,
   );
   await api.untilStage(id, 'recording');
-  await livekit.closeRoom(room);
+  // A server that has just come back may answer late, and then have done it.
+  const close = () =>
+    livekit.closeRoom(room).catch((error: Error) => {
+      if (!/not.?found|does not exist/i.test(error.message)) throw error;
+    });
+  await waitFor('the room to be closed', close, () => true);
   const ended = await api.untilEnded(id, 90_000);
   expect(ended).toMatchObject({ stage: 'completed', reason: { code: 'finished' } });
   expect(ended.parts).toHaveLength(1);

@@ -29,7 +29,7 @@ interface FleetEnvOptions {
 }
 
 const FLEET = 'test';
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 60_000;
 const POLL_MS = 20;
 
 /** Runs a fleet, does `drive` with it, and ends it. */

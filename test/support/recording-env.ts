@@ -30,7 +30,7 @@ import type { recording } from '../../src/workflows/recording.ts';
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 /** As long as a test may wait for something that takes no virtual time. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 export type Name = keyof RecordingActivities;
 type InputOf<N extends Name> = Parameters<RecordingActivities[N]>[0];

@@ -17,7 +17,7 @@ export async function waitFor<T>(
   what: string,
   look: () => Promise<T>,
   holds: (seen: T) => boolean,
-  limitMs = 60_000,
+  limitMs = 180_000,
 ): Promise<T> {
   const startedAt = performance.now();
   let last: unknown = '(nothing yet)';

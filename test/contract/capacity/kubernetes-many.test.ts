@@ -75,6 +75,8 @@ it('go one by one: exactly those that were chosen, also while the API server res
   await controlPlane.kill('apiserver');
   expect((await provider.list()).filter(({ id }) => staying.includes(id))).toHaveLength(staying.length);
   await controlPlane.restart('apiserver');
+  const there = async () => (await fleet.pods()).map(({ metadata }) => metadata.name).sort();
+  await eventually(async () => (await there()).length === staying.length, LIMIT_MS);
+  expect(await there()).toEqual(staying);
   await eventually(async () => (await running()).join() === staying.join(), LIMIT_MS);
-  expect((await fleet.pods()).map(({ metadata }) => metadata.name).sort()).toEqual(staying);
 });

@@ -173,7 +173,7 @@ const REFUSALS: Refusal[] = [
 describeProvider('kubernetes', subject, REFUSALS);
 
 describe('pods', () => {
-  const probe = createProbe();
+  const probe = createProbe({ timeoutMs: 10_000 });
   const find = async (provider: CapacityProvider, id: string) =>
     (await provider.list()).find((worker) => worker.id === id);
   const ready = async (provider: CapacityProvider, count: number, token: string) => {
@@ -240,6 +240,7 @@ describe('pods', () => {
     const [tooLarge = ''] = (await provider.launch(1, 'large')).launched;
     await eventually(async () => /^no node yet: .*/.test(await reasonOf(tooLarge)));
     await cluster.fleet.applyTemplate({});
+    await eventually(async () => (await find(provider, tooLarge))?.outdated === true);
     kubelet.failPulls(/./);
     const [noImage = ''] = (await provider.launch(1, 'image')).launched;
     await eventually(async () =>

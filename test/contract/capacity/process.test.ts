@@ -77,13 +77,13 @@ describeProvider('process, with a boot delay', async () => subject({ bootDelay: 
 
 describe('worker processes', () => {
   it('are listed as booting until the delay is over', async () => {
-    const chosen = settings({ bootDelay: 60_000 });
+    const chosen = settings({ bootDelay: 61_234 });
     const provider = createProcessProvider(chosen, LIMITS);
     await provider.launch(1, 'slow');
     await eventually(async () => (await provider.list())[0]?.state === 'booting');
     expect(await stopAllProcessWorkers(chosen.stateDir)).toBe(1);
     const sleeping = await promisify(execFile)('ps', ['-A', '-o', 'args=']);
-    expect(sleeping.stdout.split('\n').filter((line) => /^sleep 60$/.test(line.trim()))).toEqual([]);
+    expect(sleeping.stdout.split('\n').filter((line) => /^sleep 61\.234$/.test(line.trim()))).toEqual([]);
   });
 
   it('get ports and cores of their own, in a file that only the owner may read', async () => {
@@ -91,7 +91,9 @@ describe('worker processes', () => {
     const provider = createProcessProvider(chosen, { ...LIMITS, coresPerWorker: 2 });
     const { launched } = await provider.launch(2, 'own');
     // livekit/egress starts its recordings as `egress` from PATH.
-    const environment = await readFile(`/proc/${await pidOf(chosen.stateDir, launched[0] ?? '')}/environ`, 'utf8');
+    const pid = () => pidOf(chosen.stateDir, launched[0] ?? '').catch(() => 0);
+    await eventually(async () => (await pid()) > 0);
+    const environment = await readFile(`/proc/${await pid()}/environ`, 'utf8');
     expect(environment.split('\0')).toContainEqual(expect.stringMatching(`^PATH=${dirname(bin)}:`));
     const configs = await Promise.all(
       launched.map(async (id) => parse(await readFile(join(chosen.stateDir, id, 'config.yaml'), 'utf8'))),

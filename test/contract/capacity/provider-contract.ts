@@ -35,6 +35,9 @@ export interface Refusal {
   provoke(subject: ProviderUnderTest): Promise<{ provider: CapacityProvider; undo: () => Promise<void> }>;
 }
 
+/** A loaded machine answers late; nothing here is about how fast. */
+const PROBE_MS = 10_000;
+
 export function describeProvider(
   name: string,
   setup: () => Promise<ProviderUnderTest>,
@@ -42,7 +45,7 @@ export function describeProvider(
 ): void {
   describe(`the capacity provider ${name}`, () => {
     let subject: ProviderUnderTest;
-    const probe = createProbe();
+    const probe = createProbe({ timeoutMs: PROBE_MS });
     const token = () => `t${randomUUID().slice(0, 8)}`;
 
     const living = async (): Promise<Worker[]> =>
@@ -50,9 +53,10 @@ export function describeProvider(
     const find = async (id: string) => (await subject.provider.list()).find((worker) => worker.id === id);
     const isGone = async (id: string) => ((await find(id))?.state ?? 'gone') === 'gone';
     const answers = async (id: string) => (await probe((await find(id)) ?? {})).answered;
+    const isRunning = async (id: string) => (await find(id))?.state === 'running' && (await answers(id));
     const launchReady = async (count: number) => {
       const { launched } = await subject.provider.launch(count, token());
-      await eventually(async () => (await Promise.all(launched.map(answers))).every(Boolean));
+      await eventually(async () => (await Promise.all(launched.map(isRunning))).every(Boolean));
       return launched as [string, ...string[]];
     };
     const removeAll = async () => {

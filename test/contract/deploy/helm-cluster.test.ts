@@ -106,7 +106,7 @@ describe('installed', () => {
       () => kubectl('get', 'pods', '--selector', labels.join(), '--label-columns', labels[0] ?? '', '--no-headers'),
       (pods) =>
         ['api', 'temporal-worker', 'egress'].every((one) => pods.match(new RegExp(` ${one}$`, 'gm'))?.length === 2),
-      20_000,
+      90_000,
     );
   });
 
@@ -132,7 +132,7 @@ describe('installed', () => {
       'the budget to see the busy worker',
       () => kubectl('get', 'pdb', 'reelkit-egress-busy', '--output', 'jsonpath={.status.currentHealthy}'),
       (healthy) => healthy === '1',
-      20_000,
+      90_000,
     );
     await expect(evict(busy)).rejects.toThrow("Cannot evict pod as it would violate the pod's disruption budget");
     await evict(idle);
@@ -163,7 +163,7 @@ describe('installed', () => {
   test('an uninstall takes the workers with it', async () => {
     const { exitCode, stderr } = await withCluster('uninstall');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    await waitFor('the workers to go', podsLeft, (left) => left === '', 30_000);
+    await waitFor('the workers to go', podsLeft, (left) => left === '', 90_000);
   });
 });
 

@@ -82,6 +82,11 @@ describe('a mistake in the values is refused, and the message names the field', 
     ['a duration without unit', 'fleet: {cooldown: "300"}', "'/fleet/cooldown'"],
     ['a public URL without scheme', 'api: {publicUrl: reelkit.example.com}', "'/api/publicUrl'"],
     ['a placeholder as important as a worker', 'placeholder: {priority: 0}', "'/placeholder/priority'"],
+    [
+      'worker versioning, which one rolling Deployment cannot do',
+      'env: [{name: TEMPORAL_WORKER_BUILD_ID, value: "1"}]',
+      'env sets TEMPORAL_WORKER_BUILD_ID',
+    ],
     ['an unknown log level', 'logLevel: verbose', "'/logLevel'"],
     [
       'a grace period shorter than a recording',
@@ -120,7 +125,7 @@ describe.each(valueSets)('the manifests of %s', (set) => {
 
   test('hold no secret, and name each by Secret and key', () => {
     expect(manifestsOf(set).filter(({ kind }) => kind === 'Secret')).toEqual([]);
-    const secret = /KEY|SECRET|TOKEN|CERT|CONFIG_BODY/;
+    const secret = /KEY|SECRET|TOKEN|CERT_DATA|CONFIG_BODY/;
     const named = podSpecs(manifestsOf(set)).flatMap(([, { containers }]) =>
       containers.flatMap(({ env = [] }) => env.filter(({ name }) => secret.test(name))),
     );
@@ -247,6 +252,7 @@ describe('the egress workers', () => {
       value: -10,
       preemptionPolicy: 'Never',
     });
+    expect(placeholder?.priorityClassName).toBe('reelkit-recorder-placeholder-10');
     const named = find(manifestsOf('placeholder'), 'Deployment', 'reelkit-placeholder').spec?.template?.spec;
     expect(named?.priorityClassName).toBe('overprovisioning');
     expect(manifestsOf('placeholder').filter(({ kind }) => kind === 'PriorityClass')).toEqual([]);
@@ -279,6 +285,35 @@ describe('Reelkit itself', () => {
   test('is reached by LiveKit at its Service unless told otherwise', () => {
     expect(environmentOf(manifestsOf('minimal')).REELKIT_PUBLIC_URL).toBe('http://reelkit-api.reelkit.svc:8080');
     expect(environmentOf(manifestsOf('everything')).REELKIT_PUBLIC_URL).toBe('https://reelkit.example.com');
+  });
+
+  test('has its ports and its task queue whatever a configuration of your own says', () => {
+    const own = {
+      livekit: {},
+      storages: { disk: { type: 'local', path: '/recordings' } },
+      fleet: { capacity: { provider: 'kubernetes' as const, podTemplate: 'reelkit-egress' } },
+    };
+    const config = parseConfig(own, environmentOf(manifestsOf('config-secret')));
+    expect(config).toMatchObject({
+      api: { host: '0.0.0.0', port: 8080 },
+      temporal: { healthPort: 8081, taskQueue: 'reelkit' },
+    });
+  });
+
+  test('talks to Temporal by TLS as soon as a certificate or a name of the server is given', async () => {
+    const tls = async (values: string) =>
+      environmentOf(await helm.manifests('minimal', `temporal: {tls: {${values}}}`)).TEMPORAL_TLS;
+    for (const values of ['enabled: true', 'clientSecret: temporal-client', 'caSecret: ca', 'serverName: temporal'])
+      expect(await tls(values)).toBe('true');
+    expect(await tls('enabled: false')).toBeUndefined();
+  });
+
+  test('lets Prometheus reach the API where only some may', () => {
+    const { apiFrom, metricsFrom } = parse(
+      readFileSync(join(chart, 'ci/everything-values.yaml'), 'utf8'),
+    ).networkPolicy;
+    const policy = find(manifestsOf('everything'), 'NetworkPolicy', 'recorder-api').spec as object;
+    expect(policy).toMatchObject({ ingress: [{ from: [...apiFrom, ...metricsFrom, {}] }] });
   });
 
   test('works for workers in another namespace', () => {

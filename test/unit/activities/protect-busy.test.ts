@@ -24,17 +24,17 @@ describe('a start that was accepted', () => {
     ]);
     protectBusy('EG_1');
     protectBusy('EG_2');
-    await vi.waitFor(() => expect(asked).toEqual([['w1', true]]));
+    await vi.waitFor(() => expect(asked).toEqual([['w1', true]]), 10_000);
     expect(observe).toHaveBeenCalledTimes(1);
   });
 
   it('is looked for again when no worker shows it yet, and not for ever', async () => {
     const late = bed([[worker('w1')], [worker('w1', { egresses: [egress('EG_1')] })]]);
     late.protectBusy('EG_1');
-    await vi.waitFor(() => expect(late.asked).toEqual([['w1', true]]), 3_000);
+    await vi.waitFor(() => expect(late.asked).toEqual([['w1', true]]), 10_000);
     const never = bed([[]]);
     never.protectBusy('EG_1');
-    await vi.waitFor(() => expect(never.observe).toHaveBeenCalledTimes(4), 3_000);
+    await vi.waitFor(() => expect(never.observe).toHaveBeenCalledTimes(4), 10_000);
   });
 
   it('is not disturbed by a platform that does not answer', async () => {
@@ -45,7 +45,7 @@ describe('a start that was accepted', () => {
       (text) => problems.push(text),
     );
     protectBusy('EG_1');
-    await vi.waitFor(() => expect(problems).toContain('away'));
+    await vi.waitFor(() => expect(problems).toContain('away'), 10_000);
   });
 
   it('asks nobody where there is nothing to protect from', async () => {

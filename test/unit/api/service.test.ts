@@ -46,7 +46,7 @@ describe('metrics', () => {
       expect(text).toContain('route="/v1/recordings/:id"');
       expect(text).toContain('route="other"');
       expect(text).not.toContain('abc');
-    });
+    }, 10_000);
   });
 
   it('tell what the time to a start was spent on', async () => {

@@ -25,6 +25,7 @@ const startShell = (script: string, ready = async () => true, readyTimeoutMs = 5
   });
 
 const never = async () => false;
+const PATIENCE = { timeout: 10_000 };
 
 describe('a child of the stack', () => {
   it('that ends at once is an error with its name, status, log file and last words', async () => {
@@ -40,20 +41,20 @@ describe('a child of the stack', () => {
   });
 
   it('that never becomes ready is ended', async () => {
-    await expect(startShell('echo $$; sleep 60', never, 200)).rejects.toThrow('was not ready after 0.2 s');
+    await expect(startShell('echo $$; sleep 60', never, 2_000)).rejects.toThrow('was not ready after 2 s');
     const pid = Number(await readFile(join(folder, `${count}.log`), 'utf8'));
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   });
 
   it('writes its output to a file', async () => {
     const child = await startShell('echo to stdout; echo to stderr >&2; sleep 60');
-    await expect.poll(() => readFile(child.logFile, 'utf8')).toBe('to stdout\nto stderr\n');
+    await expect.poll(() => readFile(child.logFile, 'utf8'), PATIENCE).toBe('to stdout\nto stderr\n');
     await child.stop();
   });
 
   it('is asked to stop first, and may end in order', async () => {
-    const child = await startShell('trap "exit 7" TERM; while :; do sleep 0.01; done');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const child = await startShell('trap "exit 7" TERM; echo trapped; while :; do sleep 0.01; done');
+    await expect.poll(() => readFile(child.logFile, 'utf8'), PATIENCE).toBe('trapped\n');
     await child.stop();
     expect(await child.ended).toBe('exit status 7');
     expect(child.isRunning()).toBe(false);
@@ -61,11 +62,11 @@ describe('a child of the stack', () => {
 
   it('is killed with what it started when it does not stop in time', async () => {
     const child = await startShell('trap "" TERM; sleep 60 & echo $!; wait; wait');
-    await expect.poll(() => readFile(child.logFile, 'utf8')).toMatch(/\d+/);
+    await expect.poll(() => readFile(child.logFile, 'utf8'), PATIENCE).toMatch(/\d+/);
     const grandchild = Number(await readFile(child.logFile, 'utf8'));
     await child.stop(100);
     expect(await child.ended).toBe('SIGKILL');
-    await expect.poll(() => isGone(grandchild)).toBe(true);
+    await expect.poll(() => isGone(grandchild), PATIENCE).toBe(true);
   });
 
   it('may be stopped again after its end', async () => {
