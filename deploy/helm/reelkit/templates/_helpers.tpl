@@ -60,6 +60,15 @@ capabilities: { drop: [ALL] }
 {{- define "reelkit.env" -}}
 - name: REELKIT_CONFIG
   value: /etc/reelkit/{{ ternary .Values.existingConfigSecret.key "reelkit.yaml" (ne .Values.existingConfigSecret.name "") }}
+# Over what a file of your own says: probes and Services depend on them.
+- name: REELKIT_HOST
+  value: "0.0.0.0"
+- name: REELKIT_PORT
+  value: "8080"
+- name: REELKIT_HEALTH_PORT
+  value: "8081"
+- name: REELKIT_TASK_QUEUE
+  value: {{ .Values.temporal.taskQueue | quote }}
 - name: REELKIT_PUBLIC_URL
   value: {{ include "reelkit.publicUrl" . | quote }}
 - name: LIVEKIT_URL
@@ -82,7 +91,7 @@ capabilities: { drop: [ALL] }
 {{- end }}
 {{- end }}
 {{- with .Values.temporal.tls }}
-{{- if .enabled }}
+{{- if or .enabled .serverName .clientSecret .caSecret }}
 - name: TEMPORAL_TLS
   value: "true"
 {{- with .serverName }}
@@ -104,6 +113,11 @@ capabilities: { drop: [ALL] }
 {{- end }}
 {{- end }}
 {{- end }}
+{{- range .Values.env }}
+{{- if eq .name "TEMPORAL_WORKER_BUILD_ID" }}
+{{- fail "env sets TEMPORAL_WORKER_BUILD_ID, but this chart rolls one Deployment: recordings pinned to the old build would wait for a worker that is gone. Leave it out; upgrades need no worker versioning (docs/operations.md)" }}
+{{- end }}
+{{- end }}
 {{- with .Values.env }}
 {{ toYaml . }}
 {{- end }}
@@ -112,6 +126,9 @@ capabilities: { drop: [ALL] }
 {{- define "reelkit.volumeMounts" -}}
 - { name: config, mountPath: /etc/reelkit, readOnly: true }
 - { name: tmp, mountPath: /tmp }
+{{- with .Values.volumeMounts }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- define "reelkit.volumes" -}}
@@ -124,6 +141,9 @@ capabilities: { drop: [ALL] }
 # In memory: a volume on disk would keep cluster-autoscaler from removing the node.
 - name: tmp
   emptyDir: { medium: Memory, sizeLimit: 64Mi }
+{{- with .Values.volumes }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{/* The spec of a Reelkit pod up to its containers. Takes {root, part, component, serviceAccount}. */}}
