@@ -132,6 +132,11 @@ const kubernetesCapacity = z.strictObject({
   /** Outside a cluster; KUBECONFIG and ~/.kube/config are looked at by default. */
   kubeconfig: z.string().min(1).optional(),
   context: z.string().min(1).optional(),
+  /**
+   * A worker whose node is being emptied (cordoned, tainted, about to be removed) is asked to take nothing new, and finishes. Needs
+   * the right to list and watch nodes.
+   */
+  watchNodes: z.boolean().default(false),
   /** Also retires idle pods with the fleet's label that Reelkit did not launch; by default they are used and left alone. */
   manageUnowned: z.boolean().default(false),
 });

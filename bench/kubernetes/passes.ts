@@ -57,7 +57,7 @@ async function costOf(controlPlane: ControlPlane, pods: number): Promise<Cost> {
   const { capacity } = await installEgressFleet(controlPlane, { namespace, egressConfig: '', cpu: '100m' });
   const connect = () =>
     createKubernetesProvider(
-      { container: 'egress', ...capacity, longestRecording: DAY_MS, manageUnowned: false },
+      { container: 'egress', ...capacity, longestRecording: DAY_MS, manageUnowned: false, watchNodes: false },
       { fleet: 'default', minWorkers: 0, maxWorkers: pods },
     );
   await launchAndSettle(connect(), pods);

@@ -53,6 +53,7 @@ function join(worker: Worker, answer: ProbeAnswer, state: ObservedWorker['state'
     ...(worker.state === 'running' ? { runs: true } : {}),
     ...(worker.cutOff ? { cutOff: true } : {}),
     ...(worker.protected === undefined ? {} : { protected: worker.protected }),
+    ...(worker.leaving === undefined ? {} : { leaving: worker.leaving }),
     ...(worker.outdated === undefined ? {} : { outdated: worker.outdated }),
   };
 }

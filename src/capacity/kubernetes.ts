@@ -42,7 +42,7 @@ export function createKubernetesProvider(
 ): CapacityProvider {
   const template: TemplateSettings = { ...settings, fleet };
   const cluster = connectCluster(settings);
-  const inventory = createInventory(cluster, template, log);
+  const inventory = createInventory(cluster, { ...template, watchNodes: settings.watchNodes }, log);
 
   return {
     kind: 'kubernetes',
@@ -56,7 +56,8 @@ export function createKubernetesProvider(
       const pods = await inventory.pods();
       // Later it is only refreshed: a pass must not wait for a server that is away.
       if (!inventory.known()) await refreshed;
-      const reading = { ...settings, nowMs: Date.now(), currentTemplate: inventory.known()?.hash };
+      const leaving = await inventory.leaving(pods);
+      const reading = { ...settings, nowMs: Date.now(), currentTemplate: inventory.known()?.hash, leaving };
       return pods.map((pod) => workerOf(pod, reading));
     },
 
@@ -89,7 +90,7 @@ export function createKubernetesProvider(
 
     onChange: inventory.onChange,
 
-    check: () => findProblems(cluster, inventory, template),
+    check: () => findProblems(cluster, inventory, { ...template, watchNodes: settings.watchNodes }),
 
     async close() {
       inventory.close();

@@ -27,6 +27,8 @@ export interface Worker {
   protected?: boolean;
   /** The platform itself does not reach the machine it is on. */
   cutOff?: boolean;
+  /** The platform is about to take its machine away: why. It is asked to take nothing new at once, busy or not. */
+  leaving?: string;
   /** Launched from settings that are no longer the ones new workers get: replaced once idle. */
   outdated?: boolean;
 }

@@ -41,6 +41,8 @@ export interface ObservedWorker {
   cutOff?: boolean;
   /** The platform leaves it alone; absent when it was told neither that nor the contrary. */
   protected?: boolean;
+  /** The platform is about to take its machine away: why. */
+  leaving?: string;
   /** New workers would be made differently. */
   outdated?: boolean;
 }

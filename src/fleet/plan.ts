@@ -9,6 +9,7 @@ import { nextPassInMs } from './rhythm.ts';
 import { sizeFleet } from './sizing.ts';
 import { findStrays, type Look, type LostEgress, type OrphanEgress, type Strays } from './strays.ts';
 import {
+  leavingWorkers,
   noteWorkers,
   overdueBoots,
   type Protection,
@@ -44,7 +45,8 @@ export interface FleetPlan {
 
 export function planFleet(seen: Observation, memory: FleetMemory, policy: FleetPolicy): FleetPlan {
   const overdue = overdueBoots(seen, memory, policy);
-  const observation = withoutLeaving(seen, memory, overdue);
+  const leaving = leavingWorkers(seen, memory).filter(({ id }) => !ids(overdue).has(id));
+  const observation = withoutLeaving(seen, memory, [...overdue, ...leaving]);
   const ends = unexpectedEnds(seen, memory);
   const notes = noteWorkers(observation, memory);
   const boots = judgeBoots(observation, memory, notes, ends.failedBoots.length + overdue.length);
@@ -53,6 +55,7 @@ export function planFleet(seen: Observation, memory: FleetMemory, policy: FleetP
   const sizing = sizeFleet(observation, memory, demand, boots.launchNotBeforeMs);
   const retire = [
     ...overdue,
+    ...leaving,
     ...uselessWorkers(observation, notes, policy),
     ...idleToRetire(observation, notes, demand, policy),
   ];
@@ -94,14 +97,18 @@ function idleToRetire(
   return [...replacedWorkers(observation, notes, bins, policy), ...surplusWorkers(observation, notes, bins, policy)];
 }
 
-/** A worker that is given up, or was asked to drain, is no capacity any more, whatever its platform still says. */
-function withoutLeaving(observation: Observation, memory: FleetMemory, overdue: WorkerFact[]): Observation {
-  const givenUp = new Set(overdue.map(({ id }) => id));
+/** A worker that is about to be asked to drain, or was, is no capacity any more, whatever its platform still says. */
+function withoutLeaving(observation: Observation, memory: FleetMemory, leaving: WorkerFact[]): Observation {
+  const goes = ids(leaving);
   const workers = observation.workers.map((worker) => {
-    const leaving = givenUp.has(worker.id) || memory.workers[worker.id]?.drainAskedMs !== undefined;
-    return leaving && worker.state !== 'gone' ? { ...worker, state: 'draining' as const } : worker;
+    const drains = goes.has(worker.id) || memory.workers[worker.id]?.drainAskedMs !== undefined;
+    return drains && worker.state !== 'gone' ? { ...worker, state: 'draining' as const } : worker;
   });
   return { ...observation, workers };
+}
+
+function ids(facts: readonly WorkerFact[]): Set<string> {
+  return new Set(facts.map(({ id }) => id));
 }
 
 /** The first death before ready is replaced at once; more in a row wait longer and longer. A worker that gets ready ends the row. */

@@ -72,6 +72,15 @@ export function overdueBoots(
     }));
 }
 
+/** Its machine goes, and LiveKit does not know: it takes nothing new from now on, and what it records it finishes. */
+export function leavingWorkers({ workers }: Observation, memory: FleetMemory): WorkerFact[] {
+  return workers.flatMap(({ id, owned, state, leaving }): WorkerFact[] => {
+    const asked = memory.workers[id]?.drainAskedMs !== undefined;
+    if (!owned || asked || leaving === undefined || state === 'gone' || state === 'draining') return [];
+    return [{ id, why: leaving }];
+  });
+}
+
 /** Silent or out of service for long: of no use, and asked to end once idle. */
 export function uselessWorkers(observation: Observation, notes: Record<string, WorkerNotes>, policy: FleetPolicy) {
   return observation.workers.flatMap(({ id, owned, state, egresses }): WorkerFact[] => {

@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { repositoryRoot } from '../../src/dev/components/sources.ts';
 import type { RecordingView } from '../../src/recording/view.ts';
+import { startHelm } from '../support/chart.ts';
 import { useStack } from '../support/stack.ts';
 import { ACTIVE, isLive } from '../support/stack-livekit.ts';
 import { holdsFor, waitFor } from '../support/stack-wait.ts';
@@ -140,6 +141,38 @@ test('draining a node in the middle of recordings takes the idle workers and wai
   await draining;
   await untilNothingIsLeft();
   await e2e.cluster.controlPlane.kubectl(['uncordon', node]);
+  expect(killed()).toEqual([]);
+});
+
+test('workers on a cordoned node take nothing new where nodes are watched, and finish what they record', async () => {
+  const { cluster, api } = e2e;
+  const helm = await startHelm();
+  const manifests = await helm.manifests('minimal', 'egress: {watchNodes: true}');
+  for (const manifest of manifests.filter(({ kind }) => kind.startsWith('ClusterRole')))
+    await cluster.controlPlane.kubectl(['apply', '-f', '-'], stringify(manifest));
+  await e2e.restartService({ fleet: { maxWorkers: 12 }, watchNodes: true });
+  const before = await record(1, 'cordon');
+  await untilRecording(before.ids);
+  const pod = await podOf(before.ids[0] ?? '');
+  const node = nodeOf(pod);
+  await cluster.controlPlane.kubectl(['cordon', node]);
+  await api.untilFleet('its worker to drain', ({ workers }) =>
+    workers.some(
+      ({ id, state, busy, reason }) => id === pod && state === 'draining' && busy && /cordoned/.test(`${reason}`),
+    ),
+  );
+  const after = await record(1, 'cordon');
+  await untilRecording(after.ids);
+  const other = await podOf(after.ids[0] ?? '');
+  expect(other).not.toBe(pod);
+  expect(nodeOf(other)).not.toBe(node);
+  expect(await e2e.livekit.egressesOf(before.ids[0] ?? '')).toMatchObject([{ status: ACTIVE }]);
+
+  await close([...before.rooms, ...after.rooms]);
+  await expectCompleted([...before.ids, ...after.ids]);
+  await e2e.restartService({ fleet: { maxWorkers: 12 } });
+  await untilNothingIsLeft();
+  await cluster.controlPlane.kubectl(['uncordon', node]);
   expect(killed()).toEqual([]);
 });
 

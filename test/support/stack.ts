@@ -24,6 +24,8 @@ type ServiceConfig = NonNullable<ReelkitServiceOptions['config']>;
 export interface ServiceOptions {
   fleet?: ServiceConfig['fleet'];
   capacity?: ServiceConfig['capacity'];
+  /** In a cluster; the ClusterRole for it is the test's to make. */
+  watchNodes?: boolean;
   api?: ServiceConfig['api'];
   /** More of the configuration. */
   config?: ServiceConfig;
@@ -132,7 +134,8 @@ async function startRunning({ stack: stackOptions = {}, cluster: wanted, ...give
   const connection = Connection.lazy({ address: stack.temporal.address });
   let service: ReelkitService | undefined;
   let cluster: TestCluster | undefined;
-  const inCluster = (options: ServiceOptions) => (cluster ? { ...options, capacity: cluster.capacity } : options);
+  const inCluster = (options: ServiceOptions) =>
+    cluster ? { ...options, capacity: { ...cluster.capacity, watchNodes: options.watchNodes ?? false } } : options;
   try {
     if (wanted) cluster = await startCluster(stack, egressBin, withMedia(wanted, given.media));
     service = await startService(stack, egressBin, inCluster(given));

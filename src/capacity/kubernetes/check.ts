@@ -7,12 +7,13 @@ import { graceProblems, podName, podOf, type TemplateSettings, templateProblems 
 
 const POD_VERBS = ['list', 'watch', 'create', 'patch', 'delete'] as const;
 const TEMPLATE_VERBS = ['get', 'list', 'watch'] as const;
+const NODE_VERBS = ['list', 'watch'] as const;
 
-export async function findProblems(
-  cluster: Cluster,
-  inventory: Inventory,
-  settings: TemplateSettings,
-): Promise<string[]> {
+interface CheckSettings extends TemplateSettings {
+  watchNodes: boolean;
+}
+
+export async function findProblems(cluster: Cluster, inventory: Inventory, settings: CheckSettings): Promise<string[]> {
   const denied = await deniedVerbs(cluster, settings);
   if (denied.length > 0) return denied;
   const template = await inventory.template();
@@ -21,6 +22,7 @@ export async function findProblems(
   return [
     ...(problems.length > 0 ? problems : await tryLaunch(cluster, template, settings)),
     ...graceProblems(template, settings),
+    ...(settings.watchNodes ? await nodeProblems(cluster) : []),
   ];
 }
 
@@ -42,6 +44,15 @@ async function deniedVerbs(cluster: Cluster, { podTemplate }: TemplateSettings):
   return [
     `may not ${denied.join(', ')} in namespace ${cluster.namespace}: bind the service account to the Role of the Helm chart or ` +
       'deploy/kubernetes, or correct fleet.capacity.namespace',
+  ];
+}
+
+async function nodeProblems(cluster: Cluster): Promise<string[]> {
+  const allowed = await Promise.all(NODE_VERBS.map((verb) => cluster.may(verb, 'nodes')));
+  if (allowed.every(Boolean)) return [];
+  return [
+    'may not list, watch nodes: bind the service account to the ClusterRole of the Helm chart (egress.watchNodes), ' +
+      'or set fleet.capacity.watchNodes to false',
   ];
 }
 

@@ -50,6 +50,8 @@ export function connectCluster(settings: ClusterSettings) {
     namespace,
     podsPath: `${path}/pods`,
     podTemplatesPath: `${path}/podtemplates`,
+    nodesPath: '/api/v1/nodes',
+    listNodes: () => call('list nodes', () => core.listNode()),
     listPods: (labelSelector: string, fieldSelector?: string) =>
       call('list pods', () =>
         core.listNamespacedPod({ namespace, labelSelector, ...(fieldSelector ? { fieldSelector } : {}) }),
@@ -82,6 +84,8 @@ export function connectCluster(settings: ClusterSettings) {
       ),
     async may(verb: string, resource: string, name?: string): Promise<boolean> {
       const resourceAttributes = { namespace, verb, resource, ...(name ? { name } : {}) };
+      // Nodes are of no namespace, and a Role of one says nothing about them.
+      if (resource === 'nodes') resourceAttributes.namespace = '';
       const review = await call('ask for permissions', () =>
         authorization.createSelfSubjectAccessReview({ body: { spec: { resourceAttributes } } }),
       );

@@ -1,9 +1,11 @@
-// What there is in the cluster: the fleet's pods and the template of new ones, each kept current by a watch. Only reads.
-import type { V1Pod, V1PodTemplate } from '@kubernetes/client-node';
+// What there is in the cluster: the fleet's pods, the template of new ones and, where that is wanted, the nodes, each kept current by
+// a watch. Only reads.
+import type { V1Node, V1Pod, V1PodTemplate } from '@kubernetes/client-node';
 import type { ProviderLog } from '../provider.ts';
 import type { Cluster } from './client.ts';
 import { toCapacityError } from './errors.ts';
 import { LABELS } from './names.ts';
+import { whyLeaving } from './nodes.ts';
 import { hasEnded, isReady } from './pod.ts';
 import { type TemplateSettings, templateCores, templateHash } from './template.ts';
 import { watchList } from './watch.ts';
@@ -17,13 +19,23 @@ export interface Inventory {
   pod(name: string): Promise<V1Pod | undefined>;
   /** Undefined: there is none of that name. @throws CapacityError */
   template(): Promise<V1PodTemplate | undefined>;
+  /** Why each pod that is to go with its node is; empty where nodes are not watched. */
+  leaving(pods: readonly V1Pod[]): Promise<ReadonlyMap<string, string>>;
   /** Of the last template from which a worker could be made. */
   known(): { cores: number; hash: string } | undefined;
   onChange(listener: (why: string) => void): void;
   close(): void;
 }
 
-export function createInventory(cluster: Cluster, settings: TemplateSettings, log: ProviderLog | undefined): Inventory {
+interface InventorySettings extends TemplateSettings {
+  watchNodes: boolean;
+}
+
+export function createInventory(
+  cluster: Cluster,
+  settings: InventorySettings,
+  log: ProviderLog | undefined,
+): Inventory {
   const selector = `${LABELS.fleet}=${settings.fleet}`;
   const nameSelector = `metadata.name=${settings.podTemplate}`;
   const listeners: ((why: string) => void)[] = [];
@@ -34,9 +46,9 @@ export function createInventory(cluster: Cluster, settings: TemplateSettings, lo
   const tell = (why: string) => {
     for (const listener of listeners) listener(why);
   };
-  const onOutage = (problem: string | undefined) => {
-    if (problem === undefined) log?.info({}, 'the API server shows its pods again');
-    else log?.warn({ problem }, 'the API server does not show its pods; what was seen last counts');
+  const onOutage = (what: string) => (problem: string | undefined) => {
+    if (problem === undefined) log?.info({}, `the API server shows its ${what} again`);
+    else log?.warn({ problem }, `the API server does not show its ${what}; what was seen last counts`);
   };
 
   const watchPods = once(() =>
@@ -51,7 +63,7 @@ export function createInventory(cluster: Cluster, settings: TemplateSettings, lo
         if (hasEnded(pod) && !hasEnded(before)) tell(`${pod.metadata?.name} has ended`);
       },
       onDelete: (pod) => tell(`${pod.metadata?.name} is gone`),
-      onOutage,
+      onOutage: onOutage('pods'),
     }),
   );
   const watchTemplate = once(() =>
@@ -67,7 +79,26 @@ export function createInventory(cluster: Cluster, settings: TemplateSettings, lo
       onDelete: () => {
         reading = undefined;
       },
-      onOutage,
+      onOutage: onOutage('pod templates'),
+    }),
+  );
+  const watchNodes = once(() =>
+    watchList<V1Node>({
+      config: cluster.config,
+      path: cluster.nodesPath,
+      list: cluster.listNodes,
+      onChange(node, before) {
+        if (before === undefined || marksOf(node) === marksOf(before)) return;
+        void pods().then(
+          (all) => {
+            if (all.some(({ spec }) => spec?.nodeName === node.metadata?.name))
+              tell(`node ${node.metadata?.name} was marked`);
+          },
+          () => undefined,
+        );
+      },
+      onDelete: () => {},
+      onOutage: onOutage('nodes'),
     }),
   );
 
@@ -91,6 +122,21 @@ export function createInventory(cluster: Cluster, settings: TemplateSettings, lo
       return known ?? (await cluster.listPods(selector, `metadata.name=${name}`)).items[0];
     },
 
+    async leaving(all) {
+      if (!settings.watchNodes) return new Map();
+      // Without them a worker only stays longer than it should: no reason to fail a pass.
+      const nodes = await watchNodes()
+        .current()
+        .catch(() => []);
+      const byName = new Map(nodes.map((node) => [node.metadata?.name ?? '', node]));
+      return new Map(
+        all.flatMap((pod) => {
+          const why = whyLeaving(byName.get(pod.spec?.nodeName ?? ''), pod);
+          return why === undefined ? [] : [[pod.metadata?.name ?? '', why] as const];
+        }),
+      );
+    },
+
     async template() {
       await seen('podtemplates', () => watchTemplate().current());
       reading ??= cluster.readPodTemplate(settings.podTemplate);
@@ -112,13 +158,20 @@ export function createInventory(cluster: Cluster, settings: TemplateSettings, lo
       listeners.push(listener);
       watchPods();
       watchTemplate();
+      if (settings.watchNodes) watchNodes();
     },
 
     close() {
       watchPods.made()?.close();
       watchTemplate.made()?.close();
+      watchNodes.made()?.close();
     },
   };
+}
+
+/** All that can make a node one to leave, as text. */
+function marksOf({ metadata, spec }: V1Node): string {
+  return JSON.stringify([metadata?.deletionTimestamp, spec?.unschedulable, spec?.taints]);
 }
 
 /** Made at the first call, and asked for without making it. */

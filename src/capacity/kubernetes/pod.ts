@@ -12,6 +12,8 @@ export interface PodReading {
   nowMs: number;
   /** Of the template that new workers get; undefined while that is not known. */
   currentTemplate?: string | undefined;
+  /** Pod -> why it is to go with its node. */
+  leaving: ReadonlyMap<string, string>;
 }
 
 export function workerOf(pod: V1Pod, reading: PodReading): Worker {
@@ -19,7 +21,8 @@ export function workerOf(pod: V1Pod, reading: PodReading): Worker {
   const container = spec?.containers.find(({ name }) => name === reading.container);
   const state = stateOf(pod, reading.container);
   const owned = isLaunched(pod) || reading.manageUnowned;
-  const reason = [isLaunched(pod) ? undefined : NOT_OURS, whyNotReady(pod, reading.container, reading.nowMs)]
+  const leaving = reading.leaving.get(metadata?.name ?? '');
+  const reason = [isLaunched(pod) ? undefined : NOT_OURS, whyNotReady(pod, reading.container, reading.nowMs), leaving]
     .filter(Boolean)
     .join('; ');
   const url = (port: number | undefined, path: string) =>
@@ -38,6 +41,7 @@ export function workerOf(pod: V1Pod, reading: PodReading): Worker {
     owned,
     ...(isProtected === undefined ? {} : { protected: isProtected }),
     ...(isCutOff(pod, reading.container) ? { cutOff: true } : {}),
+    ...(leaving === undefined ? {} : { leaving }),
     ...(owned && isOutdated(pod, reading.currentTemplate) ? { outdated: true } : {}),
   };
 }

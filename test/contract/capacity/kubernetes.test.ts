@@ -11,6 +11,7 @@ import { ensureStandIn } from '../../../src/dev/components.ts';
 import { reportToStderr } from '../../../src/dev/reporter.ts';
 import { type Stack, startStack } from '../../../src/dev/stack.ts';
 import { createProbe } from '../../../src/livekit/probe.ts';
+import { startHelm } from '../../support/chart.ts';
 import { installEgressFleet, type KubernetesInput } from '../../support/cluster/egress-fleet.ts';
 import { startCluster, type TestCluster } from '../../support/stack-cluster.ts';
 import { eventually } from './eventually.ts';
@@ -255,6 +256,30 @@ describe('pods', () => {
     await kubelet.evict(evicted ?? '', 'The node was low on resource: memory.');
     await eventually(async () => (await reasonOf(evicted ?? '')) === 'evicted: The node was low on resource: memory.');
     expect((await find(provider, evicted ?? ''))?.state).toBe('gone');
+    await clear(provider);
+  });
+
+  it('on a node that is being emptied are known as such, under the ClusterRole of the chart', async () => {
+    const helm = await startHelm();
+    const clusterWide = (await helm.manifests('minimal', 'egress: {watchNodes: true}')).filter(({ kind }) =>
+      kind.startsWith('ClusterRole'),
+    );
+    const changes: string[] = [];
+    const denied = await open({ watchNodes: true }).check();
+    expect(denied.join()).toMatch(/may not list, watch nodes: bind.*watchNodes/);
+    for (const manifest of clusterWide) await apply(manifest);
+    const provider = open({ watchNodes: true });
+    provider.onChange?.((why) => changes.push(why));
+    expect(await provider.check()).toEqual([]);
+    const [id] = await ready(provider, 1, 'cordon');
+    const node = cluster.kubelet.processes().find(({ pod }) => pod === id)?.node ?? '';
+    const leaving = async () => (await find(provider, id))?.leaving;
+    expect(await leaving()).toBeUndefined();
+    await kubectl('cordon', node);
+    await eventually(async () => (await leaving()) === 'its node is being emptied (cordoned)');
+    expect(changes).toContain(`node ${node} was marked`);
+    await kubectl('uncordon', node);
+    await eventually(async () => (await leaving()) === undefined);
     await clear(provider);
   });
 

@@ -8,8 +8,6 @@ import { parse } from 'yaml';
 import { createProvider } from '../../../src/capacity/registry.ts';
 import { parseConfig } from '../../../src/config.ts';
 import { reportToStderr } from '../../../src/dev/reporter.ts';
-import { type ControlPlane, startControlPlane } from '../../support/cluster/control-plane.ts';
-import { waitFor } from '../../support/stack-wait.ts';
 import {
   chart,
   type Helm,
@@ -20,7 +18,9 @@ import {
   valueSets,
   valuesOf,
   workerNamespace,
-} from './chart.ts';
+} from '../../support/chart.ts';
+import { type ControlPlane, startControlPlane } from '../../support/cluster/control-plane.ts';
+import { waitFor } from '../../support/stack-wait.ts';
 
 /** Apart from where the value sets are tried. */
 const installed = 'studio';

@@ -17,7 +17,7 @@ import {
   type Template,
   valueSets,
   valuesOf,
-} from './chart.ts';
+} from '../../support/chart.ts';
 
 let helm: Helm;
 const rendered: Record<string, Manifest[]> = {};
@@ -162,9 +162,15 @@ describe.each(valueSets)('the manifests of %s', (set) => {
     }
   });
 
-  test('ask for two Roles in one namespace, and for nothing cluster-wide', () => {
+  test('ask for two Roles in one namespace, and for nothing cluster-wide but a look at nodes where that is wanted', () => {
     const template = manifestsOf(set).find(({ kind }) => kind === 'PodTemplate')?.metadata;
-    expect(manifestsOf(set).filter(({ kind }) => kind.startsWith('ClusterRole'))).toEqual([]);
+    const clusterWide = manifestsOf(set).filter(({ kind }) => kind.startsWith('ClusterRole'));
+    expect(clusterWide.map(({ kind }) => kind)).toEqual(
+      set === 'everything' ? ['ClusterRole', 'ClusterRoleBinding'] : [],
+    );
+    expect(clusterWide.flatMap(({ rules = [] }) => rules)).toEqual(
+      set === 'everything' ? [{ apiGroups: [''], resources: ['nodes'], verbs: ['list', 'watch'] }] : [],
+    );
     const roles = manifestsOf(set).filter(({ kind }) => kind === 'Role');
     expect(roles.map(({ metadata }) => metadata.namespace)).toEqual([template?.namespace, template?.namespace]);
     const podTemplates = {

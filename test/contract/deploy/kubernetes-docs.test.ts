@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { chart, root } from './chart.ts';
+import { chart, root } from '../../support/chart.ts';
 
 interface Schema {
   $ref?: string;

@@ -124,7 +124,7 @@ describe('a template', () => {
   });
 });
 
-const READING = { container: 'egress', manageUnowned: false, nowMs: NOW };
+const READING = { container: 'egress', manageUnowned: false, nowMs: NOW, leaving: new Map<string, string>() };
 
 function pod(status: V1Pod['status'] = {}, metadata: V1Pod['metadata'] = {}, spec: Partial<V1PodSpec> = {}): V1Pod {
   return {

@@ -262,6 +262,43 @@ describe('retiring', () => {
   });
 });
 
+describe('a machine that is taken away', () => {
+  const why = 'its node is being emptied (cordoned)';
+  const busy = { egresses: [egress('EG_1')] };
+
+  it('has its workers asked to take nothing new, busy or idle or booting, and replaced where they are needed', () => {
+    const decision = plan({
+      workers: [
+        worker('busy', { ...busy, leaving: why }),
+        worker('idle', { leaving: why }),
+        worker('boots', { state: 'booting', leaving: why }),
+        worker('by-hand', { owned: false, leaving: why }),
+      ],
+      activeEgresses: [{ egressId: 'EG_1', recordingId: 'r1' }],
+      running: [{ id: 'r1', stage: 'recording' }],
+      waiting: [waiting('r2'), waiting('r3')],
+    });
+    expect(ids(decision.retire)).toEqual(['busy', 'idle', 'boots']);
+    expect(decision.line).toContain(`busy ${why}: draining`);
+    expect(ids(decision.admit)).toEqual(['r2']);
+    expect(decision.launch).toBe(1);
+    expect([decision.remove, decision.lost]).toEqual([[], []]);
+  });
+
+  it('has them asked once, and never removed while they record', () => {
+    const seen = {
+      workers: [worker('a', { ...busy, leaving: why })],
+      activeEgresses: [{ egressId: 'EG_1', recordingId: 'r1' }],
+      running: [{ id: 'r1', stage: 'recording' as const }],
+    };
+    const first = plan(seen);
+    const later = plan({ ...seen, nowMs: NOW + 5 * MINUTE }, first.memory);
+    expect([later.retire, later.remove, later.lost]).toEqual([[], [], []]);
+    const idle = { workers: [worker('a', { leaving: why })], nowMs: NOW + 5 * MINUTE };
+    expect(ids(plan(idle, first.memory).remove)).toEqual(['a']);
+  });
+});
+
 describe('replacing', () => {
   const old = (id: string, parts: Partial<ReturnType<typeof worker>> = {}) => worker(id, { outdated: true, ...parts });
   const idleFor = (...list: string[]) => ({

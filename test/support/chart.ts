@@ -3,10 +3,10 @@ import { readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { parseAllDocuments } from 'yaml';
-import { ensureComponents } from '../../../src/dev/components.ts';
-import { reportToStderr } from '../../../src/dev/reporter.ts';
+import { ensureComponents } from '../../src/dev/components.ts';
+import { reportToStderr } from '../../src/dev/reporter.ts';
 
-export const root = resolve(import.meta.dirname, '../../..');
+export const root = resolve(import.meta.dirname, '../..');
 export const chart = join(root, 'deploy/helm/reelkit');
 
 /** One file for each way to use the chart: chart-testing's convention. */
