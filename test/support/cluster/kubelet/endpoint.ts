@@ -7,6 +7,9 @@ import type { V1Container } from '@kubernetes/client-node';
 
 export interface Endpoint {
   readonly ip: string;
+  /** Ends the connections there are, with a reset. */
+  drop(): void;
+  /** Takes no new ones. */
   close(): void;
 }
 
@@ -20,14 +23,23 @@ export async function openEndpoint(
   for (let attempt = 1; ; attempt++) {
     const ip = `127.${randomInt(64, 128)}.${randomInt(256)}.${randomInt(1, 255)}`;
     const servers: Server[] = [];
+    const clients = new Set<Socket>();
+    const accept = (client: Socket, port: number | undefined) => {
+      clients.add(client);
+      client.once('close', () => clients.delete(client));
+      forward(client, port);
+    };
     try {
       for (const { name = '', containerPort } of container.ports ?? []) {
-        const server = createServer((client) => forward(client, target(name)));
+        const server = createServer((client) => accept(client, target(name)));
         servers.push(server);
         server.listen(containerPort, ip);
         await once(server, 'listening');
       }
-      return { ip, close: () => closeAll(servers) };
+      const drop = () => {
+        for (const client of clients) client.resetAndDestroy();
+      };
+      return { ip, drop, close: () => closeAll(servers) };
     } catch (error) {
       closeAll(servers);
       if (attempt === tries || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;

@@ -68,6 +68,7 @@ export function runPod(host: PodHost, pod: V1Pod): PodRun {
   let latest = pod;
   let worker: EgressWorker | undefined;
   let isDeaf = false;
+  let endpoint: Endpoint | undefined;
   let isGone = false;
   let deadlineMs: number | undefined;
   let killTimer: NodeJS.Timeout | undefined;
@@ -90,7 +91,7 @@ export function runPod(host: PodHost, pod: V1Pod): PodRun {
     });
 
   async function live(): Promise<void> {
-    const endpoint = await openEndpoint(container, (port) =>
+    endpoint = await openEndpoint(container, (port) =>
       worker?.isRunning() && !isDeaf ? worker.ports[port] : undefined,
     );
     view.podIp = endpoint.ip;
@@ -239,6 +240,7 @@ export function runPod(host: PodHost, pod: V1Pod): PodRun {
     },
     deafen(deaf) {
       isDeaf = deaf;
+      if (deaf) endpoint?.drop();
     },
     async kill() {
       await worker?.kill();
