@@ -55,19 +55,21 @@ export function renderReasons(observation: Observation, memory: FleetMemory, dec
       .filter(({ id }) => !given.has(id))
       .map(({ id, why }) => one('drain', id, `${id} ${why}: draining`)),
     ...decided.remove.map(({ id, why }) => one('remove', id, `${id} ${why}: removing`)),
-    // Its recording is told again after each watch interval, until it has acted.
-    ...strays.lost.map(({ egressId, recordingId, evidence }) => ({
-      ...one(
-        'lost',
-        recordingId ?? egressId,
-        `${egressId}${recordingId ? ` of ${recordingId}` : ''} is lost: ${evidence}`,
+    ...strays.lost
+      .filter(({ again }) => !again)
+      .map(({ egressId, recordingId, evidence }) =>
+        one(
+          'lost',
+          recordingId ?? egressId,
+          `${egressId}${recordingId ? ` of ${recordingId}` : ''} is lost: ${evidence}`,
+        ),
       ),
-      lasting: true,
-    })),
     ...strays.orphans.map(({ egressId, why }) =>
       one('orphan', egressId, `${egressId} is an orphan, ${why}: stopping it`),
     ),
-    ...strays.look.map(({ recordingId, why }) => one('look', recordingId, `${recordingId} is asked to look: ${why}`)),
+    ...strays.look
+      .filter(({ again }) => !again)
+      .map(({ recordingId, why }) => one('look', recordingId, `${recordingId} is asked to look: ${why}`)),
     ...(observation.activeEgresses ? [] : [livekitUnknown]),
   ];
 }

@@ -10,6 +10,8 @@ export interface LostEgress {
   /** Absent: nothing of ours waits for it, so it is only reported. */
   recordingId?: string;
   evidence: string;
+  /** Its recording was told before, and has not acted yet. */
+  again?: boolean;
 }
 export interface OrphanEgress {
   egressId: string;
@@ -19,6 +21,8 @@ export interface OrphanEgress {
 export interface Look {
   recordingId: string;
   why: string;
+  /** As above. */
+  again?: boolean;
 }
 
 export interface Strays {
@@ -125,7 +129,12 @@ class Search {
     const believedIn = recordingId !== undefined && this.believes(recordingId);
     if (!this.mayActAgain(egressId) || (told && !believedIn)) return;
     const evidence = this.evidence(egressId);
-    this.strays.lost.push({ egressId, evidence, ...(believedIn ? { recordingId } : {}) });
+    this.strays.lost.push({
+      egressId,
+      evidence,
+      ...(believedIn ? { recordingId } : {}),
+      ...(told ? { again: told } : {}),
+    });
   }
 
   /** It is open, not back in the queue, and no other egress serves it. */
@@ -147,8 +156,7 @@ class Search {
   private judgeRecordings(activeEgresses: ObservedEgress[]): void {
     const byRecording = new Map(activeEgresses.map((egress) => [egress.recordingId, egress]));
     for (const { id } of this.observation.running) {
-      if (!byRecording.has(id) && this.mayActAgain(id))
-        this.strays.look.push({ recordingId: id, why: 'no active egress' });
+      if (!byRecording.has(id)) this.askToLook(id, 'no active egress');
     }
     for (const { id } of this.observation.starting) this.judgeStarting(id, byRecording.get(id));
     for (const { id } of this.observation.waiting) {
@@ -161,17 +169,17 @@ class Search {
   /** Its start, or the news of it, may have been lost. */
   private judgeStarting(id: string, egress: ObservedEgress | undefined): void {
     if (egress?.startedAtMs !== undefined) this.tellOfEgress(id, egress);
-    else if (!egress && this.confirmed(id, LEASE_MS) && this.mayActAgain(id)) {
-      this.strays.look.push({
-        recordingId: id,
-        why: `starting for over ${formatDuration(LEASE_MS)} without an egress`,
-      });
-    }
+    else if (!egress && this.confirmed(id, LEASE_MS))
+      this.askToLook(id, `starting for over ${formatDuration(LEASE_MS)} without an egress`);
   }
 
   private tellOfEgress(id: string, { egressId }: ObservedEgress): void {
-    if (!this.confirmed(id, this.policy.confirmAfterMs) || !this.mayActAgain(id)) return;
-    this.strays.look.push({ recordingId: id, why: `${egressId} already records for it` });
+    if (this.confirmed(id, this.policy.confirmAfterMs)) this.askToLook(id, `${egressId} already records for it`);
+  }
+
+  private askToLook(recordingId: string, why: string): void {
+    const again = this.memory.actedMs[recordingId] !== undefined;
+    if (this.mayActAgain(recordingId)) this.strays.look.push({ recordingId, why, ...(again ? { again } : {}) });
   }
 
   /** Second look at the same thing, far enough from the first. */

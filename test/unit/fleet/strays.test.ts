@@ -77,7 +77,9 @@ describe('an egress that no worker has', () => {
   it('is told again only after a watch interval, and not at all once the recording has gone on', () => {
     const { second } = twice(dead);
     expect(plan({ ...dead, nowMs: NOW + 12_000 }, second.memory).lost).toEqual([]);
-    expect(plan({ ...dead, nowMs: NOW + 41_000 }, second.memory).lost).toHaveLength(1);
+    const again = plan({ ...dead, nowMs: NOW + 41_000 }, second.memory);
+    expect(again.lost).toHaveLength(1);
+    expect([second.line, again.line]).toEqual([expect.stringContaining('EG_1 of r is lost'), undefined]);
     const next = {
       ...dead,
       nowMs: NOW + 41_000,
@@ -139,7 +141,9 @@ describe('a recording that no egress serves', () => {
     const first = plan(seen);
     expect(first.look).toEqual([{ recordingId: 'r', why: 'no active egress' }]);
     expect(plan({ ...seen, nowMs: NOW + 2_000 }, first.memory).look).toEqual([]);
-    expect(plan({ ...seen, nowMs: NOW + 30_000 }, first.memory).look).toHaveLength(1);
+    const again = plan({ ...seen, nowMs: NOW + 30_000 }, first.memory);
+    expect(again.look).toHaveLength(1);
+    expect([first.line, again.line]).toEqual(['r is asked to look: no active egress', undefined]);
   });
 
   it('is asked to look when its egress records and the news of it was lost', () => {
