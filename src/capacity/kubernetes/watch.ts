@@ -77,7 +77,9 @@ export function watchList<T extends KubernetesObject>(spec: WatchSpec<T>): Watch
     made.on('add', (object) => changed(object));
     made.on('update', (object) => changed(object));
     made.on('delete', (object) => deleted(object));
-    made.on('error', (error: unknown) => failed(error));
+    made.on('error', (error: unknown) => {
+      if (made === informer) failed(error);
+    });
     return made;
   }
 
