@@ -14,7 +14,7 @@ export async function apply(deps: FleetDeps, plan: FleetPlan, token: string): Pr
     launch(deps, plan, token),
     failedOf(deps, plan.admit, 'admit', ({ id }) => deps.recordings.admit(id)),
     failedOf(deps, plan.retire, 'drain', ({ id }) => deps.provider.drain(id)),
-    failedOf(deps, plan.protect, 'protect', ({ id, busy }) => deps.provider.protect?.(id, busy) ?? Promise.resolve()),
+    failedOf(deps, plan.protect, 'protect', async ({ id, busy }) => deps.provider.protect?.(id, busy)),
     failedOf(deps, plan.remove, 'remove', ({ id }) => deps.provider.remove(id)),
     tellRecordings(deps, plan),
     stopOrphans(deps, plan),

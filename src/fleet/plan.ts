@@ -45,7 +45,7 @@ export interface FleetPlan {
 
 export function planFleet(seen: Observation, memory: FleetMemory, policy: FleetPolicy): FleetPlan {
   const overdue = overdueBoots(seen, memory, policy);
-  const leaving = leavingWorkers(seen, memory).filter(({ id }) => !ids(overdue).has(id));
+  const leaving = leavingWorkers(seen, memory);
   const observation = withoutLeaving(seen, memory, [...overdue, ...leaving]);
   const ends = unexpectedEnds(seen, memory);
   const notes = noteWorkers(observation, memory);
@@ -53,12 +53,12 @@ export function planFleet(seen: Observation, memory: FleetMemory, policy: FleetP
   const demand = measureDemand(observation, memory, policy);
   const strays = findStrays(observation, memory, notes, policy);
   const sizing = sizeFleet(observation, memory, demand, boots.launchNotBeforeMs);
-  const retire = [
+  const retire = eachOnce([
     ...overdue,
     ...leaving,
     ...uselessWorkers(observation, notes, policy),
     ...idleToRetire(observation, notes, demand, policy),
-  ];
+  ]);
   const remove = removableWorkers(observation, notes, strays.allAccountedFor);
   const decided = { ...sizing, demand, retire, remove, overdue, ends, strays };
   const reasons = renderReasons(observation, memory, decided);
@@ -99,7 +99,7 @@ function idleToRetire(
 
 /** A worker that is about to be asked to drain, or was, is no capacity any more, whatever its platform still says. */
 function withoutLeaving(observation: Observation, memory: FleetMemory, leaving: WorkerFact[]): Observation {
-  const goes = ids(leaving);
+  const goes = new Set(leaving.map(({ id }) => id));
   const workers = observation.workers.map((worker) => {
     const drains = goes.has(worker.id) || memory.workers[worker.id]?.drainAskedMs !== undefined;
     return drains && worker.state !== 'gone' ? { ...worker, state: 'draining' as const } : worker;
@@ -107,8 +107,9 @@ function withoutLeaving(observation: Observation, memory: FleetMemory, leaving: 
   return { ...observation, workers };
 }
 
-function ids(facts: readonly WorkerFact[]): Set<string> {
-  return new Set(facts.map(({ id }) => id));
+/** For the first of its reasons. */
+function eachOnce(facts: readonly WorkerFact[]): WorkerFact[] {
+  return facts.filter((fact, index) => facts.findIndex(({ id }) => id === fact.id) === index);
 }
 
 /** The first death before ready is replaced at once; more in a row wait longer and longer. A worker that gets ready ends the row. */

@@ -125,7 +125,7 @@ class Search {
     }
     const confirmMs = Math.max(this.policy.confirmAfterMs, ageMs === undefined ? FRESH_EGRESS_MS : 0);
     if (!this.confirmed(egressId, confirmMs)) return;
-    const told = this.memory.actedMs[egressId] !== undefined;
+    const told = this.wasTold(egressId);
     const believedIn = recordingId !== undefined && this.believes(recordingId);
     if (!this.mayActAgain(egressId) || (told && !believedIn)) return;
     const evidence = this.evidence(egressId);
@@ -133,7 +133,7 @@ class Search {
       egressId,
       evidence,
       ...(believedIn ? { recordingId } : {}),
-      ...(told ? { again: told } : {}),
+      ...(told ? { again: true } : {}),
     });
   }
 
@@ -178,8 +178,12 @@ class Search {
   }
 
   private askToLook(recordingId: string, why: string): void {
-    const again = this.memory.actedMs[recordingId] !== undefined;
-    if (this.mayActAgain(recordingId)) this.strays.look.push({ recordingId, why, ...(again ? { again } : {}) });
+    const told = this.wasTold(recordingId);
+    if (this.mayActAgain(recordingId)) this.strays.look.push({ recordingId, why, ...(told ? { again: true } : {}) });
+  }
+
+  private wasTold(key: string): boolean {
+    return this.memory.actedMs[key] !== undefined;
   }
 
   /** Second look at the same thing, far enough from the first. */

@@ -1,5 +1,6 @@
 // What becomes of each worker: which ones failed to boot, which are idle too long, which may be removed. Pure.
-// A worker is only ever asked to drain while it shows no egress, and only removed when nothing can still run on it.
+// A worker is asked to drain while it shows no egress, or when its machine goes anyway, and only removed when nothing can still run
+// on it.
 import { formatDuration } from '../recording/duration.ts';
 import { type Bin, roomOf } from './admission.ts';
 import type { FleetMemory, Observation, ObservedWorker, WorkerNotes } from './observation.ts';
