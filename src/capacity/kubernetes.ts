@@ -7,10 +7,10 @@ import type { FleetConfig } from '../config.ts';
 import { findProblems, missingTemplate } from './kubernetes/check.ts';
 import { connectCluster } from './kubernetes/client.ts';
 import { isAlreadyThere, isAnother, isNotFound, toCapacityError } from './kubernetes/errors.ts';
-import { createInventory } from './kubernetes/inventory.ts';
+import { createInventory, type InventorySettings } from './kubernetes/inventory.ts';
 import { protection } from './kubernetes/names.ts';
-import { hasEnded, isLaunched, isOfLaunch, workerOf } from './kubernetes/pod.ts';
-import { podName, podOf, type TemplateSettings, templateProblems } from './kubernetes/template.ts';
+import { hasEnded, isLaunched, isOfLaunch, timeMs, workerOf } from './kubernetes/pod.ts';
+import { podName, podOf, templateProblems } from './kubernetes/template.ts';
 import { launchAll } from './launch-all.ts';
 import { CapacityError, type CapacityProvider, type ProviderLog } from './provider.ts';
 
@@ -40,9 +40,9 @@ export function createKubernetesProvider(
   settings: KubernetesCapacity,
   { fleet, minWorkers, maxWorkers, log }: KubernetesOptions,
 ): CapacityProvider {
-  const template: TemplateSettings = { ...settings, fleet };
+  const template: InventorySettings = { ...settings, fleet };
   const cluster = connectCluster(settings);
-  const inventory = createInventory(cluster, { ...template, watchNodes: settings.watchNodes }, log);
+  const inventory = createInventory(cluster, template, log);
 
   return {
     kind: 'kubernetes',
@@ -90,7 +90,7 @@ export function createKubernetesProvider(
 
     onChange: inventory.onChange,
 
-    check: () => findProblems(cluster, inventory, { ...template, watchNodes: settings.watchNodes }),
+    check: () => findProblems(cluster, inventory, template),
 
     async close() {
       inventory.close();
@@ -167,9 +167,4 @@ function behind(unseen: number, there: number): CapacityError {
 /** A deletion is due when the grace period is over. */
 function isAbandoned({ metadata }: V1Pod): boolean {
   return metadata?.deletionTimestamp !== undefined && Date.now() - timeMs(metadata.deletionTimestamp) > ABANDONED_MS;
-}
-
-/** A watch delivers text, a list delivers dates. */
-function timeMs(time: Date | string | undefined): number {
-  return new Date(time ?? 0).getTime();
 }

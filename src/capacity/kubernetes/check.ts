@@ -2,18 +2,18 @@
 import type { V1PodTemplate } from '@kubernetes/client-node';
 import type { Cluster } from './client.ts';
 import { toCapacityError } from './errors.ts';
-import type { Inventory } from './inventory.ts';
+import type { Inventory, InventorySettings } from './inventory.ts';
 import { graceProblems, podName, podOf, type TemplateSettings, templateProblems } from './template.ts';
 
 const POD_VERBS = ['list', 'watch', 'create', 'patch', 'delete'] as const;
 const TEMPLATE_VERBS = ['get', 'list', 'watch'] as const;
 const NODE_VERBS = ['list', 'watch'] as const;
 
-interface CheckSettings extends TemplateSettings {
-  watchNodes: boolean;
-}
-
-export async function findProblems(cluster: Cluster, inventory: Inventory, settings: CheckSettings): Promise<string[]> {
+export async function findProblems(
+  cluster: Cluster,
+  inventory: Inventory,
+  settings: InventorySettings,
+): Promise<string[]> {
   const denied = await deniedVerbs(cluster, settings);
   if (denied.length > 0) return denied;
   const template = await inventory.template();
@@ -48,7 +48,7 @@ async function deniedVerbs(cluster: Cluster, { podTemplate }: TemplateSettings):
 }
 
 async function nodeProblems(cluster: Cluster): Promise<string[]> {
-  const allowed = await Promise.all(NODE_VERBS.map((verb) => cluster.may(verb, 'nodes')));
+  const allowed = await Promise.all(NODE_VERBS.map((verb) => cluster.mayInCluster(verb, 'nodes')));
   if (allowed.every(Boolean)) return [];
   return [
     'may not list, watch nodes: bind the service account to the ClusterRole of the Helm chart (egress.watchNodes), ' +

@@ -10,6 +10,7 @@ import {
   ServerConfiguration,
   setHeaderOptions,
   type V1Pod,
+  type V1ResourceAttributes,
 } from '@kubernetes/client-node';
 import { CapacityError } from '../provider.ts';
 import { isNotFound, toCapacityError } from './errors.ts';
@@ -43,6 +44,13 @@ export function connectCluster(settings: ClusterSettings) {
     } catch (error) {
       throw toCapacityError(error, `${doing} in namespace ${namespace}`);
     }
+  }
+
+  async function isAllowed(resourceAttributes: V1ResourceAttributes): Promise<boolean> {
+    const review = await call('ask for permissions', () =>
+      authorization.createSelfSubjectAccessReview({ body: { spec: { resourceAttributes } } }),
+    );
+    return review.status?.allowed ?? false;
   }
 
   return {
@@ -82,15 +90,10 @@ export function connectCluster(settings: ClusterSettings) {
         { namespace, name, body: { metadata } },
         setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
       ),
-    async may(verb: string, resource: string, name?: string): Promise<boolean> {
-      const resourceAttributes = { namespace, verb, resource, ...(name ? { name } : {}) };
-      // Nodes are of no namespace, and a Role of one says nothing about them.
-      if (resource === 'nodes') resourceAttributes.namespace = '';
-      const review = await call('ask for permissions', () =>
-        authorization.createSelfSubjectAccessReview({ body: { spec: { resourceAttributes } } }),
-      );
-      return review.status?.allowed ?? false;
-    },
+    may: (verb: string, resource: string, name?: string) =>
+      isAllowed({ namespace, verb, resource, ...(name ? { name } : {}) }),
+    /** For what is of no namespace, of which a Role says nothing. */
+    mayInCluster: (verb: string, resource: string) => isAllowed({ verb, resource }),
   };
 }
 

@@ -27,7 +27,7 @@ export interface Inventory {
   close(): void;
 }
 
-interface InventorySettings extends TemplateSettings {
+export interface InventorySettings extends TemplateSettings {
   watchNodes: boolean;
 }
 

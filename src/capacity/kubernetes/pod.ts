@@ -34,7 +34,7 @@ export function workerOf(pod: V1Pod, reading: PodReading): Worker {
     id: metadata?.name ?? '',
     state,
     ...(reason ? { reason } : {}),
-    launchedAtMs: new Date(metadata?.creationTimestamp ?? 0).getTime(),
+    launchedAtMs: timeMs(metadata?.creationTimestamp),
     ...(healthUrl === undefined ? {} : { healthUrl }),
     ...(metricsUrl === undefined ? {} : { metricsUrl }),
     cpuCores: container ? coresOf(container) : 0,
@@ -82,6 +82,11 @@ function protectedOf({ metadata }: V1Pod): boolean | undefined {
 function isOutdated({ metadata }: V1Pod, currentTemplate: string | undefined): boolean {
   const made = metadata?.annotations?.[ANNOTATIONS.template];
   return made !== undefined && currentTemplate !== undefined && made !== currentTemplate;
+}
+
+/** A watch delivers text, a list delivers dates. */
+export function timeMs(time: Date | string | undefined): number {
+  return new Date(time ?? 0).getTime();
 }
 
 function host(ip: string): string {

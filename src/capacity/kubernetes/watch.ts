@@ -36,7 +36,6 @@ const RESTART_MS = { first: 200, max: 5_000 };
 const RELIST_MS = 30_000;
 
 export function watchList<T extends KubernetesObject>(spec: WatchSpec<T>): WatchedList<T> {
-  let informer = connect();
   const seen = new Map<string, T>();
   let delayMs = RESTART_MS.first;
   let closed = false;
@@ -72,17 +71,18 @@ export function watchList<T extends KubernetesObject>(spec: WatchSpec<T>): Watch
   };
 
   function connect(): ListWatch<T> {
-    const watch = new SteadyWatch(spec.config, () => works());
+    const watch = new SteadyWatch(spec.config, works);
     const made = new ListWatch<T>(spec.path, watch, spec.list, false, spec.labelSelector, spec.fieldSelector);
-    made.on('add', (object) => changed(object));
-    made.on('update', (object) => changed(object));
-    made.on('delete', (object) => deleted(object));
+    made.on('add', changed);
+    made.on('update', changed);
+    made.on('delete', deleted);
     made.on('error', (error: unknown) => {
       if (made === informer) failed(error);
     });
     return made;
   }
 
+  let informer = connect();
   async function begin(): Promise<void> {
     if (closed) return;
     if (outage && Date.now() - outage.sinceMs > RELIST_MS) {
