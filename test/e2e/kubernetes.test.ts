@@ -8,7 +8,6 @@ import { expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { repositoryRoot } from '../../src/dev/components/sources.ts';
 import type { RecordingView } from '../../src/recording/view.ts';
-import { startHelm } from '../support/chart.ts';
 import { useStack } from '../support/stack.ts';
 import { ACTIVE, isLive } from '../support/stack-livekit.ts';
 import { holdsFor, waitFor } from '../support/stack-wait.ts';
@@ -146,10 +145,7 @@ test('draining a node in the middle of recordings takes the idle workers and wai
 
 test('workers on a cordoned node take nothing new where nodes are watched, and finish what they record', async () => {
   const { cluster, api } = e2e;
-  const helm = await startHelm();
-  const manifests = await helm.manifests('minimal', 'egress: {watchNodes: true}');
-  for (const manifest of manifests.filter(({ kind }) => kind.startsWith('ClusterRole')))
-    await cluster.controlPlane.kubectl(['apply', '-f', '-'], stringify(manifest));
+  await cluster.fleet.allowNodes();
   await e2e.restartService({ fleet: { maxWorkers: 12 }, watchNodes: true });
   const before = await record(1, 'cordon');
   await untilRecording(before.ids);

@@ -11,7 +11,6 @@ import { ensureStandIn } from '../../../src/dev/components.ts';
 import { reportToStderr } from '../../../src/dev/reporter.ts';
 import { type Stack, startStack } from '../../../src/dev/stack.ts';
 import { createProbe } from '../../../src/livekit/probe.ts';
-import { startHelm } from '../../support/chart.ts';
 import { installEgressFleet, type KubernetesInput } from '../../support/cluster/egress-fleet.ts';
 import { startCluster, type TestCluster } from '../../support/stack-cluster.ts';
 import { eventually } from './eventually.ts';
@@ -260,14 +259,10 @@ describe('pods', () => {
   });
 
   it('on a node that is being emptied are known as such, under the ClusterRole of the chart', async () => {
-    const helm = await startHelm();
-    const clusterWide = (await helm.manifests('minimal', 'egress: {watchNodes: true}')).filter(({ kind }) =>
-      kind.startsWith('ClusterRole'),
-    );
     const changes: string[] = [];
     const denied = await open({ watchNodes: true }).check();
     expect(denied.join()).toMatch(/may not list, watch nodes: bind.*watchNodes/);
-    for (const manifest of clusterWide) await apply(manifest);
+    await cluster.fleet.allowNodes();
     const provider = open({ watchNodes: true });
     provider.onChange?.((why) => changes.push(why));
     expect(await provider.check()).toEqual([]);

@@ -3,6 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseAllDocuments, stringify } from 'yaml';
 import type { ConfigInput } from '../../../src/config.ts';
+import { startHelm } from '../chart.ts';
 import type { ControlPlane } from './control-plane.ts';
 
 export type KubernetesInput = Extract<ConfigInput['fleet']['capacity'], { provider: 'kubernetes' }>;
@@ -28,6 +29,8 @@ export interface EgressFleet {
   readonly capacity: KubernetesInput;
   /** Changes the PodTemplate, as `kubectl apply` of a new version would. */
   applyTemplate(changes: Pick<EgressFleetOptions, 'cpu' | 'image' | 'podSpec'>): Promise<void>;
+  /** The right to see nodes, by the chart's ClusterRole (`egress.watchNodes`). For namespace `reelkit` alone. */
+  allowNodes(): Promise<void>;
   /** Of the egress pods, parsed. */
   pods(): Promise<SeenPod[]>;
 }
@@ -67,6 +70,11 @@ export async function installEgressFleet(cluster: ControlPlane, options: EgressF
     async applyTemplate(changes) {
       const all = await manifests({ ...options, ...changes });
       await apply(all.filter(({ kind }) => kind === 'PodTemplate'));
+    },
+    async allowNodes() {
+      const helm = await startHelm();
+      const all = await helm.manifests('minimal', 'egress: {watchNodes: true}');
+      await apply(all.filter(({ kind }) => kind.startsWith('ClusterRole')));
     },
     async pods() {
       const args = ['get', 'pods', '-n', namespace, '-l', `reelkit.dev/fleet=${fleet}`, '-o', 'json'];
