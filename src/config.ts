@@ -20,14 +20,64 @@ const webUrl = z.string().refine((text) => URL.canParse(text) && /^https?:$/.tes
 
 const secret = z.string().min(1);
 
+const redisAddress = z.string().regex(/^[^\s/@]+:\d{1,5}$/, { error: 'must be host:port, for example redis:6379' });
+
+/** The keys of LiveKit's own `redis` section, in camel case. */
+const redis = z
+  .strictObject({
+    /** A single Redis, host:port. */
+    address: redisAddress.optional(),
+    username: z.string().default(''),
+    password: z.string().default(''),
+    db: z.coerce.number().int().min(0).default(0),
+    tls: z
+      .strictObject({
+        enabled: z.boolean().default(false),
+        /** PEM file of the authority that signed the server's certificate. */
+        caFile: z.string().min(1).optional(),
+        /** Accepts any certificate. */
+        insecure: z.boolean().default(false),
+      })
+      .prefault({}),
+    sentinelMasterName: z.string().min(1).optional(),
+    sentinelAddresses: z.array(redisAddress).default([]),
+    sentinelUsername: z.string().default(''),
+    sentinelPassword: z.string().default(''),
+    clusterAddresses: z.array(redisAddress).default([]),
+  })
+  .superRefine((settings, context) => {
+    const ways = [
+      settings.address !== undefined,
+      settings.sentinelAddresses.length > 0,
+      settings.clusterAddresses.length > 0,
+    ];
+    if (ways.filter(Boolean).length !== 1) {
+      const message =
+        'needs exactly one of address (a single Redis), sentinelAddresses with sentinelMasterName, and clusterAddresses';
+      context.addIssue({ code: 'custom', message });
+    } else if (settings.sentinelAddresses.length > 0 && settings.sentinelMasterName === undefined) {
+      context.addIssue({ code: 'custom', path: ['sentinelMasterName'], message: 'is needed with sentinelAddresses' });
+    }
+  });
+
+const workers = z.strictObject({
+  /**
+   * WORKERS_REDIS_ADDRESS, _USERNAME, _PASSWORD. The workers' own Redis: a server of its own, not another database of LiveKit's,
+   * because messages reach every database.
+   */
+  redis,
+});
+
 const livekit = z.strictObject({
   /** LIVEKIT_URL. http(s) or ws(s) URL of the LiveKit server. */
   url: z.string().refine((text) => URL.canParse(text) && /^(wss?|https?):$/.test(new URL(text).protocol), {
     error: 'must be the URL of your LiveKit server, for example wss://livekit.example.com',
   }),
-  /** LIVEKIT_API_KEY, LIVEKIT_API_SECRET. The same pair signs API tokens, StartEgress calls and webhooks. */
+  /** LIVEKIT_API_KEY, LIVEKIT_API_SECRET. The same pair signs API tokens and webhooks. */
   apiKey: z.string().min(1),
   apiSecret: secret,
+  /** LIVEKIT_REDIS_ADDRESS, _USERNAME, _PASSWORD. The Redis that LiveKit itself uses: there Reelkit takes its egress requests. */
+  redis,
 });
 
 const temporal = z.strictObject({
@@ -41,11 +91,6 @@ const api = z.strictObject({
   /** REELKIT_HOST, REELKIT_PORT. */
   host: z.string().default('127.0.0.1'),
   port: z.coerce.number().int().min(0).max(65_535).default(8080),
-  /**
-   * REELKIT_PUBLIC_URL. Where LiveKit reaches this API for webhooks. Without it the marker goes into the file path and the
-   * end of an egress is found by the fleet pass alone.
-   */
-  publicUrl: webUrl.optional(),
   /** Requests a minute from one address, for each route that changes something. */
   requestsPerMinute: z.coerce.number().int().min(1).default(6_000),
 });
@@ -180,6 +225,7 @@ const fleet = z.strictObject({
 export const configSchema = z
   .strictObject({
     livekit,
+    workers,
     temporal: temporal.prefault({}),
     api: api.prefault({}),
     /** Named storages; requests choose one by name and never carry keys. */
@@ -230,18 +276,23 @@ const ENVIRONMENT: Record<string, string> = {
   LIVEKIT_URL: 'livekit.url',
   LIVEKIT_API_KEY: 'livekit.apiKey',
   LIVEKIT_API_SECRET: 'livekit.apiSecret',
+  LIVEKIT_REDIS_ADDRESS: 'livekit.redis.address',
+  LIVEKIT_REDIS_USERNAME: 'livekit.redis.username',
+  LIVEKIT_REDIS_PASSWORD: 'livekit.redis.password',
+  WORKERS_REDIS_ADDRESS: 'workers.redis.address',
+  WORKERS_REDIS_USERNAME: 'workers.redis.username',
+  WORKERS_REDIS_PASSWORD: 'workers.redis.password',
   REELKIT_TASK_QUEUE: 'temporal.taskQueue',
   REELKIT_HEALTH_PORT: 'temporal.healthPort',
   REELKIT_HOST: 'api.host',
   REELKIT_PORT: 'api.port',
-  REELKIT_PUBLIC_URL: 'api.publicUrl',
   REELKIT_LOG_LEVEL: 'logLevel',
   REELKIT_MIN_WORKERS: 'fleet.minWorkers',
   REELKIT_MAX_WORKERS: 'fleet.maxWorkers',
   REELKIT_HEADROOM_CORES: 'fleet.headroomCores',
   REELKIT_COOLDOWN: 'fleet.cooldown',
 };
-const SECRET_KEY = /secret|accessKey|accountKey|credentials|token/i;
+const SECRET_KEY = /secret|accessKey|accountKey|credentials|token|password/i;
 const HIDDEN = '(hidden)';
 
 export class ConfigError extends Error {
@@ -274,11 +325,16 @@ const NO_FILE =
 export function parseConfig(fromFile: unknown, env: NodeJS.ProcessEnv = {}): Config {
   const raw = structuredClone(isRecord(fromFile) ? fromFile : {});
   // A section that is missing counts as empty: the errors then name the keys that belong in it.
-  for (const section of ['livekit', 'storages', 'fleet']) raw[section] ??= {};
+  for (const section of ['livekit', 'workers', 'storages', 'fleet']) raw[section] ??= {};
+  for (const section of ['livekit', 'workers']) withRedis(raw[section]);
   const origins = applyEnvironment(raw, env);
   const parsed = configSchema.safeParse(raw);
   if (parsed.success) return parsed.data;
   throw new ConfigError(parsed.error.issues.map((issue) => describeIssue(issue, raw, origins)));
+}
+
+function withRedis(section: unknown): void {
+  if (isRecord(section)) section.redis ??= {};
 }
 
 function readConfigFile(path: string): unknown {

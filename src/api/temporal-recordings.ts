@@ -19,11 +19,11 @@ import { roomOf } from '../recording/source.ts';
 import type { RecordingView } from '../recording/view.ts';
 import {
   cancelUpdate,
-  egressSignal,
   extendUpdate,
   fleetWorkflowId,
   kickSignal,
   lookSignal,
+  reportSignal,
   type RecordingInput,
   type RecordingMemo,
   recordingWorkflowId,
@@ -156,9 +156,9 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
 
     extend: (id, extension) => update(id, () => handle(id).executeUpdate(extendUpdate, { args: [extension] })),
 
-    async signalEgress(recordingId, snapshot) {
-      await within(CALL_MS, () => handle(recordingId).signal(egressSignal, snapshot)).catch(ignoreEnded);
-      if (isTerminal(snapshot.status)) await handOn();
+    async report(recordingId, report) {
+      await within(CALL_MS, () => handle(recordingId).signal(reportSignal, report)).catch(ignoreEnded);
+      if (isTerminal(report.status)) void handOn();
     },
 
     async lookAtRoom(room, why) {

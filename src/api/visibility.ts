@@ -9,8 +9,6 @@ import { keyword, roomKeyword } from './start-recording.ts';
 
 type Row = temporal.api.workflow.v1.IWorkflowExecutionInfo;
 
-const ID_PREFIX = 'recording/';
-
 export function quoted(value: string): string {
   return `'${keyword(value).replaceAll("'", "''")}'`;
 }
@@ -85,7 +83,7 @@ export function isWanted(summary: RecordingSummary, { room, label = [] }: Pick<L
 }
 
 export function recordingIdOf(row: Row): string {
-  return (row.execution?.workflowId ?? '').slice(ID_PREFIX.length);
+  return row.execution?.workflowId ?? '';
 }
 
 /** The memo's four fields, each its own payload. Undefined for workflows that are no recording of ours. */
