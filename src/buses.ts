@@ -1,6 +1,6 @@
 // The two buses of a process: LiveKit's Redis, where it is the egress worker, and the workers' Redis, where it is LiveKit.
 import { createRpcClient, type RpcClient } from './bus/client.ts';
-import { createRedisTransport } from './bus/redis.ts';
+import { createRedisTransport, type RedisSettings } from './bus/redis.ts';
 import { createRpcServer, type RpcServer } from './bus/server.ts';
 import type { BusTransport } from './bus/transport.ts';
 import type { Config } from './config.ts';
@@ -18,14 +18,12 @@ export interface Buses {
   close(): Promise<void>;
 }
 
-/** Connects when used first, and again whenever the connection was lost. */
-export function createBuses(config: Pick<Config, 'livekit' | 'workers'>, log: Log): Buses {
-  const open = (name: string, settings: Config['workers']['redis']): Bus => {
-    const transport = createRedisTransport(settings, { name, log });
-    return { transport, client: createRpcClient(transport), server: createRpcServer(transport, { log }) };
-  };
-  const livekit = open('LiveKit', config.livekit.redis);
-  const workers = open('workers', config.workers.redis);
+/** Either Redis may still be away: it is connected to when it comes. */
+export async function connectBuses(config: Pick<Config, 'livekit' | 'workers'>, log: Log): Promise<Buses> {
+  const [livekit, workers] = await Promise.all([
+    connect('livekit', config.livekit.redis, log),
+    connect('workers', config.workers.redis, log),
+  ]);
   return {
     livekit,
     workers,
@@ -34,4 +32,9 @@ export function createBuses(config: Pick<Config, 'livekit' | 'workers'>, log: Lo
       await Promise.allSettled([livekit.transport.close(), workers.transport.close()]);
     },
   };
+}
+
+async function connect(name: string, settings: RedisSettings, log: Log): Promise<Bus> {
+  const transport = await createRedisTransport(settings, { name, log });
+  return { transport, client: await createRpcClient(transport), server: createRpcServer(transport, { log }) };
 }

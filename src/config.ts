@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { DEFAULT_COSTS } from './fleet/cost.ts';
 import { parseDuration } from './recording/duration.ts';
 import { checkPathTemplate, DEFAULT_PATH_TEMPLATE } from './recording/path-template.ts';
+import { isKeyId, isKeyText, MAX_KEYS } from './temporal/keys.ts';
 
 const duration = (fallback: string) =>
   z
@@ -222,6 +223,46 @@ const fleet = z.strictObject({
   }),
 });
 
+const encryption = z.strictObject({
+  /**
+   * REELKIT_ENCRYPTION_KEYS, as `id:key,id:key`. The first one encrypts, all of them decrypt. Without any a key is made in
+   * `keyFile` at the first start.
+   */
+  keys: z
+    .array(
+      z
+        .strictObject({
+          id: z.string().refine(isKeyId, { error: 'must be 1 to 64 letters, digits, dots, dashes or underscores' }),
+          key: z
+            .string()
+            .refine(isKeyText, { error: 'must be 32 bytes in base64, as `openssl rand -base64 32` prints them' })
+            .optional(),
+          /** A file that holds the key in base64 and nothing else. */
+          keyFile: z.string().min(1).optional(),
+        })
+        .refine(({ key, keyFile }) => (key === undefined) !== (keyFile === undefined), {
+          error: 'needs either key or keyFile',
+        }),
+    )
+    .min(1)
+    .max(MAX_KEYS)
+    .refine((keys) => new Set(keys.map(({ id }) => id)).size === keys.length, {
+      error: 'must give each key an id of its own',
+    })
+    .optional(),
+  /** REELKIT_ENCRYPTION_KEY_FILE. Keys one a line, `<id> <base64>`; in the state directory by default (see temporal/keys.ts). */
+  keyFile: z.string().min(1).optional(),
+  /** Origins of Temporal's Web UI that may ask this API to decrypt what they show. */
+  uiOrigins: z
+    .array(
+      z.string().refine((text) => URL.canParse(text) && new URL(text).origin === text, {
+        error: 'must be an origin, for example https://temporal.example.com',
+      }),
+    )
+    .max(16)
+    .default([]),
+});
+
 export const configSchema = z
   .strictObject({
     livekit,
@@ -239,6 +280,8 @@ export const configSchema = z
       .refine((template) => checkPathTemplate(template) === undefined, { error: 'is not a valid path template' })
       .default(DEFAULT_PATH_TEMPLATE),
     fleet,
+    /** How everything that Temporal stores is encrypted. */
+    encryption: encryption.prefault({}),
     /** REELKIT_LOG_LEVEL. */
     logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
     /** Limit of the whole orderly shutdown. */
@@ -291,8 +334,10 @@ const ENVIRONMENT: Record<string, string> = {
   REELKIT_MAX_WORKERS: 'fleet.maxWorkers',
   REELKIT_HEADROOM_CORES: 'fleet.headroomCores',
   REELKIT_COOLDOWN: 'fleet.cooldown',
+  REELKIT_ENCRYPTION_KEY_FILE: 'encryption.keyFile',
 };
-const SECRET_KEY = /secret|accessKey|accountKey|credentials|token|password/i;
+/** By the last part of a key; of encryption.keys by the whole of it: a key may stand where its id belongs. */
+const SECRET_KEY = /secret|accessKey|accountKey|credentials|token|password|^key$|^encryption\.keys/i;
 const HIDDEN = '(hidden)';
 
 export class ConfigError extends Error {
@@ -367,7 +412,17 @@ function applyEnvironment(raw: Record<string, unknown>, env: NodeJS.ProcessEnv):
     setAt(raw, ['fleet', 'capacity', 'bin'], egressBin);
     origins.set('fleet.capacity.bin', 'REELKIT_EGRESS_BIN');
   }
+  const keys = env.REELKIT_ENCRYPTION_KEYS;
+  if (keys) {
+    setAt(raw, ['encryption', 'keys'], keys.split(',').map(encryptionKey));
+    origins.set('encryption.keys', 'REELKIT_ENCRYPTION_KEYS');
+  }
   return origins;
+}
+
+function encryptionKey(text: string): { id: string; key: string } {
+  const [id = '', ...key] = text.trim().split(':');
+  return { id, key: key.join(':') };
 }
 
 function describeIssue(issue: z.core.$ZodIssue, raw: unknown, origins: Map<string, string>): string {

@@ -41,7 +41,7 @@ export async function runChecks(config: Config): Promise<CheckResult[]> {
 
 async function checkTemporal({ temporal: { taskQueue } }: Config): Promise<CheckResult[]> {
   const settings = readTemporalSettings();
-  const { client, close } = createTemporalClient(settings);
+  const { client, close } = createTemporalClient(settings, undefined);
   try {
     const problem = await namespaceProblem(client, settings);
     if (problem) return [failed('Temporal', problem)];

@@ -14,6 +14,7 @@ import { createHintOf } from './livekit/webhook.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { runPhases } from './shutdown.ts';
+import { type Keyring, loadKeyring } from './temporal/keys.ts';
 import {
   createTemporalClient,
   ensureSearchAttributes,
@@ -74,6 +75,7 @@ interface Context {
   arrivals: Arrivals;
   settings: TemporalSettings;
   temporal: ReturnType<typeof createTemporalClient>;
+  keyring: Keyring;
   stopping: AbortController;
   worker?: TemporalWorker;
   ended: Promise<void>;
@@ -82,6 +84,8 @@ interface Context {
 
 function createContext(config: Config, parts: ServiceParts, log: Log): Context {
   const settings = readTemporalSettings();
+  const keyring = loadKeyring(config.encryption);
+  reportKeys(keyring, log);
   let end = () => {};
   const ended = new Promise<void>((resolve) => {
     end = resolve;
@@ -94,11 +98,23 @@ function createContext(config: Config, parts: ServiceParts, log: Log): Context {
     sources: createFleetSources(config.fleet, log),
     arrivals: createArrivals(),
     settings,
-    temporal: createTemporalClient(settings),
+    temporal: createTemporalClient(settings, keyring.keys),
+    keyring,
     stopping: new AbortController(),
     ended,
     end: () => end(),
   };
+}
+
+function reportKeys({ keys, from }: Keyring, log: Log): void {
+  const ids = { encrypts: keys[0].id, keys: keys.map(({ id }) => id) };
+  if ('configuration' in from) log.info(ids, 'encryption keys from the configuration');
+  else if (!from.created) log.info({ ...ids, file: from.file }, 'encryption keys from their file');
+  else
+    log.warn(
+      { ...ids, file: from.file },
+      'an encryption key was made: every Reelkit process needs this file, and nothing that Temporal stores can be read without it',
+    );
 }
 
 async function listen(context: Context, port: number): Promise<Server> {
@@ -157,7 +173,7 @@ async function metricsText({ metrics, worker }: Context): Promise<string> {
 }
 
 async function prepare(context: Context): Promise<void> {
-  const { arrivals, config, log, metrics, settings, sources, stopping, temporal } = context;
+  const { arrivals, config, keyring, log, metrics, settings, sources, stopping, temporal } = context;
   const sinceMs = performance.now();
   // Loading the SDK's native core takes as long as connecting: both at once.
   const loading = context.parts.worker ? loadWorkerCode() : undefined;
@@ -180,6 +196,7 @@ async function prepare(context: Context): Promise<void> {
       {
         temporal: settings,
         taskQueue: config.temporal.taskQueue,
+        keys: keyring.keys,
         shutdownGraceMs: config.shutdownGrace * ACTIVITY_GRACE,
       },
       activities,

@@ -32,7 +32,7 @@ import {
 import { ApiError, errors } from './errors.ts';
 import { readPageToken, writePageToken } from './page-token.ts';
 import type { RecordingState, Recordings } from './recordings.ts';
-import type { ListQuery, RecordingPage, RecordingSummary } from './schemas.ts';
+import type { ListQuery, RecordingPage } from './schemas.ts';
 import { initialView, labelKeywords, roomKeyword, staticDetails, staticSummary } from './start-recording.ts';
 import {
   isOpen,
@@ -72,6 +72,7 @@ export interface TemporalRecordingsSettings {
 export function createTemporalRecordings(client: Client, settings: TemporalRecordingsSettings): Recordings {
   const within = <T>(ms: number, call: () => Promise<T>) => client.withDeadline(Date.now() + ms, call);
   const handle = (id: string) => client.workflow.getHandle(recordingWorkflowId(id));
+  const codecs = client.options.loadedDataConverter.payloadCodecs;
 
   async function describe(id: string) {
     const description = await within(CALL_MS, () => handle(id).describe()).catch((error: unknown) => {
@@ -79,7 +80,7 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
       throw asApiError(error);
     });
     const row = description.raw.workflowExecutionInfo ?? {};
-    const memo = memoOf(row);
+    const memo = await memoOf(row, codecs);
     if (!memo) throw errors.recordingNotFound(id);
     return { row, memo };
   }
@@ -213,9 +214,11 @@ async function listPage(client: Client, fleet: string, query: ListQuery): Promis
     pageSize: query.limit,
     nextPageToken: query.pageToken === undefined ? undefined : temporalsToken(query.pageToken, filter),
   });
+  const codecs = client.options.loadedDataConverter.payloadCodecs;
+  const memos = await Promise.all(page.executions.map((row) => memoOf(row, codecs)));
   const recordings = page.executions
-    .map((row) => summaryOf(row, fleet))
-    .filter((summary): summary is RecordingSummary => summary !== undefined && isWanted(summary, query));
+    .flatMap((row, index) => (memos[index] ? [summaryOf(row, memos[index], fleet)] : []))
+    .filter((summary) => isWanted(summary, query));
   const token = page.nextPageToken;
   return token && token.length > 0 ? { recordings, nextPageToken: writePageToken(token, filter) } : { recordings };
 }

@@ -42,6 +42,8 @@ export interface ReelkitService {
   readonly logFile: string;
   /** Where local recordings go. */
   readonly recordingsDir: string;
+  /** The keys that encrypt what Temporal stores; made by the first start. */
+  readonly keyFile: string;
   pid(): number | undefined;
   /** Starts it and waits for `/readyz`. Does nothing when it runs. */
   start(): Promise<void>;
@@ -69,6 +71,7 @@ export async function createReelkitService(options: ReelkitServiceOptions): Prom
     configFile,
     logFile,
     recordingsDir,
+    keyFile: keyFileIn(stack),
     pid: () => (child?.isRunning() ? child.pid : undefined),
     async start() {
       if (child?.isRunning()) return;
@@ -97,6 +100,7 @@ export function reelkitConfig(
     livekit: stack.livekit,
     api: { host: stack.api.host, port: stack.api.port, publicUrl: stack.api.url, ...api },
     storages: storages ?? { local: { type: 'local', path: recordingsDir } },
+    encryption: { keyFile: keyFileIn(stack) },
     ...rest,
     fleet: {
       ...fleet,
@@ -114,6 +118,10 @@ export function reelkitConfig(
             },
     },
   };
+}
+
+function keyFileIn({ stateDir }: Pick<Stack, 'stateDir'>): string {
+  return join(stateDir, 'encryption-keys');
 }
 
 /** The workers must charge what the fleet counts. */

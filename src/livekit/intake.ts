@@ -2,7 +2,7 @@
 // durable, and only then says STARTING. It answers StopEgress and UpdateStream for every recording, whichever process started it.
 // It runs no egress and decides nothing about workers.
 import { EgressInfo, StopEgressRequest, UpdateStreamRequest } from '@livekit/protocol';
-import { RpcError, type RpcHandlerContext, type RpcServer, type Serving } from '../bus/server.ts';
+import { RpcError, type RpcHandlerContext, type RpcServer, type Served } from '../bus/server.ts';
 import { RECORDING_ID } from '../recording/attempt.ts';
 import type { StreamChange } from '../recording/streams.ts';
 import type { LiveKitRecords } from './records.ts';
@@ -30,9 +30,11 @@ export interface IntakeParts {
 
 /** An idle worker says 0.5, a busy one 1; LiveKit takes the first 1 at once. */
 const AFFINITY = 1;
+/** A process that was granted a request and has not answered by then has died, or will not be in time. */
+const TAKE_OVER_AFTER_MS = 1_000;
 
 /** @returns `stop` ends the claiming first, then waits for what was claimed */
-export async function serveIntake(server: RpcServer, parts: IntakeParts): Promise<Serving> {
+export async function serveIntake(server: RpcServer, parts: IntakeParts): Promise<Served> {
   const { recordings, isReady } = parts;
   const servings = await Promise.all([
     server.serve({
@@ -40,7 +42,7 @@ export async function serveIntake(server: RpcServer, parts: IntakeParts): Promis
       method: 'StartEgress',
       affinity: () => (isReady() ? AFFINITY : undefined),
       handle: (request, context) => start(parts, request, context),
-      takeOver: true,
+      takeOverAfterMs: TAKE_OVER_AFTER_MS,
     }),
     server.serveQueue({
       service: 'EgressHandler',

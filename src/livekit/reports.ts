@@ -2,8 +2,7 @@
 // once Temporal has it, because one answered with an error is never sent again, and stays silent while Temporal is away: the worker
 // then repeats it for minutes.
 import { EgressInfo } from '@livekit/protocol';
-import type { RpcServer, Serving } from '../bus/server.ts';
-import { RpcError } from '../bus/server.ts';
+import { RpcError, type RpcServer, type Served } from '../bus/server.ts';
 import type { EgressReport } from '../recording/egress.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
 import type { Grants } from './grants.ts';
@@ -19,7 +18,7 @@ export interface ReportsParts {
 }
 
 /** Serves the workers' IOInfo until it is stopped. */
-export async function serveReports(server: RpcServer, { grants, report, log }: ReportsParts): Promise<Serving> {
+export async function serveReports(server: RpcServer, { grants, report, log }: ReportsParts): Promise<Served> {
   const created = await server.serveQueue({
     service: 'IOInfo',
     method: 'CreateEgress',
@@ -37,11 +36,13 @@ export async function serveReports(server: RpcServer, { grants, report, log }: R
       const info = EgressInfo.fromBinary(request);
       const attempt = parseAttemptEgressId(info.egressId);
       if (!attempt) return EMPTY;
-      await report(attempt.recordingId, reportOf(info)).catch((error: unknown) => {
+      try {
+        await report(attempt.recordingId, reportOf(info));
+        return EMPTY;
+      } catch (error) {
         log.warn({ egress: info.egressId, error: String(error) }, 'a report could not be kept; the worker repeats it');
-        throw SILENCE;
-      });
-      return EMPTY;
+        return undefined;
+      }
     },
   });
   return { stop: async () => void (await Promise.all([created.stop(), updated.stop()])) };
