@@ -18,11 +18,17 @@ export interface Buses {
   close(): Promise<void>;
 }
 
-/** Either Redis may still be away: it is connected to when it comes. */
-export async function connectBuses(config: Pick<Config, 'livekit' | 'workers'>, log: Log): Promise<Buses> {
+const RETRY_MS = 1_000;
+
+/** Tried until both answer; each failure says which, and why. @throws once `stopping` aborts */
+export async function connectBuses(
+  config: Pick<Config, 'livekit' | 'workers'>,
+  log: Log,
+  stopping: AbortSignal,
+): Promise<Buses> {
   const [livekit, workers] = await Promise.all([
-    connect('livekit', config.livekit.redis, log),
-    connect('workers', config.workers.redis, log),
+    connect('livekit', config.livekit.redis, log, stopping),
+    connect('workers', config.workers.redis, log, stopping),
   ]);
   return {
     livekit,
@@ -34,7 +40,15 @@ export async function connectBuses(config: Pick<Config, 'livekit' | 'workers'>, 
   };
 }
 
-async function connect(name: string, settings: RedisSettings, log: Log): Promise<Bus> {
-  const transport = await createRedisTransport(settings, { name, log });
-  return { transport, client: await createRpcClient(transport), server: createRpcServer(transport, { log }) };
+async function connect(name: string, settings: RedisSettings, log: Log, stopping: AbortSignal): Promise<Bus> {
+  for (;;) {
+    stopping.throwIfAborted();
+    try {
+      const transport = await createRedisTransport(settings, { name, log });
+      return { transport, client: await createRpcClient(transport), server: createRpcServer(transport, { log }) };
+    } catch (error) {
+      log.warn({ redis: name, problem: error instanceof Error ? error.message : String(error) }, 'waits for Redis');
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
 }

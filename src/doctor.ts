@@ -6,7 +6,6 @@ import { EgressClient, RoomServiceClient, ServerError } from 'livekit-server-sdk
 import { checkLiveKit } from './api/readiness.ts';
 import type { Config, Storage } from './config.ts';
 import { createFleetSources, type FleetSources } from './fleet-sources.ts';
-import { markerUrl } from './livekit/marker.ts';
 import {
   createTemporalClient,
   missingSearchAttributes,
@@ -28,7 +27,6 @@ export async function runChecks(config: Config): Promise<CheckResult[]> {
   const groups = await Promise.all([
     checkTemporal(config),
     checkLiveKitServer(config),
-    checkWebhooks(config),
     checkFleet(config),
     Promise.all(
       Object.entries(config.storages).map(([name, storage]) =>
@@ -83,27 +81,6 @@ async function checkLiveKitServer({ livekit }: Config): Promise<CheckResult[]> {
     return passed('LiveKit egress and Redis', `ListEgress works; ${egresses.length} egresses active`);
   });
   return [{ name: 'LiveKit', ...reached, detail: `${host} answers` }, keys, redis];
-}
-
-/** What LiveKit will do: reach the public URL. This machine may see the network with other eyes; it is the best there is. */
-async function checkWebhooks({ api: { publicUrl } }: Config): Promise<CheckResult[]> {
-  const name = 'webhooks';
-  if (publicUrl === undefined) {
-    return [
-      passed(name, 'api.publicUrl is not set: ends of recordings are found by the fleet pass alone, which is slower'),
-    ];
-  }
-  const health = new URL('healthz', publicUrl.endsWith('/') ? publicUrl : `${publicUrl}/`);
-  return [
-    await check(name, async () => {
-      const response = await fetch(health, { signal: AbortSignal.timeout(CALL_SECONDS * 1_000) });
-      await response.body?.cancel();
-      if (!response.ok)
-        return failed(name, `${health} answered ${response.status}: does api.publicUrl lead to Reelkit's API?`);
-      const { origin, pathname } = new URL(markerUrl(publicUrl, { recordingId: 'doctor', part: 1, attempt: 1 }));
-      return passed(name, `${health} answers; LiveKit will send to ${origin}${pathname}`);
-    }),
-  ];
 }
 
 async function checkFleet({ fleet }: Config): Promise<CheckResult[]> {

@@ -4,12 +4,16 @@ import type { AddressInfo } from 'node:net';
 import { createFleetKicker } from './activities/kick.ts';
 import { createApp, createServiceApp, type HttpParts } from './api/app.ts';
 import { createFleetReader } from './api/fleet-reader.ts';
+import type { Recordings } from './api/recordings.ts';
 import { createReadiness } from './api/readiness.ts';
 import { createTemporalRecordings } from './api/temporal-recordings.ts';
 import { createStageCounter } from './api/visibility-counts.ts';
+import { type Buses, connectBuses } from './buses.ts';
 import { type Config, defaultStorageOf } from './config.ts';
+import { type Door, openDoor } from './door.ts';
 import { type Arrivals, createArrivals } from './fleet/arrivals.ts';
 import { createFleetSources, type FleetSources } from './fleet-sources.ts';
+import { createGrants } from './livekit/grants.ts';
 import { createHintOf } from './livekit/webhook.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -78,6 +82,9 @@ interface Context {
   keyring: Keyring;
   stopping: AbortController;
   worker?: TemporalWorker;
+  buses?: Buses;
+  door?: Door;
+  recordings: Recordings;
   ended: Promise<void>;
   end: () => void;
 }
@@ -90,15 +97,19 @@ function createContext(config: Config, parts: ServiceParts, log: Log): Context {
   const ended = new Promise<void>((resolve) => {
     end = resolve;
   });
+  const temporal = createTemporalClient(settings, keyring.keys);
+  const arrivals = createArrivals();
+  const { taskQueue } = config.temporal;
   return {
     config,
     parts,
     log,
     metrics: createMetrics(),
     sources: createFleetSources(config.fleet, log),
-    arrivals: createArrivals(),
+    arrivals,
+    recordings: createTemporalRecordings(temporal.client, { fleet: config.fleet.name, taskQueue, arrivals }),
     settings,
-    temporal: createTemporalClient(settings, keyring.keys),
+    temporal,
     keyring,
     stopping: new AbortController(),
     ended,
@@ -143,6 +154,7 @@ function httpParts(context: Context): HttpParts {
       livekitUrl: config.livekit.url,
       taskQueue: config.temporal.taskQueue,
       stopping: stopping.signal,
+      buses: () => context.buses,
       ...(context.parts.worker ? { workerRuns: () => context.worker?.isRunning() ?? false } : {}),
     }),
     readMetrics: async () => ({ text: await metricsText(context), contentType: metrics.contentType }),
@@ -153,15 +165,21 @@ function httpParts(context: Context): HttpParts {
 }
 
 function createApiApp(context: Context) {
-  const { arrivals, config, metrics } = context;
+  const { config, metrics } = context;
   const { client } = context.temporal;
   const { name: fleet, costs } = config.fleet;
   const countByStage = createStageCounter(client, fleet);
   metrics.countRecordings(countByStage);
   return createApp({
     ...httpParts(context),
-    settings: { fleet, costs, storages: Object.keys(config.storages), defaultStorage: defaultStorageOf(config) },
-    recordings: createTemporalRecordings(client, { fleet, taskQueue: config.temporal.taskQueue, arrivals }),
+    settings: {
+      fleet,
+      costs,
+      storages: config.storages,
+      defaultStorage: defaultStorageOf(config),
+      pathTemplate: config.pathTemplate,
+    },
+    recordings: context.recordings,
     hintOf: createHintOf(config.livekit.apiKey, config.livekit.apiSecret),
     readFleet: createFleetReader({ client, config, countByStage, observeWorkers: context.sources.observe }),
   });
@@ -173,20 +191,26 @@ async function metricsText({ metrics, worker }: Context): Promise<string> {
 }
 
 async function prepare(context: Context): Promise<void> {
-  const { arrivals, config, keyring, log, metrics, settings, sources, stopping, temporal } = context;
+  const { config, keyring, log, metrics, settings, stopping, temporal } = context;
   const sinceMs = performance.now();
   // Loading the SDK's native core takes as long as connecting: both at once.
   const loading = context.parts.worker ? loadWorkerCode() : undefined;
   loading?.catch(() => undefined);
   await untilTemporalAnswers(temporal.client, settings, log, stopping.signal);
   await ensureSearchAttributes(temporal.client, settings.namespace, log);
+  const buses = await connectBuses(config, log, stopping.signal);
+  context.buses = buses;
+  const grants = createGrants();
   if (loading) {
     const { startTemporalWorker, createServiceActivities, createServiceSinks } = await loading;
     const kickFleet = createFleetKicker(temporal.client, config.temporal.taskQueue);
+    const { arrivals, sources } = context;
     const activities = createServiceActivities({
       arrivals,
+      buses,
       config,
       client: temporal.client,
+      grants,
       metrics,
       log,
       sources,
@@ -212,6 +236,10 @@ async function prepare(context: Context): Promise<void> {
     });
     void reportCapacityProblems(context);
   }
+  // Last: whoever asks through LiveKit finds everything running.
+  const takesRequests = context.parts.api;
+  const { client } = temporal;
+  context.door = await openDoor({ buses, config, client, recordings: context.recordings, grants, takesRequests, log });
   log.info({ durationMs: Math.round(performance.now() - sinceMs), namespace: settings.namespace }, 'ready');
 }
 
@@ -237,12 +265,20 @@ async function shutDown(context: Context, server: Server | undefined): Promise<v
   await runPhases(
     [
       { name: 'stop accepting', limitMs: share(0.05), run: () => stopAccepting(context, server) },
-      { name: 'drain HTTP', limitMs: share(0.25), run: () => server && drained(server) },
+      { name: 'drain HTTP', limitMs: share(0.25), run: () => Promise.all([server && drained(server), context.door?.stopTaking()]) },
       { name: 'stop the Temporal worker', limitMs: share(0.6), run: () => context.worker?.stop() },
       {
         name: 'close connections',
         limitMs: share(0.1),
-        run: () => Promise.all([context.worker?.close(), temporal.close(), context.sources.provider.close?.()]),
+        run: async () => {
+          await context.door?.close();
+          await Promise.all([
+            context.worker?.close(),
+            context.buses?.close(),
+            temporal.close(),
+            context.sources.provider.close?.(),
+          ]);
+        },
       },
     ],
     log,
@@ -251,8 +287,9 @@ async function shutDown(context: Context, server: Server | undefined): Promise<v
   context.end();
 }
 
-async function stopAccepting({ stopping }: Context, server: Server | undefined): Promise<void> {
+async function stopAccepting({ stopping, door }: Context, server: Server | undefined): Promise<void> {
   stopping.abort();
+  void door?.stopTaking();
   server?.close();
   server?.closeIdleConnections();
 }

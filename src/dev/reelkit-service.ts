@@ -62,7 +62,7 @@ export async function createReelkitService(options: ReelkitServiceOptions): Prom
   const configFile = join(stack.stateDir, 'reelkit.yaml');
   const logFile = join(stack.logDir, 'reelkit.log');
   await mkdir(recordingsDir, { recursive: true });
-  const { livekit, redis } = stack;
+  const { livekit, workersRedis: redis } = stack;
   await writeEgressConfig(egressConfigFile, { livekit, redis, costs: costsOf(config), extra: options.egress });
   await writePrivately(configFile, stringify(reelkitConfig(options, egressConfigFile, recordingsDir)));
   let child: Child | undefined;
@@ -97,8 +97,9 @@ export function reelkitConfig(
 ): ConfigInput {
   const { fleet, capacity, storages, api, ...rest } = config;
   return {
-    livekit: stack.livekit,
-    api: { host: stack.api.host, port: stack.api.port, publicUrl: stack.api.url, ...api },
+    livekit: { ...stack.livekit, redis: stack.redis },
+    workers: { redis: stack.workersRedis },
+    api: { host: stack.api.host, port: stack.api.port, ...api },
     storages: storages ?? { local: { type: 'local', path: recordingsDir } },
     encryption: { keyFile: keyFileIn(stack) },
     ...rest,
