@@ -9,7 +9,7 @@ import { createTemporalRecordings } from './api/temporal-recordings.ts';
 import { createStageCounter } from './api/visibility-counts.ts';
 import { type Config, defaultStorageOf } from './config.ts';
 import { type Arrivals, createArrivals } from './fleet/arrivals.ts';
-import { createFleetSources, type FleetSources } from './fleet-sources.ts';
+import { createFleetSources, type FleetSources, NO_PRESENCE } from './fleet-sources.ts';
 import { createHintOf } from './livekit/webhook.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -91,7 +91,7 @@ function createContext(config: Config, parts: ServiceParts, log: Log): Context {
     parts,
     log,
     metrics: createMetrics(),
-    sources: createFleetSources(config.fleet, log),
+    sources: createFleetSources(config.fleet, NO_PRESENCE, log),
     arrivals: createArrivals(),
     settings,
     temporal: createTemporalClient(settings),
