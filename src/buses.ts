@@ -18,6 +18,23 @@ export interface Buses {
   close(): Promise<void>;
 }
 
+/** For who looks at a bus before it is connected: until then every call fails as if Redis were away. */
+export function lateTransport(
+  get: () => BusTransport | undefined,
+): Pick<BusTransport, 'channels' | 'setKey' | 'getKeys' | 'deleteKey' | 'health'> {
+  const use = <T>(call: (bus: BusTransport) => Promise<T>): Promise<T> => {
+    const bus = get();
+    return bus ? call(bus) : Promise.reject(new Error('not connected to Redis yet'));
+  };
+  return {
+    channels: (pattern) => use((bus) => bus.channels(pattern)),
+    setKey: (key, value, ttlMs) => use((bus) => bus.setKey(key, value, ttlMs)),
+    getKeys: (keys) => use((bus) => bus.getKeys(keys)),
+    deleteKey: (key) => use((bus) => bus.deleteKey(key)),
+    health: () => get()?.health() ?? { ok: false, problem: 'not connected yet', reconnects: -1 },
+  };
+}
+
 const RETRY_MS = 1_000;
 
 /** Tried until both answer; each failure says which, and why. @throws once `stopping` aborts */

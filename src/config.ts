@@ -151,6 +151,8 @@ const staticCapacity = z.strictObject({
     .array(
       z.strictObject({
         id: z.string().min(1),
+        /** The worker's cluster_id, another one for each; the id by default. */
+        topic: z.string().min(1).optional(),
         /** The worker's health_port. */
         healthUrl: webUrl,
         /** The worker's prometheus_port. */

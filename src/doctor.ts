@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { EgressClient, RoomServiceClient, ServerError } from 'livekit-server-sdk';
 import { checkLiveKit } from './api/readiness.ts';
 import type { Config, Storage } from './config.ts';
-import { createFleetSources, type FleetSources } from './fleet-sources.ts';
+import { createFleetSources, type FleetSources, NO_PRESENCE } from './fleet-sources.ts';
 import {
   createTemporalClient,
   missingSearchAttributes,
@@ -87,7 +87,7 @@ async function checkFleet({ fleet }: Config): Promise<CheckResult[]> {
   const name = `capacity (${fleet.capacity.provider})`;
   let sources: FleetSources;
   try {
-    sources = createFleetSources(fleet);
+    sources = createFleetSources(fleet, NO_PRESENCE);
   } catch (error) {
     return [failed(name, explain(error))];
   }

@@ -39,7 +39,7 @@ export interface ActivityParts {
 export function createServiceActivities(parts: ActivityParts): object {
   const { buses, config, client, grants, metrics, log, sources, arrivals, kickFleet } = parts;
   const { livekit: livekitConfig, fleet } = config;
-  const { provider, observe } = sources;
+  const { provider, presence, see, observe } = sources;
   const livekit = createLiveKitClient(livekitConfig);
   const workers = createWorkers(buses.workers.client);
   let launchProblem: { text: string; atMs: number } | undefined;
@@ -52,7 +52,7 @@ export function createServiceActivities(parts: ActivityParts): object {
       records: createLiveKitRecords(buses.livekit.client),
       workers,
       grants,
-      choice: createWorkerChoice(observe, freshProblem),
+      choice: createWorkerChoice(see, { cordoned: presence.cordoned, launchProblem: freshProblem }),
       temporal: client,
       kickFleet,
       protectBusy: createProtectBusy(provider, observe, (problem) =>

@@ -1,19 +1,20 @@
 // The life of one Reelkit process: what it is made of, in which order it starts, and in which order it ends.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createFleetKicker } from './activities/kick.ts';
+import { createFleetKicker, type FleetKicker } from './activities/kick.ts';
 import { createApp, createServiceApp, type HttpParts } from './api/app.ts';
 import { createFleetReader } from './api/fleet-reader.ts';
 import type { Recordings } from './api/recordings.ts';
 import { createReadiness } from './api/readiness.ts';
 import { createTemporalRecordings } from './api/temporal-recordings.ts';
 import { createStageCounter } from './api/visibility-counts.ts';
-import { type Buses, connectBuses } from './buses.ts';
+import { type Buses, connectBuses, lateTransport } from './buses.ts';
 import { type Config, defaultStorageOf } from './config.ts';
 import { type Door, openDoor } from './door.ts';
 import { type Arrivals, createArrivals } from './fleet/arrivals.ts';
 import { createFleetSources, type FleetSources } from './fleet-sources.ts';
 import { createGrants } from './livekit/grants.ts';
+import { createPresence, type PresenceWatch, watchPresence } from './livekit/presence.ts';
 import { createHintOf } from './livekit/webhook.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -84,6 +85,7 @@ interface Context {
   worker?: TemporalWorker;
   buses?: Buses;
   door?: Door;
+  watch?: PresenceWatch;
   recordings: Recordings;
   ended: Promise<void>;
   end: () => void;
@@ -100,12 +102,13 @@ function createContext(config: Config, parts: ServiceParts, log: Log): Context {
   const temporal = createTemporalClient(settings, keyring.keys);
   const arrivals = createArrivals();
   const { taskQueue } = config.temporal;
-  return {
+  const presence = createPresence(lateTransport(() => context.buses?.workers.transport));
+  const context: Context = {
     config,
     parts,
     log,
     metrics: createMetrics(),
-    sources: createFleetSources(config.fleet, log),
+    sources: createFleetSources(config.fleet, presence, log),
     arrivals,
     recordings: createTemporalRecordings(temporal.client, { fleet: config.fleet.name, taskQueue, arrivals }),
     settings,
@@ -115,6 +118,7 @@ function createContext(config: Config, parts: ServiceParts, log: Log): Context {
     ended,
     end: () => end(),
   };
+  return context;
 }
 
 function reportKeys({ keys, from }: Keyring, log: Log): void {
@@ -235,12 +239,26 @@ async function prepare(context: Context): Promise<void> {
       );
     });
     void reportCapacityProblems(context);
+    context.watch = watchDeaths(context, kickFleet);
   }
   // Last: whoever asks through LiveKit finds everything running.
   const takesRequests = context.parts.api;
   const { client } = temporal;
   context.door = await openDoor({ buses, config, client, recordings: context.recordings, grants, takesRequests, log });
   log.info({ durationMs: Math.round(performance.now() - sinceMs), namespace: settings.namespace }, 'ready');
+}
+
+/** A worker that leaves the bus has died, or ends because it was asked to: either way the fleet looks at once. */
+function watchDeaths({ sources: { presence }, config, log }: Context, kickFleet: FleetKicker): PresenceWatch {
+  return watchPresence({
+    presence,
+    onGone(kind, id) {
+      if (kind !== 'worker') return;
+      kickFleet(config.fleet.name, `worker ${id} left the bus`, false).catch((error: unknown) =>
+        log.warn({ worker: id, error: String(error) }, 'the fleet could not be told; its next pass sees it'),
+      );
+    },
+  });
 }
 
 /** Told at once and loudly, and no reason to stop: what was accepted waits, and recordings that run need their supervisor. */
@@ -271,6 +289,7 @@ async function shutDown(context: Context, server: Server | undefined): Promise<v
         name: 'close connections',
         limitMs: share(0.1),
         run: async () => {
+          context.watch?.stop();
           await context.door?.close();
           await Promise.all([
             context.worker?.close(),

@@ -56,7 +56,8 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       async function look(): Promise<Hindrance | undefined> {
         const workflowId = recordingWorkflowId(recordingId);
         // Workers first: in a burst most find none free, and Temporal limits how often it may be asked to count.
-        const missing = await choice.take(recordingId, costCores);
+        const chosen = await choice.choose(recordingId, costCores);
+        const missing = 'missing' in chosen ? chosen.missing : undefined;
         const place = { workflowId, fleet, priority: request.priority, sinceMs: queuedSinceMs };
         const ahead = missing === undefined ? await countAhead(deps.temporal, place) : 0;
         if (missing === undefined && ahead === 0) return undefined;
@@ -143,7 +144,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     let last: StartOutcome | undefined;
     while (passedOver.size < WORKERS_ASKED && Date.now() < untilMs) {
       const worker = await choice.choose(recordingId, costCores, passedOver);
-      if (!('topic' in worker)) {
+      if ('missing' in worker) {
         choice.release(recordingId);
         return last ?? noCapacity(worker.missing);
       }
