@@ -14,6 +14,7 @@ import { createHintOf } from './livekit/webhook.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { runPhases } from './shutdown.ts';
+import { keyProblem } from './temporal/key-check.ts';
 import { type Keyring, loadKeyring } from './temporal/keys.ts';
 import {
   createTemporalClient,
@@ -180,6 +181,7 @@ async function prepare(context: Context): Promise<void> {
   loading?.catch(() => undefined);
   await untilTemporalAnswers(temporal.client, settings, log, stopping.signal);
   await ensureSearchAttributes(temporal.client, settings.namespace, log);
+  await requireKeys(context);
   if (loading) {
     const { startTemporalWorker, createServiceActivities, createServiceSinks } = await loading;
     const kickFleet = createFleetKicker(temporal.client, config.temporal.taskQueue);
@@ -213,6 +215,14 @@ async function prepare(context: Context): Promise<void> {
     void reportCapacityProblems(context);
   }
   log.info({ durationMs: Math.round(performance.now() - sinceMs), namespace: settings.namespace }, 'ready');
+}
+
+/** With another key this process would break every workflow it touched. */
+async function requireKeys({ config, keyring, settings, temporal }: Context): Promise<void> {
+  const known = keyring.keys.map(({ id }) => id);
+  const { namespace } = settings;
+  const problem = await keyProblem(temporal.client, { namespace, fleet: config.fleet.name, known });
+  if (problem) throw new Error(problem);
 }
 
 /** Told at once and loudly, and no reason to stop: what was accepted waits, and recordings that run need their supervisor. */

@@ -2,8 +2,10 @@
 // that the reading is known to find what is there. And what keys that change, or are gone, do to what is stored.
 import { randomBytes } from 'node:crypto';
 import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { PayloadKeys } from '../../../src/temporal/codec.ts';
+import { keyProblem } from '../../../src/temporal/key-check.ts';
 import { newKey, newSecrets, type SecretsBed, startSecretsBed, TASK_QUEUE } from './secrets-bed.ts';
 import {
   askUpdate,
@@ -118,5 +120,33 @@ describe('keys that change', () => {
       await now.executeUpdate(askUpdate, { args: [secrets.update] });
       expect(await now.result()).toBe(secrets.result);
     });
+  });
+
+  it('that a process lacks are told at its start, for as long as open workflows need them', async () => {
+    const [theirs, ours] = [newKey('theirs'), newKey('ours')];
+    const check = (...known: string[]) =>
+      keyProblem(bed.client([ours]), { namespace: bed.stack.temporal.namespace, fleet: 'default', known });
+    expect(await check('ours')).toBeUndefined();
+    const { workflow } = bed.client([theirs]);
+    const recording = await workflow.start('recording', {
+      workflowId: 'recording/abc',
+      taskQueue: 'nobody',
+      args: [{}],
+      memo: { request: {} },
+      typedSearchAttributes: [
+        { key: defineSearchAttributeKey('RecordingFleet', SearchAttributeType.KEYWORD), value: 'default' },
+      ],
+    });
+    await vi.waitFor(
+      async () => expect(await check('ours')).toContain('encrypted with key "theirs", and this process has key "ours"'),
+      10_000,
+    );
+    expect(await check('theirs', 'ours')).toBeUndefined();
+    await recording.terminate();
+    await vi.waitFor(async () => expect(await check('ours')).toBeUndefined(), 10_000);
+    const fleet = await workflow.start('fleet', { workflowId: 'fleet/default', taskQueue: 'nobody', args: [{}] });
+    expect(await check('ours')).toContain('give all Reelkit processes the same keys');
+    await fleet.terminate();
+    expect(await check('ours')).toBeUndefined();
   });
 });
