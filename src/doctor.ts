@@ -2,10 +2,13 @@
 import { existsSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Client } from '@temporalio/client';
 import { EgressClient, RoomServiceClient, ServerError } from 'livekit-server-sdk';
 import { checkLiveKit } from './api/readiness.ts';
 import type { Config, Storage } from './config.ts';
 import { createFleetSources, type FleetSources, NO_PRESENCE } from './fleet-sources.ts';
+import { keyProblem } from './temporal/key-check.ts';
+import { findKeyring, keyFileOf } from './temporal/keys.ts';
 import {
   createTemporalClient,
   missingSearchAttributes,
@@ -37,7 +40,7 @@ export async function runChecks(config: Config): Promise<CheckResult[]> {
   return groups.flat();
 }
 
-async function checkTemporal({ temporal: { taskQueue } }: Config): Promise<CheckResult[]> {
+async function checkTemporal({ temporal: { taskQueue }, encryption, fleet }: Config): Promise<CheckResult[]> {
   const settings = readTemporalSettings();
   const { client, close } = createTemporalClient(settings, undefined);
   try {
@@ -58,10 +61,26 @@ async function checkTemporal({ temporal: { taskQueue } }: Config): Promise<Check
           `missing; \`reelkit serve\` creates them where it may, or run:\n${commands}`,
         );
       }),
+      await check('encryption keys', () => checkKeys(client, settings.namespace, { encryption, fleet })),
     ];
   } finally {
     await close();
   }
+}
+
+async function checkKeys(
+  client: Client,
+  namespace: string,
+  { encryption, fleet }: Pick<Config, 'encryption' | 'fleet'>,
+): Promise<CheckResult> {
+  const name = 'encryption keys';
+  const keyring = findKeyring(encryption);
+  const known = keyring?.keys.map(({ id }) => id) ?? [];
+  const problem = await keyProblem(client, { namespace, fleet: fleet.name, known });
+  if (problem) return failed(name, problem);
+  if (!keyring) return passed(name, `none yet; the first start makes one in ${keyFileOf(encryption)}`);
+  const where = 'file' in keyring.from ? keyring.from.file : 'the configuration';
+  return passed(name, `"${known[0]}" encrypts, ${known.length} known, from ${where}`);
 }
 
 /** Two calls tell the keys, the grant, and Redis: LiveKit answers ListEgress out of Redis, and not at all without it. */

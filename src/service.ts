@@ -19,6 +19,7 @@ import { createHintOf } from './livekit/webhook.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { runPhases } from './shutdown.ts';
+import { keyProblem } from './temporal/key-check.ts';
 import { type Keyring, loadKeyring } from './temporal/keys.ts';
 import {
   createTemporalClient,
@@ -202,6 +203,7 @@ async function prepare(context: Context): Promise<void> {
   loading?.catch(() => undefined);
   await untilTemporalAnswers(temporal.client, settings, log, stopping.signal);
   await ensureSearchAttributes(temporal.client, settings.namespace, log);
+  await requireKeys(context);
   const buses = await connectBuses(config, log, stopping.signal);
   context.buses = buses;
   const grants = createGrants();
@@ -259,6 +261,14 @@ function watchDeaths({ sources: { presence }, config, log }: Context, kickFleet:
       );
     },
   });
+}
+
+/** With another key this process would break every workflow it touched. */
+async function requireKeys({ config, keyring, settings, temporal }: Context): Promise<void> {
+  const known = keyring.keys.map(({ id }) => id);
+  const { namespace } = settings;
+  const problem = await keyProblem(temporal.client, { namespace, fleet: config.fleet.name, known });
+  if (problem) throw new Error(problem);
 }
 
 /** Told at once and loudly, and no reason to stop: what was accepted waits, and recordings that run need their supervisor. */

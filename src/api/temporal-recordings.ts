@@ -17,6 +17,7 @@ import type { Arrivals } from '../fleet/arrivals.ts';
 import { isTerminal } from '../recording/egress.ts';
 import { roomOf } from '../recording/source.ts';
 import type { RecordingView } from '../recording/view.ts';
+import { PayloadKeyError } from '../temporal/codec.ts';
 import {
   cancelUpdate,
   extendUpdate,
@@ -277,6 +278,8 @@ const TEMPORAL_AWAY = new Set([1, 4, 8, 10, 14]);
 
 function asApiError(error: unknown, recordingId?: string): ApiError {
   if (error instanceof ApiError) return error;
+  const key = causes(error).find((cause) => cause instanceof PayloadKeyError);
+  if (key) return errors.encryptionKeyMissing(key.message, error);
   const code = grpcCode(error);
   if (code !== undefined && TEMPORAL_AWAY.has(code)) return errors.temporalUnavailable(error, recordingId);
   return errors.internal(error);
@@ -292,9 +295,13 @@ function ignoreEnded(error: unknown): void {
 
 /** The client wraps gRPC's errors in its own, once or twice. */
 function grpcCode(error: unknown): number | undefined {
-  for (let inner = error; inner instanceof Error; inner = inner.cause) {
+  for (const inner of causes(error)) {
     if (isGrpcServiceError(inner)) return inner.code;
     if ('code' in inner && typeof inner.code === 'number') return inner.code;
   }
   return undefined;
+}
+
+function causes(error: unknown): Error[] {
+  return error instanceof Error ? [error, ...causes(error.cause)] : [];
 }

@@ -67,7 +67,7 @@ export function findKeyring(
 }
 
 /** `encryption.keyFile`, else `encryption-keys` in the state directory: systemd's, the user's XDG one, or ~/.local/state. */
-export function keyFileOf({ keyFile }: EncryptionSettings, env: NodeJS.ProcessEnv): string {
+export function keyFileOf({ keyFile }: EncryptionSettings, env: NodeJS.ProcessEnv = process.env): string {
   if (keyFile) return resolve(keyFile);
   const [ofService] = (env.STATE_DIRECTORY ?? '').split(':');
   const folder = ofService || join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local', 'state'), 'reelkit');
