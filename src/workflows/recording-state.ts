@@ -237,6 +237,7 @@ export class RecordingState {
       wire: this.input.wire,
       ...(this.roomId === undefined ? {} : { roomId: this.roomId }),
       acceptedAtMs: this.dueAtMs,
+      ...(this.view.endedAtMs === undefined ? {} : { endedAtMs: this.view.endedAtMs }),
       state: recordStateOf(this.view, this.errorCode),
       reports: [...this.reports].sort(([one], [other]) => one - other).map(([, info]) => info),
       retries: Math.max(0, this.view.parts.filter(({ egressId }) => egressId !== undefined).length - 1),
