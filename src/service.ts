@@ -14,6 +14,7 @@ import { createHintOf } from './livekit/webhook.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { runPhases } from './shutdown.ts';
+import { createPayloadCodec } from './temporal/codec.ts';
 import { keyProblem } from './temporal/key-check.ts';
 import { type Keyring, loadKeyring } from './temporal/keys.ts';
 import {
@@ -154,7 +155,7 @@ function httpParts(context: Context): HttpParts {
 }
 
 function createApiApp(context: Context) {
-  const { arrivals, config, metrics } = context;
+  const { arrivals, config, keyring, metrics } = context;
   const { client } = context.temporal;
   const { name: fleet, costs } = config.fleet;
   const countByStage = createStageCounter(client, fleet);
@@ -163,6 +164,8 @@ function createApiApp(context: Context) {
     ...httpParts(context),
     settings: { fleet, costs, storages: Object.keys(config.storages), defaultStorage: defaultStorageOf(config) },
     recordings: createTemporalRecordings(client, { fleet, taskQueue: config.temporal.taskQueue, arrivals }),
+    codec: createPayloadCodec(keyring.keys),
+    uiOrigins: config.encryption.uiOrigins,
     hintOf: createHintOf(config.livekit.apiKey, config.livekit.apiSecret),
     readFleet: createFleetReader({ client, config, countByStage, observeWorkers: context.sources.observe }),
   });

@@ -100,7 +100,7 @@ export function reelkitConfig(
     livekit: stack.livekit,
     api: { host: stack.api.host, port: stack.api.port, publicUrl: stack.api.url, ...api },
     storages: storages ?? { local: { type: 'local', path: recordingsDir } },
-    encryption: { keyFile: keyFileIn(stack) },
+    encryption: { keyFile: keyFileIn(stack), uiOrigins: [stack.temporal.uiUrl] },
     ...rest,
     fleet: {
       ...fleet,
