@@ -147,6 +147,7 @@ async function layOut(options: StackOptions, stateDir: string): Promise<Layout> 
     databaseFile: join(stateDir, 'temporal.db'),
     namespace,
     searchAttributes: options.searchAttributes ?? SEARCH_ATTRIBUTES,
+    codecUrl: `http://${loopback(ports.api)}/codec`,
     dynamicConfig: options.temporalDynamicConfig ?? {},
   };
   const redis = { port: ports.redis, folder: redisDir, persistent: options.redisPersistence ?? false };

@@ -291,7 +291,8 @@ export class RecordingState {
       ...(egress.error ? { error: egress.error } : {}),
       ...(egress.errorCode ? { errorCode: egress.errorCode } : {}),
     };
-    const storage = this.input.request.outputs[0]?.storage ?? 'default';
+    const file = this.input.request.outputs.find(({ type }) => type === 'file');
+    const storage = file?.type === 'file' && file.storage !== undefined ? file.storage : 'default';
     part.files = egress.files.filter((file) => file.sizeBytes > 0).map((file) => ({ ...file, storage }));
   }
 

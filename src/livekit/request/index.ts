@@ -3,6 +3,7 @@ export { forAttempt } from './attempt.ts';
 export { liftRequest, sourceOf } from './lift.ts';
 export { lowerRequest } from './lower.ts';
 export { renderNames } from './names.ts';
+export { redactUrl } from './redact.ts';
 export { refusalOf } from './refusal.ts';
 export { decodeStart, StartMessage } from './rpc.ts';
 export { withStorages } from './storages.ts';
