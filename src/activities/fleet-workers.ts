@@ -1,34 +1,54 @@
-// The workers as the fleet sees them: the platform's list and each worker's own answer, joined. Only reads.
+// The workers as the fleet sees them: the platform's list, each worker's own answer, and who listens on the bus, joined. Only reads.
 import type { CapacityProvider, Worker } from '../capacity/provider.ts';
-import type { FleetMemory, ObservedWorker } from '../fleet/observation.ts';
+import type { FleetMemory, ObservedEgress, ObservedWorker, Sight } from '../fleet/observation.ts';
 import { stateOf } from '../fleet/worker-state.ts';
+import type { Presence } from '../livekit/presence.ts';
 import type { Probe, ProbeAnswer } from '../livekit/probe.ts';
+import { parseAttemptEgressId } from '../recording/attempt.ts';
 
 export interface WorkerSources {
   provider: Pick<CapacityProvider, 'list'>;
   probe: Probe;
+  presence: Pick<Presence, 'workers' | 'egresses' | 'cordoned'>;
   bootTimeoutMs: number;
   now: () => number;
+  /** The workers' Redis did not answer. */
+  onBusProblem?: (problem: string) => void;
 }
 
-/** Also what startPart asks before it tries its luck, without notes. */
+/** Who listens on the bus. */
+interface BusSight {
+  workers: ReadonlySet<string>;
+  egresses: ReadonlySet<string>;
+  cordoned: ReadonlySet<string>;
+}
+
+/** Ports first, the bus last: an egress that starts in between is then seen as one that lives. */
 export async function observeWorkers(
-  { provider, probe, bootTimeoutMs, now }: WorkerSources,
+  { provider, probe, presence, bootTimeoutMs, now, onBusProblem }: WorkerSources,
   notes: FleetMemory['workers'] = {},
-): Promise<ObservedWorker[]> {
+): Promise<Sight> {
   const workers = await provider.list();
   const answers = await Promise.all(workers.map((worker) => probeWorker(worker, probe)));
-  return workers.map((worker, index) => {
+  const bus = await askBus(presence, workers).catch((error: unknown) => {
+    onBusProblem?.(error instanceof Error ? error.message : String(error));
+    return undefined;
+  });
+  const observed = workers.map((worker, index) => {
     const answer = answers[index] ?? NOT_ASKED;
+    const present = bus && worker.topic !== undefined && bus.workers.has(worker.topic);
     const seen = {
       platform: worker.state,
       owned: worker.owned,
       launchedAtMs: worker.launchedAtMs,
       answered: answer.answered,
       outOfService: answer.answered && answer.outOfService,
+      present,
     };
-    return join(worker, answer, stateOf(seen, notes[worker.id], now(), bootTimeoutMs));
+    const state = stateOf(seen, notes[worker.id], now(), bootTimeoutMs);
+    return { ...join(worker, answer, state, present), ...onBus(worker, bus) };
   });
+  return { workers: observed, ...(bus ? { activeEgresses: liveEgresses(observed, bus.egresses) } : {}) };
 }
 
 const NOT_ASKED: ProbeAnswer = { answered: false, problem: '' };
@@ -37,8 +57,38 @@ async function probeWorker(worker: Worker, probe: Probe): Promise<ProbeAnswer> {
   return worker.state === 'running' || worker.state === 'draining' ? probe(worker) : NOT_ASKED;
 }
 
-function join(worker: Worker, answer: ProbeAnswer, state: ObservedWorker['state']): ObservedWorker {
-  const problem = answer.answered ? '' : answer.problem;
+async function askBus(presence: WorkerSources['presence'], known: readonly Worker[]): Promise<BusSight> {
+  const [workers, egresses, cordoned] = await Promise.all([
+    presence.workers(),
+    presence.egresses(),
+    presence.cordoned(known.flatMap(({ topic }) => topic ?? [])),
+  ]);
+  return { workers, egresses, cordoned };
+}
+
+function onBus({ topic }: Worker, bus: BusSight | undefined): Pick<ObservedWorker, 'topic' | 'present' | 'cordoned'> {
+  if (topic === undefined) return {};
+  return bus ? { topic, present: bus.workers.has(topic), cordoned: bus.cordoned.has(topic) } : { topic };
+}
+
+function liveEgresses(workers: readonly ObservedWorker[], onBus: ReadonlySet<string>): ObservedEgress[] {
+  const shown = workers.flatMap(({ egresses }) => egresses.map(({ egressId }) => egressId));
+  return [...new Set([...onBus, ...shown])].map((egressId) => ({
+    egressId,
+    ...parseAttemptEgressId(egressId),
+    onBus: onBus.has(egressId),
+  }));
+}
+
+const DEAF = "its port answers, but it does not listen for starts on the workers' Redis";
+
+function join(
+  worker: Worker,
+  answer: ProbeAnswer,
+  state: ObservedWorker['state'],
+  present: boolean | undefined,
+): ObservedWorker {
+  const problem = answer.answered ? (present === false && state !== 'draining' ? DEAF : '') : answer.problem;
   const reason = worker.reason ?? (state === 'ready' ? '' : problem);
   return {
     id: worker.id,
@@ -49,6 +99,7 @@ function join(worker: Worker, answer: ProbeAnswer, state: ObservedWorker['state'
     answered: answer.answered,
     egresses: answer.answered ? answer.egresses : [],
     ...(answer.answered && answer.freeCores !== undefined ? { freeCores: answer.freeCores } : {}),
+    ...(!answer.answered && answer.closed ? { portClosed: true } : {}),
     ...(reason ? { reason } : {}),
     ...(worker.state === 'running' ? { runs: true } : {}),
     ...(worker.cutOff ? { cutOff: true } : {}),

@@ -74,7 +74,7 @@ function apiRoutes(parts: ApiParts): Route[] {
       recordings,
       hintOf,
       report: (hint, outcome) =>
-        log.debug({ ...(hint.kind === 'egress' ? { recording: hint.recordingId } : {}), outcome }, 'webhook'),
+        log.debug({ kind: hint.kind, outcome }, 'webhook'),
     }),
     ...serviceRoutes(parts),
   ];

@@ -27,8 +27,11 @@ export interface RpcHandlerContext {
   metadata: Readonly<Record<string, string>>;
 }
 
-/** @throws RpcError to answer with its code and message; anything else is answered `internal`, without its words */
-export type RpcHandler = (request: Uint8Array, context: RpcHandlerContext) => Promise<Uint8Array>;
+/**
+ * @returns the response; undefined: no answer at all, for callers that repeat what was not answered
+ * @throws RpcError to answer with its code and message; anything else is answered `internal`, without its words
+ */
+export type RpcHandler = (request: Uint8Array, context: RpcHandlerContext) => Promise<Uint8Array | undefined>;
 
 type MaybePromise<T> = T | Promise<T>;
 
@@ -178,6 +181,7 @@ async function serveMethod(server: Server, method: Method): Promise<Served> {
 
   const answer = async (request: WireRequest, context: RpcHandlerContext) => {
     const outcome = await outcomeOf(method, request, context, log);
+    if (!outcome) return;
     const reply = { requestId: request.requestId, serverId, sentAtMs: now(), response: new Uint8Array(), ...outcome };
     await publishUntil(
       bus,
@@ -243,9 +247,10 @@ async function outcomeOf(
   { requestId, request }: WireRequest,
   context: RpcHandlerContext,
   log: Pick<Log, 'warn'>,
-): Promise<Outcome> {
+): Promise<Outcome | undefined> {
   try {
     const response = await handle(request, context);
+    if (response === undefined) return undefined;
     if (response.length <= MAX_RESPONSE_BYTES) return { response };
     return { error: { code: 'malformed_result', message: `a response of ${response.length} bytes is not sent` } };
   } catch (error) {

@@ -9,6 +9,8 @@ export interface WorkerRecord {
   metricsPort: number;
   templatePort: number;
   cpuCores: number;
+  /** Absent in records of workers that listen on no topic of their own. */
+  topic?: string;
 }
 
 export const LOG_FILE = 'worker.log';

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, writeFile } from 'node:fs/promises';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 import type { FleetConfig } from '../config.ts';
 import { launchAll } from './launch-all.ts';
@@ -144,6 +144,7 @@ async function describeWorker(id: string, folder: string): Promise<Worker> {
     owned: true,
     launchedAtMs: record?.launchedAtMs ?? (await createdAtMs(folder).catch(() => 0)),
     cpuCores: record?.cpuCores ?? 0,
+    ...(record?.topic === undefined ? {} : { topic: record.topic }),
   };
   if (pid === undefined) return { ...base, ...notStarted(base.launchedAtMs, drained) };
   if (!alive || !record) return { ...base, state: 'gone', reason: drained ? 'drained' : await whyEnded(folder) };
@@ -202,14 +203,17 @@ async function launchOne(folder: string, settings: ProcessCapacity, taken: Set<n
 
 async function prepare(folder: string, settings: ProcessCapacity, taken: Set<number>): Promise<WorkerRecord> {
   const [healthPort = 0, metricsPort = 0, templatePort = 0] = await findFreePorts(3, taken);
+  const topic = basename(folder);
   const config = {
     ...(parse(await readFile(settings.configFile, 'utf8')) as object),
     health_port: healthPort,
     prometheus_port: metricsPort,
     template_port: templatePort,
+    cluster_id: topic,
   };
   await writeFile(join(folder, CONFIG_FILE), stringify(config), { mode: 0o600 });
-  const record = { launchedAtMs: Date.now(), healthPort, metricsPort, templatePort, cpuCores: settings.coresPerWorker };
+  const ports = { healthPort, metricsPort, templatePort };
+  const record = { launchedAtMs: Date.now(), ...ports, cpuCores: settings.coresPerWorker, topic };
   await writeRecord(folder, record);
   return record;
 }

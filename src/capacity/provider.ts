@@ -12,6 +12,8 @@ export interface Worker {
   /** Unique within the provider and stable for the worker's life; safe in a log. */
   id: string;
   state: PlatformState;
+  /** Where it listens for starts: its `cluster_id`. Absent: nothing can be dispatched to it. */
+  topic?: string;
   /** The platform's own words on why it is not running, for the operator. */
   reason?: string;
   launchedAtMs: number;

@@ -13,8 +13,9 @@ export function createStaticProvider({ workers }: StaticCapacity): CapacityProvi
       coresPerWorker: Math.max(...workers.map(({ cpuCores }) => cpuCores)),
     },
     async list() {
-      return workers.map(({ id, healthUrl, metricsUrl, cpuCores }) => ({
+      return workers.map(({ id, topic = id, healthUrl, metricsUrl, cpuCores }) => ({
         id,
+        topic,
         state: 'running' as const,
         launchedAtMs: 0,
         healthUrl,
@@ -32,8 +33,20 @@ export function createStaticProvider({ workers }: StaticCapacity): CapacityProvi
     async drain() {},
     async remove() {},
     async check() {
-      const twice = workers.map(({ id }) => id).filter((id, index, ids) => ids.indexOf(id) !== index);
-      return twice.map((id) => `fleet.capacity.workers names "${id}" twice: give each worker an id of its own`);
+      const topics = workers.map(({ id, topic = id }) => topic);
+      return [
+        ...twice(workers.map(({ id }) => id)).map(
+          (id) => `fleet.capacity.workers names "${id}" twice: give each worker an id of its own`,
+        ),
+        ...twice(topics).map(
+          (topic) =>
+            `fleet.capacity.workers has the topic "${topic}" twice: give each worker a cluster_id of its own, and name it here`,
+        ),
+      ];
     },
   };
+}
+
+function twice(names: string[]): string[] {
+  return names.filter((name, index) => names.indexOf(name) !== index);
 }

@@ -1,12 +1,20 @@
 // What one pass sees and what it remembers between passes. Plain data; the plan is a pure function of these two.
 
+/** An egress that lives: it listens for its stop on the bus, or a worker's own port shows it. */
 export interface ObservedEgress {
+  /** The worker-side id: of one attempt of a recording. */
   egressId: string;
-  /** Present when the egress carries our marker. */
+  /** Absent when the id is none that Reelkit gives. */
   recordingId?: string;
-  acceptedAtMs?: number;
-  /** Media flows since. */
-  startedAtMs?: number;
+  attempt?: number;
+  onBus: boolean;
+}
+
+/** What can be seen of the workers without asking Temporal. */
+export interface Sight {
+  workers: ObservedWorker[];
+  /** Of the bus and the ports together. Undefined when the bus could not be asked: then nothing is lost, nothing orphaned. */
+  activeEgresses?: ObservedEgress[];
 }
 
 /**
@@ -34,6 +42,14 @@ export interface ObservedWorker {
   egresses: WorkerEgress[];
   /** What its admission has left, from the health JSON: all CPUs when idle, else 80 % of them minus what is used. */
   freeCores?: number;
+  /** Nothing listens on its health port: its process is gone, or has not begun. */
+  portClosed?: boolean;
+  /** Where it listens for starts. Absent: nothing can be sent to it. */
+  topic?: string;
+  /** It listens there now. Absent when the bus could not be asked. */
+  present?: boolean;
+  /** Nothing is sent to it any more. Absent when the bus could not be asked. */
+  cordoned?: boolean;
   reason?: string;
   /** The platform says that its process runs; without an answer it may be booting, or busy and out of reach. */
   runs?: boolean;
@@ -76,13 +92,10 @@ interface StartingRecording {
   costCores: number;
 }
 
-export interface Observation {
+export interface Observation extends Sight {
   nowMs: number;
   /** Somebody asked for this look; what they want may not show yet. */
   kicked?: boolean;
-  workers: ObservedWorker[];
-  /** LiveKit's ListEgress(active). Undefined when LiveKit could not be asked: then nothing is lost, nothing orphaned. */
-  activeEgresses?: ObservedEgress[];
   waiting: WaitingRecording[];
   scheduled: ScheduledRecording[];
   running: RunningRecording[];

@@ -1,4 +1,5 @@
-// One state from two witnesses: what the platform says of a worker and what its own ports answer. The careful reading wins. Pure.
+// One state from three witnesses: what the platform says of a worker, what its own ports answer, and whether it listens on the bus.
+// The careful reading wins. Pure.
 import type { WorkerNotes, WorkerState } from './observation.ts';
 
 export interface Witnesses {
@@ -10,6 +11,8 @@ export interface Witnesses {
   answered: boolean;
   /** The worker says it is disabled or terminating. */
   outOfService: boolean;
+  /** It listens for starts; undefined when the bus could not be asked. */
+  present?: boolean | undefined;
 }
 
 export function stateOf(
@@ -20,7 +23,10 @@ export function stateOf(
 ): WorkerState {
   if (seen.platform === 'gone') return 'gone';
   if (seen.platform === 'draining' || notes?.drainAskedMs !== undefined) return 'draining';
-  if (seen.answered) return seen.outOfService ? 'draining' : 'ready';
+  if (seen.answered && seen.outOfService) return 'draining';
+  // Its port answers and nothing can be sent to it: it has not got there yet, or has lost its Redis.
+  if (seen.answered && seen.present === false) return notes?.wasReady ? 'unreachable' : 'booting';
+  if (seen.answered) return 'ready';
   if (seen.platform !== 'running') return 'booting';
   // Silent but running: one that was ready may be busy, and one nobody remembers may have been.
   const forgotten = notes === undefined && nowMs - seen.launchedAtMs > bootTimeoutMs;

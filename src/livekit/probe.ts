@@ -9,7 +9,12 @@ interface ProbeTarget {
 }
 
 export type ProbeAnswer =
-  | { answered: false; problem: string }
+  | {
+      answered: false;
+      problem: string;
+      /** Nothing listens there: another witness than a port that only does not answer. */
+      closed?: boolean;
+    }
   | {
       answered: true;
       egresses: WorkerEgress[];
@@ -32,7 +37,8 @@ export function createProbe({ timeoutMs = 500, costs = DEFAULT_COSTS as CostTabl
       ]);
       return { answered: true, ...readHealth(health, costs), outOfService };
     } catch (error) {
-      return { answered: false, problem: `${healthUrl} does not answer: ${describe(error)}` };
+      const closed = isRefused(error) ? { closed: true } : {};
+      return { answered: false, problem: `${healthUrl} does not answer: ${describe(error)}`, ...closed };
     }
   };
 }
@@ -76,6 +82,11 @@ function costOfRequest(request: unknown, costs: CostTable): number {
 
 export function isOutOfService(metrics: string): boolean {
   return /^livekit_egress_is_(disabled|terminating)(\{[^}]*\})? 1(\.0+)?$/m.test(metrics);
+}
+
+function isRefused(error: unknown): boolean {
+  const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
+  return cause?.code === 'ECONNREFUSED';
 }
 
 function describe(error: unknown): string {

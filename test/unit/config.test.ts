@@ -124,3 +124,33 @@ describe('a configuration', () => {
     expect(shown).toContain('"apiKey":"key"');
   });
 });
+
+describe('the keys that encrypt what Temporal stores', () => {
+  const key = Buffer.alloc(32, 7).toString('base64');
+  const other = Buffer.alloc(32, 8).toString('base64');
+
+  it('come from the environment as well, the first one first', () => {
+    const { encryption } = parseConfig(SMALLEST, { REELKIT_ENCRYPTION_KEYS: `new:${key}, old:${other}` });
+    expect(encryption.keys).toEqual([
+      { id: 'new', key },
+      { id: 'old', key: other },
+    ]);
+    expect(parseConfig(SMALLEST).encryption).toEqual({ uiOrigins: [] });
+  });
+
+  it.each([
+    ['too short', { REELKIT_ENCRYPTION_KEYS: 'a:c2VjcmV0' }, 'c2VjcmV0'],
+    ['without an id', { REELKIT_ENCRYPTION_KEYS: key }, key],
+    ['twice of one id', { REELKIT_ENCRYPTION_KEYS: `a:${key},a:${other}` }, key],
+  ])('are refused without being shown: %s', (_, env, hidden) => {
+    const problems = problemsOf(() => parseConfig(SMALLEST, env));
+    expect(problems.join('\n')).toMatch(/^encryption\.keys/);
+    expect(problems.join('\n')).not.toContain(hidden);
+  });
+
+  it('are hidden where the configuration is shown', () => {
+    const config = parseConfig({ ...SMALLEST, encryption: { keys: [{ id: 'k1', key }] } });
+    expect(JSON.stringify(redactConfig(config))).not.toContain(key);
+    expect(JSON.stringify(redactConfig(config))).toContain('k1');
+  });
+});

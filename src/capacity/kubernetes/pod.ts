@@ -1,9 +1,9 @@
 // What a pod says about the worker in it. Pure.
-import type { V1Pod } from '@kubernetes/client-node';
+import type { V1Container, V1Pod } from '@kubernetes/client-node';
 import type { Worker } from '../provider.ts';
 import { ANNOTATIONS, LABELS } from './names.ts';
 import { condition, containerStatus, isCutOff, whyNotReady } from './reasons.ts';
-import { coresOf, HEALTH_PORT, METRICS_PORT, portOf } from './template.ts';
+import { coresOf, HEALTH_PORT, METRICS_PORT, portOf, TOPIC } from './template.ts';
 
 export interface PodReading {
   container: string;
@@ -30,9 +30,11 @@ export function workerOf(pod: V1Pod, reading: PodReading): Worker {
   const healthUrl = container && url(portOf(container, HEALTH_PORT), '/');
   const metricsUrl = container && url(portOf(container, METRICS_PORT), '/metrics');
   const isProtected = protectedOf(pod);
+  const topic = container && topicOf(container, metadata?.name);
   return {
     id: metadata?.name ?? '',
     state,
+    ...(topic ? { topic } : {}),
     ...(reason ? { reason } : {}),
     launchedAtMs: timeMs(metadata?.creationTimestamp),
     ...(healthUrl === undefined ? {} : { healthUrl }),
@@ -70,6 +72,12 @@ function stateOf(pod: V1Pod, containerName: string): Worker['state'] {
   if (pod.metadata?.deletionTimestamp !== undefined) return 'draining';
   if (!pod.spec?.nodeName) return 'requested';
   return containerStatus(pod, containerName)?.state?.running ? 'running' : 'booting';
+}
+
+/** Pods that Reelkit did not make may say it by the same variable. */
+function topicOf({ env = [] }: V1Container, podName: string | undefined): string | undefined {
+  const variable = env.find(({ name }) => name === TOPIC);
+  return variable?.valueFrom?.fieldRef?.fieldPath === 'metadata.name' ? podName : variable?.value;
 }
 
 /** Both marks together, or neither: anything else is still to be decided. */

@@ -15,6 +15,9 @@ export interface TemplateSettings {
 
 /** livekit/egress counts what this says, else the cgroup's quota, else every core of the node. */
 const CPU_REQUEST = 'LIVEKIT_CPU_REQUEST';
+/** Reelkit sets it for each pod, first of all, so that what follows may refer to it: `cluster_id: $(REELKIT_TOPIC)`. */
+export const TOPIC = 'REELKIT_TOPIC';
+const CONFIG_BODY = 'EGRESS_CONFIG_BODY';
 export const HEALTH_PORT = 'health';
 export const METRICS_PORT = 'metrics';
 /** Writing the end of a file and uploading it: `eosTimeout` of livekit/egress is 30 s, the rest is the upload. */
@@ -44,7 +47,19 @@ export function templateProblems(template: V1PodTemplate, settings: TemplateSett
           `${name}: container "${container.name}" has no port named "${HEALTH_PORT}": add it with the egress's health_port`,
         ]
       : []),
+    ...(hasNoTopic(container) ? [`${name}: container "${container.name}" ${NO_TOPIC}`] : []),
   ];
+}
+
+const NO_TOPIC =
+  `gives its workers no topic of their own, so nothing can be sent to them: end the value of ${CONFIG_BODY} with a line ` +
+  `\`cluster_id: $(${TOPIC})\` (of a Secret: read it into another variable, and set ${CONFIG_BODY} to that one and the line)`;
+
+/** Kubernetes puts variables into values, arguments and commands; a file or a script may do it by itself, which nobody sees. */
+function hasNoTopic({ env = [], command = [], args = [] }: V1Container): boolean {
+  const texts = [...env.map(({ value = '' }) => value), ...command, ...args];
+  if (texts.some((text) => text.includes(TOPIC))) return false;
+  return command.length === 0 && env.some(({ name }) => name === CONFIG_BODY);
 }
 
 /** What launches all the same, and ends badly one day. */
@@ -98,7 +113,9 @@ export function podOf(template: V1PodTemplate, settings: TemplateSettings, name:
     },
     spec: {
       ...spec,
-      containers: spec.containers.map((one) => (one.name === settings.container ? withCpuRequest(one) : one)),
+      containers: spec.containers.map((one) =>
+        one.name === settings.container ? withTopic(withCpuRequest(one), name) : one,
+      ),
     },
   };
 }
@@ -122,6 +139,11 @@ function ownerOf({ metadata }: V1PodTemplate): V1OwnerReference[] {
 function withCpuRequest(container: V1Container): V1Container {
   if (container.env?.some(({ name }) => name === CPU_REQUEST)) return container;
   return { ...container, env: [...(container.env ?? []), { name: CPU_REQUEST, value: String(coresOf(container)) }] };
+}
+
+function withTopic(container: V1Container, topic: string): V1Container {
+  const others = (container.env ?? []).filter(({ name }) => name !== TOPIC);
+  return { ...container, env: [{ name: TOPIC, value: topic }, ...others] };
 }
 
 /** JSON with sorted keys. */

@@ -101,6 +101,8 @@ describe('worker processes', () => {
     const ports = configs.flatMap((config) => [config.health_port, config.prometheus_port, config.template_port]);
     expect(new Set(ports).size).toBe(6);
     expect(configs[0].redis).toEqual({ address: stack.redis.address });
+    expect(configs.map((config) => config.cluster_id)).toEqual(launched);
+    expect((await provider.list()).map(({ topic }) => topic).sort()).toEqual([...launched].sort());
     const probe = createProbe();
     await eventually(async () => {
       const answers = await Promise.all((await provider.list()).map(probe));

@@ -11,14 +11,14 @@ const config = (workers: object[]) =>
   }).fleet;
 
 const one = { id: 'one', healthUrl: 'http://10.0.0.1:9090', metricsUrl: 'http://10.0.0.1:9091', cpuCores: 8 };
-const two = { id: 'two', healthUrl: 'http://10.0.0.2:9090', cpuCores: 4 };
+const two = { id: 'two', topic: 'pool-b', healthUrl: 'http://10.0.0.2:9090', cpuCores: 4 };
 
 describe('the capacity provider static', () => {
   const provider = createProvider(config([one, two]));
 
   it('lists each worker with its addresses, as not its own', async () => {
     expect(await provider.list()).toEqual([
-      { ...one, state: 'running', launchedAtMs: 0, owned: false },
+      { ...one, topic: 'one', state: 'running', launchedAtMs: 0, owned: false },
       { ...two, state: 'running', launchedAtMs: 0, owned: false },
     ]);
     expect(provider.limits).toEqual({ minWorkers: 2, maxWorkers: 2, coresPerWorker: 8 });
@@ -39,6 +39,16 @@ describe('the capacity provider static', () => {
 
   it('finds two workers of one name', async () => {
     expect(await provider.check()).toEqual([]);
-    expect(await createProvider(config([one, one])).check()).toEqual([expect.stringContaining('"one" twice')]);
+    expect(await createProvider(config([one, one])).check()).toEqual([
+      expect.stringContaining('names "one" twice'),
+      expect.stringContaining('topic "one" twice'),
+    ]);
+  });
+
+  it('finds two workers that would get what is meant for one', async () => {
+    const twin = { ...one, id: 'three', topic: 'pool-b' };
+    expect(await createProvider(config([two, twin])).check()).toEqual([
+      expect.stringContaining('topic "pool-b" twice'),
+    ]);
   });
 });

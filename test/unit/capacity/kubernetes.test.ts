@@ -65,10 +65,21 @@ describe('the pod of a worker', () => {
     expect(pod.metadata?.labels).not.toHaveProperty(['reelkit.dev/busy']);
   });
 
+  it('has a topic of its own, in front of what may refer to it, whatever the template sets', () => {
+    const config = { name: 'EGRESS_CONFIG_BODY', value: 'cluster_id: $(REELKIT_TOPIC)' };
+    const made = podOf(
+      template({ env: [config, { name: 'REELKIT_TOPIC', value: 'one-for-all' }] }),
+      settings,
+      'n',
+      't',
+    );
+    expect(made.spec?.containers[0]?.env?.slice(0, 2)).toEqual([{ name: 'REELKIT_TOPIC', value: 'n' }, config]);
+  });
+
   it("tells LiveKit's admission the cores it requests, unless the template does", () => {
-    expect(pod.spec?.containers[0]?.env).toEqual([{ name: 'LIVEKIT_CPU_REQUEST', value: '3.5' }]);
+    expect(pod.spec?.containers[0]?.env).toContainEqual({ name: 'LIVEKIT_CPU_REQUEST', value: '3.5' });
     const own = podOf(template({ env: [{ name: 'LIVEKIT_CPU_REQUEST', value: '2' }] }), settings, 'n', 't');
-    expect(own.spec?.containers[0]?.env).toEqual([{ name: 'LIVEKIT_CPU_REQUEST', value: '2' }]);
+    expect(own.spec?.containers[0]?.env?.slice(1)).toEqual([{ name: 'LIVEKIT_CPU_REQUEST', value: '2' }]);
   });
 
   it('has a name that is a host name, however long the template is called', () => {
@@ -86,6 +97,12 @@ describe('the pod of a worker', () => {
     expect(coresOf({ resources: { requests: cpu === undefined ? {} : { cpu } } })).toBe(cores);
   });
 });
+
+const body = (value: string) => ({ name: 'EGRESS_CONFIG_BODY', value });
+const bodyOfSecret = {
+  name: 'EGRESS_CONFIG_BODY',
+  valueFrom: { secretKeyRef: { name: 'egress', key: 'config.yaml' } },
+};
 
 describe('a template', () => {
   it('has the same hash whatever the order of its keys, and another one when a pod would differ', () => {
@@ -111,6 +128,25 @@ describe('a template', () => {
     ['nothing', {}, /no container "egress" \(it has none\)/],
   ])('with %s cannot make a worker, and says what to change', (_, broken, message) => {
     expect(templateProblems(broken, settings)).toEqual([expect.stringMatching(message)]);
+  });
+
+  it.each<[what: string, container: Partial<V1Container>, tells: boolean]>([
+    ['a configuration that refers to it', { env: [body('health_port: 9090\ncluster_id: $(REELKIT_TOPIC)')] }, false],
+    ['one that does not', { env: [body('health_port: 9090')] }, true],
+    ['a Secret, in which Kubernetes replaces nothing', { env: [bodyOfSecret] }, true],
+    [
+      'a Secret and a line behind it',
+      { env: [{ ...bodyOfSecret, name: 'C' }, body('$(C)\ncluster_id: $(REELKIT_TOPIC)')] },
+      false,
+    ],
+    ['an argument', { env: [bodyOfSecret], args: ['--topic=$(REELKIT_TOPIC)'] }, false],
+    ['a script of its own, which may', { env: [bodyOfSecret], command: ['/start'] }, false],
+    ['a file, which nobody sees', { env: [{ name: 'EGRESS_CONFIG_FILE', value: '/etc/egress.yaml' }] }, false],
+  ])('that gives workers no topic of their own is told of: %s', (_, container, tells) => {
+    const problems = templateProblems(template(container), settings);
+    expect(problems).toEqual(
+      tells ? [expect.stringMatching(/no topic of their own.*`cluster_id: \$\(REELKIT_TOPIC\)`/)] : [],
+    );
   });
 
   it('whose grace period is shorter than the longest recording is told of', () => {
@@ -170,6 +206,19 @@ describe('a worker, read from its pod', () => {
       owned: true,
       protected: false,
     });
+  });
+
+  it.each([
+    ['as Reelkit set it', { name: 'REELKIT_TOPIC', value: 'w-1' }, 'w-1'],
+    [
+      'as whoever made it set it',
+      { name: 'REELKIT_TOPIC', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+      'w-1',
+    ],
+    ['which nobody knows', { name: 'OTHER', value: 'w-1' }, undefined],
+  ])('has a topic, %s', (_, variable, topic) => {
+    const containers = [{ ...egress, env: [variable] }];
+    expect(workerOf(pod({ containerStatuses: [running] }, {}, { containers }), READING).topic).toBe(topic);
   });
 
   it('is reached at an IPv6 address too', () => {

@@ -1,0 +1,205 @@
+// Which worker a recording is sent to. Looks at the workers themselves, shares the look for a moment, and holds what this process has
+// just sent until a worker shows it. It promises no room: the worker's own claim decides.
+import { type Bin, binOf, place } from '../fleet/admission.ts';
+import type { ObservedWorker, Sight } from '../fleet/observation.ts';
+import type { AssignedWorker } from '../recording/start-outcome.ts';
+import type { PartInspection } from './contract.ts';
+
+export interface WorkerChoice {
+  /**
+   * The fullest worker with room, beside what others hold there; held for this recording until it starts, is released, or a moment
+   * has passed.
+   * @param not topics that were tried
+   */
+  choose(
+    recordingId: string,
+    costCores: number,
+    not?: ReadonlySet<string>,
+  ): Promise<AssignedWorker | { missing: string }>;
+  /** It did not start there: others may have the room. */
+  release(recordingId: string): void;
+  /** It did; held until the worker shows this egress itself. */
+  started(recordingId: string, egressId: string): void;
+  /** A worker did not claim what it was sent in time: it is passed over for a while, longer each time until one starts there. */
+  noteUnanswered(topic: string): void;
+  /**
+   * `no` and `dead` take two witnesses: it has left the bus, and its worker's port is closed or does not show it.
+   * @param worker it was sent to; without it every worker is asked
+   */
+  whereIs(egressId: string, worker?: AssignedWorker): Promise<PartInspection['onWorker']>;
+}
+
+export interface WorkerChoiceOptions {
+  /** The cordons as they are now: whoever chooses sends at once, and a look may be older than a cordon. Without it the look tells. */
+  cordoned?: (topics: readonly string[]) => Promise<ReadonlySet<string>>;
+  /** Why no worker can be launched, as far as this process knows. */
+  launchProblem?: () => string | undefined;
+  now?: () => number;
+}
+
+interface Hold {
+  topic: string;
+  costCores: number;
+  untilMs: number;
+  egressId?: string;
+}
+
+/** A look is shared this long, so that a burst of starts asks the workers once. */
+const FRESH_MS = 500;
+/** From the choice to the worker's answer: a workflow task, and a dispatch of at most 5 s. */
+const CHOSEN_MS = 10_000;
+/** By then a started egress shows in its worker's own answer. */
+const STARTED_MS = 3_000;
+const PASSED_OVER_MS = { first: 2_000, most: 60_000 };
+const SHOWN_REASONS = 3;
+
+export function createWorkerChoice(
+  observe: () => Promise<Sight>,
+  { cordoned, launchProblem = () => undefined, now = Date.now }: WorkerChoiceOptions = {},
+): WorkerChoice {
+  const holds = new Map<string, Hold>();
+  const trust = createTrust(now);
+  let shared: { atMs: number; sight: Promise<Sight> } | undefined;
+
+  function look(notBeforeMs: number): Promise<Sight> {
+    if (shared && shared.atMs >= notBeforeMs) return shared.sight;
+    const mine = { atMs: now(), sight: observe() };
+    shared = mine;
+    mine.sight.catch(() => {
+      if (shared === mine) shared = undefined;
+    });
+    return mine.sight;
+  }
+
+  async function withCordons({ workers, ...rest }: Sight): Promise<Sight> {
+    if (!cordoned) return { workers, ...rest };
+    const marked = await cordoned(workers.flatMap(({ topic }) => topic ?? []));
+    return { ...rest, workers: workers.map((one) => ({ ...one, cordoned: marked.has(one.topic ?? '') })) };
+  }
+
+  /** Those that may be sent to, filled with what others hold there. */
+  function candidates(workers: readonly ObservedWorker[], recordingId: string): Candidate[] {
+    const found = workers.flatMap((worker) => (canTake(worker) ? [{ worker, bin: binOf(worker, 'ready') }] : []));
+    for (const [id, hold] of holds) {
+      const candidate = found.find(({ worker }) => worker.topic === hold.topic);
+      const isShown = candidate?.worker.egresses.some(({ egressId }) => egressId === hold.egressId);
+      if (hold.untilMs < now() || isShown) holds.delete(id);
+      else if (candidate && id !== recordingId) place([candidate.bin], hold.costCores);
+    }
+    return found;
+  }
+
+  return {
+    async choose(recordingId, costCores, not = new Set()) {
+      const sight = await withCordons(await look(now() - FRESH_MS));
+      const found = candidates(sight.workers, recordingId).filter(({ worker: { topic } }) => !not.has(topic));
+      const trusted = found.filter(({ worker: { topic } }) => trust.has(topic));
+      const chosen = fullest(trusted, costCores);
+      if (!chosen) {
+        return { missing: [whyNone(sight, found, trusted, costCores), launchProblem()].filter(Boolean).join('; ') };
+      }
+      const { id, topic } = chosen.worker;
+      holds.set(recordingId, { topic, costCores, untilMs: now() + CHOSEN_MS });
+      return { id, topic };
+    },
+
+    release: (recordingId) => void holds.delete(recordingId),
+
+    started(recordingId, egressId) {
+      const hold = holds.get(recordingId);
+      if (!hold) return;
+      trust.restore(hold.topic);
+      holds.set(recordingId, { ...hold, egressId, untilMs: now() + STARTED_MS });
+    },
+
+    noteUnanswered: (topic) => trust.doubt(topic),
+
+    async whereIs(egressId, worker) {
+      return witness(await look(now()), egressId, worker?.topic);
+    },
+  };
+}
+
+type UsableWorker = ObservedWorker & { topic: string };
+interface Candidate {
+  worker: UsableWorker;
+  bin: Bin;
+}
+
+function canTake(worker: ObservedWorker): worker is UsableWorker {
+  const { state, present, cordoned, topic } = worker;
+  return state === 'ready' && present === true && !cordoned && topic !== undefined;
+}
+
+function fullest(candidates: readonly Candidate[], costCores: number): Candidate | undefined {
+  const bin = place(
+    candidates.map(({ bin }) => bin),
+    costCores,
+  );
+  return candidates.find((candidate) => candidate.bin === bin);
+}
+
+function witness({ workers, activeEgresses }: Sight, egressId: string, topic?: string): PartInspection['onWorker'] {
+  if (workers.some(({ egresses }) => egresses.some((egress) => egress.egressId === egressId))) return 'yes';
+  if (!activeEgresses) return 'unknown';
+  if (activeEgresses.some((egress) => egress.egressId === egressId)) return 'yes';
+  const mine = workers.filter((worker) => topic === undefined || worker.topic === topic);
+  // A platform that lists its worker no longer is the second witness.
+  if (topic !== undefined && mine.every(isDead)) return 'dead';
+  return mine.every(cannotRun) ? 'no' : 'unknown';
+}
+
+/** It has left the bus, and nothing listens on its port, or its platform says that it ended. */
+function isDead({ present, answered, portClosed, state }: ObservedWorker): boolean {
+  return present === false && !answered && (portClosed === true || state === 'gone');
+}
+
+/** Its port was asked and does not show it, nothing listens there any more, or the platform itself does not reach it. */
+function cannotRun({ answered, portClosed, state, runs, cutOff }: ObservedWorker): boolean {
+  return answered || portClosed === true || state === 'gone' || (state === 'booting' && !runs) || cutOff === true;
+}
+
+/** Workers that do not answer a start. Bounded: who is trusted again is forgotten. */
+function createTrust(now: () => number) {
+  const doubts = new Map<string, { untilMs: number; times: number }>();
+  return {
+    has: (topic: string) => (doubts.get(topic)?.untilMs ?? 0) <= now(),
+    restore: (topic: string) => void doubts.delete(topic),
+    doubt(topic: string) {
+      for (const [name, { untilMs }] of doubts) if (now() - untilMs > PASSED_OVER_MS.most) doubts.delete(name);
+      const times = (doubts.get(topic)?.times ?? 0) + 1;
+      const forMs = Math.min(PASSED_OVER_MS.most, PASSED_OVER_MS.first * 2 ** Math.min(times - 1, 20));
+      doubts.set(topic, { times, untilMs: now() + forMs });
+    },
+  };
+}
+
+function whyNone(sight: Sight, found: Candidate[], trusted: Candidate[], costCores: number): string {
+  if (!sight.activeEgresses) return "the workers' Redis does not answer";
+  const passedOver = found.length - trusted.length;
+  return [
+    shortage(
+      trusted.map(({ bin }) => bin),
+      costCores,
+    ),
+    ...(passedOver > 0 ? [`${passedOver} did not answer a moment ago`] : []),
+    ...whyNoneBoots(sight.workers),
+  ].join('; ');
+}
+
+function shortage(bins: readonly Bin[], costCores: number): string {
+  if (bins.length === 0) return 'no worker is ready';
+  return `${bins.length === 1 ? 'one worker is' : `${bins.length} workers are`} ready, none has ${costCores} cores free`;
+}
+
+/** What keeps the workers that are on their way, the most frequent reason first. */
+function whyNoneBoots(workers: readonly ObservedWorker[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { state, reason } of workers) {
+    if (state === 'booting') counts.set(reason ?? 'booting', (counts.get(reason ?? 'booting') ?? 0) + 1);
+  }
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, SHOWN_REASONS)
+    .map(([reason, count]) => `${count} on the way: ${reason}`);
+}

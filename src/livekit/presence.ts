@@ -1,0 +1,151 @@
+// Who lives on the workers' Redis: a worker listens on its own topic for starts, an egress on its own id for its stop, and both
+// subscriptions end with their process. Also the cordons, marks by which all processes know whom to send nothing. Decides nothing.
+import type { BusTransport } from '../bus/transport.ts';
+
+export interface Presence {
+  /** Topics of workers that take starts; one that drains is none of them. */
+  workers(): Promise<Set<string>>;
+  /** Worker-side ids of the egresses that live. */
+  egresses(): Promise<Set<string>>;
+  /** Nothing is dispatched to this worker any more, by nobody, for as long as the mark is renewed. */
+  cordon(topic: string, ttlMs: number): Promise<void>;
+  uncordon(topic: string): Promise<void>;
+  /** Those of them that are cordoned. */
+  cordoned(topics: readonly string[]): Promise<Set<string>>;
+  /** Changes whenever the connection was made anew: whoever listened before may not listen again yet. */
+  epoch(): number;
+}
+
+const STARTS = 'EgressInternal|StartEgress|';
+const STOPS = 'EgressHandler|StopEgress|';
+const REQUEST = '|REQ';
+const CORDON_KEY = 'reelkit:cordon:';
+
+type PresenceBus = Pick<BusTransport, 'channels' | 'setKey' | 'getKeys' | 'deleteKey' | 'health'>;
+
+export function createPresence(bus: PresenceBus): Presence {
+  const namesIn = async (prefix: string) => {
+    const channels = await bus.channels(`${prefix}*${REQUEST}`);
+    return new Set(channels.flatMap((channel) => nameIn(channel, prefix) ?? []));
+  };
+  return {
+    workers: () => namesIn(STARTS),
+    egresses: () => namesIn(STOPS),
+    cordon: (topic, ttlMs) => bus.setKey(CORDON_KEY + topic, '1', ttlMs),
+    uncordon: (topic) => bus.deleteKey(CORDON_KEY + topic),
+    async cordoned(topics) {
+      if (topics.length === 0) return new Set();
+      const marks = await bus.getKeys(topics.map((topic) => CORDON_KEY + topic));
+      return new Set(topics.filter((_, index) => marks[index] != null));
+    },
+    epoch: () => bus.health().reconnects,
+  };
+}
+
+function nameIn(channel: string, prefix: string): string | undefined {
+  if (!channel.startsWith(prefix) || !channel.endsWith(REQUEST)) return undefined;
+  const name = channel.slice(prefix.length, -REQUEST.length);
+  return name === '' || name.includes('|') ? undefined : unescapePart(name);
+}
+
+/** psrpc writes every character but letters, digits and `_` as `u+` and four hexadecimal digits, `U+` and eight beyond that. */
+function unescapePart(part: string): string {
+  return part.replaceAll(/u\+([0-9a-f]{4})|U\+([0-9a-f]{8})/g, (_, short?: string, long?: string) =>
+    String.fromCodePoint(Number.parseInt(short ?? long ?? '0', 16)),
+  );
+}
+
+export type PresenceKind = 'worker' | 'egress';
+
+export interface PresenceWatch {
+  stop(): void;
+}
+
+export interface PresenceWatchOptions {
+  presence: Pick<Presence, 'workers' | 'egresses' | 'epoch'>;
+  everyMs?: number;
+  /** Once for each that was there and is not any more. */
+  onGone(kind: PresenceKind, id: string): void;
+  now?: () => number;
+}
+
+const EVERY_MS = 250;
+
+/** Looks again and again, and tells what vanished. Each process has one; it never fails. */
+export function watchPresence({
+  presence,
+  everyMs = EVERY_MS,
+  onGone,
+  now = Date.now,
+}: PresenceWatchOptions): PresenceWatch {
+  let seen = NOTHING_SEEN;
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+
+  async function look(): Promise<void> {
+    const epochBefore = presence.epoch();
+    const found = await Promise.all([presence.workers(), presence.egresses()]).catch(() => undefined);
+    if (stopped) return;
+    const epochs = { epochBefore, epochAfter: presence.epoch() };
+    const { gone, ...next } = notice(seen, found && { worker: found[0], egress: found[1], ...epochs }, now());
+    seen = next;
+    for (const { kind, id } of gone) onGone(kind, id);
+    timer = setTimeout(() => void look(), everyMs);
+    timer.unref();
+  }
+
+  void look();
+  return {
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+export interface PresenceLook {
+  worker: ReadonlySet<string>;
+  egress: ReadonlySet<string>;
+  /** They differ when the connection was made anew meanwhile: nobody knows which one answered. */
+  epochBefore: number;
+  epochAfter: number;
+}
+
+interface Seen {
+  /** The last look worked. */
+  sure: boolean;
+  epoch: number;
+  /** Per kind: what lives, and since when it is missing in looks that prove nothing. */
+  worker: ReadonlyMap<string, number | undefined>;
+  egress: ReadonlyMap<string, number | undefined>;
+}
+
+export const NOTHING_SEEN: Seen = { sure: false, epoch: -1, worker: new Map(), egress: new Map() };
+/** Whoever lost the connection to a Redis that was restarted listens again within this. */
+const RESUBSCRIBE_MS = 1_000;
+
+/**
+ * One look more. What is missing is gone at once when this look and the one before can be trusted; after an outage, a new
+ * connection, or when several workers vanish and none is left (a Redis that was restarted), only if it is still missing later.
+ */
+export function notice(seen: Seen, look: PresenceLook | undefined, nowMs: number) {
+  if (!look) return { ...seen, sure: false, gone: [] };
+  const unsure = !seen.sure || seen.epoch !== look.epochAfter || (look.worker.size === 0 && living(seen.worker) > 1);
+  const gone: { kind: PresenceKind; id: string }[] = [];
+  const after = (kind: PresenceKind) => {
+    const next = new Map<string, number | undefined>([...look[kind]].map((id) => [id, undefined]));
+    for (const [id, missingSinceMs] of seen[kind]) {
+      if (next.has(id)) continue;
+      // A look that proves nothing begins the wait anew.
+      if (unsure) next.set(id, nowMs);
+      else if (missingSinceMs === undefined || nowMs - missingSinceMs >= RESUBSCRIBE_MS) gone.push({ kind, id });
+      else next.set(id, missingSinceMs);
+    }
+    return next;
+  };
+  return { sure: true, epoch: look.epochBefore, worker: after('worker'), egress: after('egress'), gone };
+}
+
+function living(ids: ReadonlyMap<string, number | undefined>): number {
+  return [...ids.values()].filter((missingSinceMs) => missingSinceMs === undefined).length;
+}

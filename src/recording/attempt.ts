@@ -1,0 +1,17 @@
+// The ids of a recording and of its attempts. To LiveKit a recording is one egress; each start on a worker has an id of its own,
+// because two workers that run the same id evict each other from the room. Pure.
+
+/** As LiveKit makes them: `EG_` and letters and digits. Reelkit's own are longer. */
+export const RECORDING_ID = /^EG_[A-Za-z0-9]{8,40}$/;
+const ATTEMPT_ID = /^(EG_[A-Za-z0-9]{8,40})(?:_([1-9]\d{0,5}))?$/;
+
+/** @param attempt counts from 0 over the whole recording; the first one is `EG_x` itself, then `EG_x_1` */
+export function attemptEgressId(recordingId: string, attempt: number): string {
+  return attempt === 0 ? recordingId : `${recordingId}_${attempt}`;
+}
+
+/** @returns undefined for what is no attempt of a recording */
+export function parseAttemptEgressId(egressId: string): { recordingId: string; attempt: number } | undefined {
+  const [, recordingId, attempt = '0'] = ATTEMPT_ID.exec(egressId) ?? [];
+  return recordingId === undefined ? undefined : { recordingId, attempt: Number(attempt) };
+}

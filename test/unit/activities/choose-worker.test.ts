@@ -1,0 +1,153 @@
+// Which worker a recording is sent to, what this process remembers of what it sent, and when an egress is nowhere.
+import { describe, expect, it, vi } from 'vitest';
+import { createWorkerChoice, type WorkerChoiceOptions } from '../../../src/activities/choose-worker.ts';
+import type { ObservedWorker, Sight } from '../../../src/fleet/observation.ts';
+import { egress, worker } from '../../support/fleet.ts';
+
+const onBus = (id: string, parts: Partial<ObservedWorker> = {}) =>
+  worker(id, { topic: `t-${id}`, present: true, cordoned: false, ...parts });
+
+function bed(sight: Sight | Sight[], options: WorkerChoiceOptions = {}) {
+  const sights = Array.isArray(sight) ? [...sight] : [sight];
+  const clock = { nowMs: 1_000_000 };
+  const observe = vi.fn(async () => (sights.length > 1 ? sights.shift() : sights[0]) as Sight);
+  return { clock, observe, choice: createWorkerChoice(observe, { now: () => clock.nowMs, ...options }) };
+}
+
+const see = (...workers: ObservedWorker[]): Sight => ({
+  workers,
+  activeEgresses: workers.flatMap(({ egresses }) => egresses.map(({ egressId }) => ({ egressId, onBus: true }))),
+});
+
+describe('the worker that is chosen', () => {
+  it('is the fullest with room: busy before idle, so that large requests keep their room', async () => {
+    const { choice } = bed(see(onBus('idle'), onBus('busy', { egresses: [egress('EG_1', 1)] })));
+    expect(await choice.choose('r1', 2)).toEqual({ topic: 't-busy', workerId: 'busy' });
+    expect(await choice.choose('r2', 4)).toEqual({ topic: 't-idle', workerId: 'idle' });
+  });
+
+  it.each<[string, Partial<ObservedWorker>]>([
+    ['is not ready', { state: 'draining' }],
+    ['does not listen for starts', { present: false }],
+    ['is cordoned', { cordoned: true }],
+    ['has no topic', { topic: undefined as never }],
+    ['is full', { egresses: [egress('EG_1', 3)] }],
+  ])('is none that %s', async (_, parts) => {
+    const { choice } = bed(see(onBus('a', parts)));
+    expect(await choice.choose('r1', 1)).toHaveProperty('missing');
+  });
+
+  it('is none that was tried already', async () => {
+    const { choice } = bed(see(onBus('a'), onBus('b')));
+    expect(await choice.choose('r1', 4, new Set(['t-a']))).toMatchObject({ workerId: 'b' });
+    expect(await choice.choose('r1', 4, new Set(['t-a', 't-b']))).toHaveProperty('missing');
+  });
+
+  it('is none that was cordoned after the look, and one whose cordon was lifted since', async () => {
+    const { choice } = bed(see(onBus('a'), onBus('b', { cordoned: true })), { cordoned: async () => new Set(['t-a']) });
+    expect(await choice.choose('r1', 4)).toMatchObject({ workerId: 'b' });
+  });
+
+  it('has what others were sent counted in, from the choice until it shows', async () => {
+    const shown = see(onBus('a', { egresses: [egress('EG_r1', 2)] }));
+    const { choice, clock } = bed([see(onBus('a')), shown]);
+    expect(await choice.choose('r1', 2)).toMatchObject({ workerId: 'a' });
+    expect(await choice.choose('r2', 2)).toHaveProperty('missing');
+    expect(await choice.choose('r3', 1)).toMatchObject({ workerId: 'a' });
+    choice.release('r3');
+    choice.started('r1', 'EG_r1');
+    clock.nowMs += 600;
+    expect(await choice.choose('r4', 1)).toMatchObject({ workerId: 'a' });
+  });
+
+  it('is not kept from others for ever by one that never came', async () => {
+    const { choice, clock } = bed(see(onBus('a')));
+    await choice.choose('r1', 4);
+    clock.nowMs += 11_000;
+    expect(await choice.choose('r2', 4)).toMatchObject({ workerId: 'a' });
+  });
+
+  it('is chosen again by the one that holds it', async () => {
+    const { choice } = bed(see(onBus('a')));
+    await choice.choose('r1', 4);
+    expect(await choice.choose('r1', 4)).toMatchObject({ workerId: 'a' });
+  });
+
+  it('comes from one look for all of a burst', async () => {
+    const { choice, observe } = bed(see(onBus('a'), onBus('b')));
+    const chosen = await Promise.all(['r1', 'r2', 'r3'].map((id) => choice.choose(id, 4)));
+    expect(observe).toHaveBeenCalledTimes(1);
+    expect(chosen).toMatchObject([{ workerId: 'a' }, { workerId: 'b' }, { missing: expect.any(String) }]);
+  });
+});
+
+describe('a worker that does not claim', () => {
+  it('is passed over, longer each time, until one starts there', async () => {
+    const { choice, clock } = bed(see(onBus('a')));
+    const isChosen = async () => 'topic' in (await choice.choose('r1', 4));
+    choice.noteUnanswered('t-a');
+    expect(await isChosen()).toBe(false);
+    clock.nowMs += 2_000;
+    expect(await isChosen()).toBe(true);
+    choice.noteUnanswered('t-a');
+    clock.nowMs += 2_000;
+    expect(await isChosen()).toBe(false);
+    clock.nowMs += 2_000;
+    expect(await isChosen()).toBe(true);
+    choice.started('r1', 'EG_r1');
+    choice.noteUnanswered('t-a');
+    clock.nowMs += 2_000;
+    expect(await isChosen()).toBe(true);
+  });
+
+  it('leaves the others to be chosen, and is told of when there is none', async () => {
+    const { choice } = bed(see(onBus('a'), onBus('b')));
+    choice.noteUnanswered('t-a');
+    expect(await choice.choose('r1', 4)).toMatchObject({ workerId: 'b' });
+    expect(await choice.choose('r2', 4)).toEqual({
+      missing: 'one worker is ready, none has 4 cores free; 1 did not answer a moment ago',
+    });
+  });
+});
+
+describe('what is missing', () => {
+  it('names room, what keeps those on their way, and why none can be launched', async () => {
+    const booting = { state: 'booting', reason: 'no node yet' } as const;
+    const { choice } = bed(see(onBus('a', booting), onBus('b', booting)), { launchProblem: () => 'quota' });
+    expect(await choice.choose('r1', 4)).toEqual({ missing: 'no worker is ready; 2 on the way: no node yet; quota' });
+  });
+
+  it('is the Redis of the workers while it does not answer', async () => {
+    const { choice } = bed({ workers: [worker('a', { topic: 't-a' })] });
+    expect(await choice.choose('r1', 4)).toEqual({ missing: "the workers' Redis does not answer" });
+  });
+});
+
+describe('an egress', () => {
+  const alive = { egressId: 'EG_1', onBus: true };
+  it.each<[says: string, answer: 'yes' | 'no' | 'unknown', Sight]>([
+    ['the bus has it', 'yes', { workers: [onBus('a')], activeEgresses: [alive] }],
+    ['a port shows it', 'yes', { workers: [onBus('a', { egresses: [egress('EG_1')] })], activeEgresses: [] }],
+    ['bus and port agree that it is not there', 'no', see(onBus('a'))],
+    ['nothing listens at the port', 'no', see(onBus('a', { state: 'unreachable', answered: false, portClosed: true }))],
+    ['the platform says the worker ended', 'no', see(onBus('a', { state: 'gone', answered: false }))],
+    ['the platform has forgotten the worker', 'no', see()],
+    ['the port is only silent', 'unknown', see(onBus('a', { state: 'unreachable', answered: false }))],
+    ['the bus cannot be asked', 'unknown', { workers: [onBus('a')] }],
+  ])('%s', async (_, answer, sight) => {
+    expect(await bed(sight).choice.showsEgress('EG_1', 't-a')).toBe(answer);
+  });
+
+  it('is looked for on its own worker alone, where that is known', async () => {
+    const sight = see(onBus('a'), onBus('b', { state: 'unreachable', answered: false }));
+    expect(await bed(sight).choice.showsEgress('EG_1', 't-a')).toBe('no');
+    expect(await bed(sight).choice.showsEgress('EG_1')).toBe('unknown');
+  });
+
+  it('is looked for anew, not in a look that was shared before', async () => {
+    const { choice, clock } = bed([see(onBus('a')), see(onBus('a', { egresses: [egress('EG_1')] }))]);
+    await choice.choose('r1', 4);
+    clock.nowMs += 1;
+    expect(await choice.showsEgress('EG_1')).toBe('yes');
+  });
+});

@@ -1,0 +1,187 @@
+// Who lives on the workers' Redis, and what it takes until somebody is called gone.
+import { describe, expect, it, vi } from 'vitest';
+import type { BusTransport } from '../../../src/bus/transport.ts';
+import {
+  createPresence,
+  NOTHING_SEEN,
+  notice,
+  type PresenceLook,
+  watchPresence,
+} from '../../../src/livekit/presence.ts';
+
+function createBus(channels: string[]) {
+  const keys = new Map<string, string>();
+  const matches = (pattern: string, channel: string) => {
+    const [before = '', after = ''] = pattern.split('*');
+    return channel.startsWith(before) && channel.endsWith(after);
+  };
+  return {
+    keys,
+    channels: async (pattern: string) => channels.filter((channel) => matches(pattern, channel)),
+    setKey: async (key: string, value: string) => void keys.set(key, value),
+    getKeys: async (names: string[]) => names.map((name) => keys.get(name) ?? null),
+    deleteKey: async (key: string) => void keys.delete(key),
+    health: () => ({ ok: true, reconnects: 3 }),
+  } as unknown as BusTransport & { keys: Map<string, string> };
+}
+
+describe('presence', () => {
+  const bus = createBus([
+    'EgressInternal|StartEgress|wu+002da|REQ',
+    'EgressInternal|StartEgress|wu+002da|RCLAIM',
+    'EgressInternal|StartEgress|pool_b|REQ',
+    'EgressInternal|StartEgress|nodeu+002e1U+0001f3a5|REQ',
+    'EgressInternal|StartEgress|REQ',
+    'EgressInternal|ListActiveEgress|REQ',
+    'EgressHandler|StopEgress|EG_abcdefgh_1|REQ',
+    'EgressHandler|UpdateStream|EG_abcdefgh_1|REQ',
+  ]);
+  const presence = createPresence(bus);
+
+  it('gives the topics on which workers take starts, as they were named', async () => {
+    expect([...(await presence.workers())]).toEqual(['w-a', 'pool_b', 'node.1🎥']);
+  });
+
+  it('gives the egresses that can be stopped', async () => {
+    expect([...(await presence.egresses())]).toEqual(['EG_abcdefgh_1']);
+  });
+
+  it('shares cordons, and asks nothing about nobody', async () => {
+    await presence.cordon('w-a', 60_000);
+    expect([...(await presence.cordoned(['w-a', 'pool_b']))]).toEqual(['w-a']);
+    await presence.uncordon('w-a');
+    expect([...(await presence.cordoned(['w-a'])), ...(await presence.cordoned([]))]).toEqual([]);
+  });
+});
+
+interface Step {
+  atMs: number;
+  /** Undefined: Redis did not answer. */
+  worker?: string[];
+  egress?: string[];
+  epoch?: number;
+}
+
+/** @returns who was called gone at which look */
+function told(steps: Step[]): string[][] {
+  let seen = NOTHING_SEEN;
+  return steps.map(({ atMs, worker, egress = [], epoch = 0 }) => {
+    const look: PresenceLook | undefined = worker && {
+      worker: new Set(worker),
+      egress: new Set(egress),
+      epochBefore: epoch,
+      epochAfter: epoch,
+    };
+    const { gone, ...next } = notice(seen, look, atMs);
+    seen = next;
+    return gone.map(({ id }) => id);
+  });
+}
+
+describe('who is gone', () => {
+  it('is who was there in the look before, told once', () => {
+    expect(
+      told([
+        { atMs: 0, worker: ['a', 'b'], egress: ['EG_1'] },
+        { atMs: 250, worker: ['b'] },
+        { atMs: 500, worker: ['b'] },
+      ]),
+    ).toEqual([[], ['a', 'EG_1'], []]);
+  });
+
+  it('is the only worker at once: nothing speaks for a restart of Redis', () => {
+    expect(
+      told([
+        { atMs: 0, worker: ['a'], egress: ['EG_1'] },
+        { atMs: 250, worker: [] },
+      ]),
+    ).toEqual([[], ['a', 'EG_1']]);
+  });
+
+  it('is nobody while Redis does not answer, nor in the first look after it', () => {
+    expect(
+      told([
+        { atMs: 0, worker: ['a', 'b'] },
+        { atMs: 250 },
+        { atMs: 500, worker: [] },
+        { atMs: 750, worker: ['a'] },
+        { atMs: 1_400, worker: ['a'] },
+        { atMs: 1_500, worker: ['a'] },
+      ]),
+    ).toEqual([[], [], [], [], [], ['b']]);
+  });
+
+  it('is nobody when the connection was made anew and everybody comes back within a second', () => {
+    expect(
+      told([
+        { atMs: 0, worker: ['a'], egress: ['EG_1'] },
+        { atMs: 250, worker: [], epoch: 1 },
+        { atMs: 500, worker: [], epoch: 1 },
+        { atMs: 900, worker: ['a'], egress: ['EG_1'], epoch: 1 },
+        { atMs: 2_000, worker: ['a'], egress: ['EG_1'], epoch: 1 },
+      ]).flat(),
+    ).toEqual([]);
+  });
+
+  it('waits when all of several workers vanish together', () => {
+    expect(
+      told([
+        { atMs: 0, worker: ['a', 'b'] },
+        { atMs: 250, worker: [] },
+        { atMs: 1_000, worker: [] },
+        { atMs: 1_250, worker: [] },
+      ]),
+    ).toEqual([[], [], [], ['a', 'b']]);
+  });
+
+  it('waits anew after a second outage', () => {
+    expect(
+      told([
+        { atMs: 0, worker: ['a'] },
+        { atMs: 250 },
+        { atMs: 500, worker: [] },
+        { atMs: 750 },
+        { atMs: 1_600, worker: [] },
+        { atMs: 2_600, worker: [] },
+      ]),
+    ).toEqual([[], [], [], [], [], ['a']]);
+  });
+
+  it('is not told of by a look that spans a new connection, nor by the one after it', () => {
+    const look = (worker: string[], epochBefore: number, epochAfter: number) => ({
+      worker: new Set(worker),
+      egress: new Set<string>(),
+      epochBefore,
+      epochAfter,
+    });
+    const first = notice(NOTHING_SEEN, look(['a'], 0, 0), 0);
+    const spanning = notice(first, look(['a'], 0, 1), 250);
+    const after = notice(spanning, look([], 1, 1), 500);
+    expect([spanning.gone, after.gone, notice(after, look([], 1, 1), 1_500).gone.length]).toEqual([[], [], 1]);
+  });
+});
+
+describe('the watch', () => {
+  it('looks until it is stopped, and survives a Redis that fails', async () => {
+    const answers = [['a', 'b'], new Error('down'), ['a'], ['a'], ['a']];
+    const onGone = vi.fn();
+    let nowMs = 0;
+    const workers = vi.fn(async () => {
+      nowMs += 1_000;
+      const answer = answers.shift() ?? ['a'];
+      if (answer instanceof Error) throw answer;
+      return new Set(answer as string[]);
+    });
+    const watch = watchPresence({
+      presence: { workers, egresses: async () => new Set<string>(), epoch: () => 0 },
+      everyMs: 1,
+      onGone,
+      now: () => nowMs,
+    });
+    await vi.waitFor(() => expect(onGone).toHaveBeenCalledExactlyOnceWith('worker', 'b'), 10_000);
+    watch.stop();
+    const looks = workers.mock.calls.length;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(workers.mock.calls.length).toBeLessThanOrEqual(looks + 1);
+  });
+});
