@@ -2,6 +2,7 @@
 // ioredis' own restoring loses what was not confirmed when a connection broke, and its cluster subscriber more.
 import type { Redis } from 'ioredis';
 import type { BusListener, Unsubscribe } from './transport.ts';
+import { plain } from './wire.ts';
 
 export interface SubscriberOptions {
   /** A connection that is not tried again when it ends; undefined when there is nowhere to connect to at the moment. */
@@ -43,10 +44,10 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
   let tries = 0;
   let retry: NodeJS.Timeout | undefined;
 
-  const deliver = (key: string, channel: Uint8Array, message: Uint8Array) => {
+  const deliver = (key: string, channel: string, message: Uint8Array) => {
     for (const listener of wanted.get(key)?.listeners ?? []) {
       try {
-        listener(message, Buffer.from(channel).toString());
+        listener(message, channel);
       } catch (error) {
         options.onProblem(error);
       }
@@ -59,10 +60,10 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
     redis = connection;
     connection.on('error', options.onProblem);
     connection.on('messageBuffer', (channel: Buffer, message: Buffer) =>
-      deliver(keyOf('subscribe', channel.toString()), channel, message),
+      deliver(keyOf('subscribe', String(channel)), String(channel), plain(message)),
     );
     connection.on('pmessageBuffer', (pattern: string | Buffer, channel: Buffer, message: Buffer) =>
-      deliver(keyOf('psubscribe', String(pattern)), channel, message),
+      deliver(keyOf('psubscribe', String(pattern)), String(channel), plain(message)),
     );
     connection.on('ready', () => void restore(connection));
     connection.once('end', () => {
