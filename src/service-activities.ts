@@ -59,7 +59,8 @@ export function createServiceActivities(parts: ActivityParts): object {
       client,
       fleet,
       provider,
-      livekit,
+      presence: sources.presence,
+      stopEgress: livekit.stopEgress,
       log,
       arrivals,
       onPass: ({ durationMs, observation, plan, problem }) => {
