@@ -66,7 +66,8 @@ export function createServiceActivities(parts: ActivityParts): object {
       client,
       fleet,
       provider,
-      workers,
+      presence,
+      stopEgress: async (egressId) => void (await workers.stop(egressId)),
       log,
       arrivals,
       onPass: ({ durationMs, observation, plan, problem }) => {

@@ -118,7 +118,7 @@ describe('what is missing', () => {
   });
 
   it('is the Redis of the workers while it does not answer', async () => {
-    const { choice } = bed({ workers: [worker('a', { topic: 't-a' })] });
+    const { choice } = bed({ workers: [worker('a', { present: undefined as never })] });
     expect(await choice.choose('r1', 4)).toEqual({ missing: "the workers' Redis does not answer" });
   });
 });
