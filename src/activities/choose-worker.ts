@@ -10,11 +10,13 @@ export interface WorkerChoice {
    * The fullest worker with room, beside what others hold there; held for this recording until it starts, is released, or a moment
    * has passed.
    * @param not topics that were tried
+   * @param admitted the fleet just promised room
    */
   choose(
     recordingId: string,
     costCores: number,
     not?: ReadonlySet<string>,
+    admitted?: boolean,
   ): Promise<AssignedWorker | { missing: string }>;
   /** It did not start there: others may have the room. */
   release(recordingId: string): void;
@@ -46,6 +48,8 @@ interface Hold {
 
 /** A look is shared this long, so that a burst of starts asks the workers once. */
 const FRESH_MS = 500;
+/** The same for who was admitted: the room it was promised may be younger than an older look. */
+const ADMITTED_FRESH_MS = 100;
 /** From the choice to the worker's answer: a workflow task, and a dispatch of at most 5 s. */
 const CHOSEN_MS = 10_000;
 /** By then a started egress shows in its worker's own answer. */
@@ -90,8 +94,8 @@ export function createWorkerChoice(
   }
 
   return {
-    async choose(recordingId, costCores, not = new Set()) {
-      const sight = await withCordons(await look(now() - FRESH_MS));
+    async choose(recordingId, costCores, not = new Set(), admitted = false) {
+      const sight = await withCordons(await look(now() - (admitted ? ADMITTED_FRESH_MS : FRESH_MS)));
       const found = candidates(sight.workers, recordingId).filter(({ worker: { topic } }) => !not.has(topic));
       const trusted = found.filter(({ worker: { topic } }) => trust.has(topic));
       const chosen = fullest(trusted, costCores);
