@@ -79,6 +79,9 @@ capabilities: { drop: [ALL] }
 - name: LIVEKIT_API_SECRET
   valueFrom:
     secretKeyRef: { name: {{ .Values.livekit.existingSecret | quote }}, key: api-secret }
+- name: REELKIT_ENCRYPTION_KEYS
+  valueFrom:
+    secretKeyRef: { name: {{ .Values.encryption.existingSecret | quote }}, key: {{ .Values.encryption.key | quote }} }
 - name: TEMPORAL_ADDRESS
   value: {{ .Values.temporal.address | quote }}
 - name: TEMPORAL_NAMESPACE
