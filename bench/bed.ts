@@ -12,6 +12,8 @@ import { createReelkitService, type ReelkitServiceOptions } from '../src/dev/ree
 import { startStack } from '../src/dev/stack.ts';
 import type { RecordingRequestInput } from '../src/recording/request.ts';
 import type { RecordingView } from '../src/recording/view.ts';
+import { clientDataConverter } from '../src/temporal/converter.ts';
+import { loadKeyring } from '../src/temporal/keys.ts';
 import { type ClusterOptions, startCluster } from '../test/support/stack-cluster.ts';
 import { createEndings, type Endings } from './endings.ts';
 
@@ -91,7 +93,11 @@ async function layOut({ fleet, capacity }: BedOptions, { atEnd, stop }: Endings)
     rooms: new RoomServiceClient(host, apiKey, apiSecret),
     /** The SDK as its users have it; the timeout in seconds is its own option. */
     sdk: (requestTimeout = 10) => new EgressClient(host, apiKey, apiSecret, { requestTimeout }),
-    temporal: new Client({ connection, namespace: stack.temporal.namespace }),
+    temporal: new Client({
+      connection,
+      namespace: stack.temporal.namespace,
+      dataConverter: clientDataConverter(loadKeyring({ keyFile: service.keyFile }).keys),
+    }),
     record: (request: RecordingRequestInput) => call<RecordingView>('POST', '/v1/recordings', request),
     show: (id: string) => call<RecordingView>('GET', `/v1/recordings/${id}`),
     cancel: (id: string) => call<RecordingView>('POST', `/v1/recordings/${id}/cancel`),

@@ -6,6 +6,9 @@ import { z } from 'zod';
 import { DEFAULT_COSTS } from './fleet/cost.ts';
 import { parseDuration } from './recording/duration.ts';
 import { checkPathTemplate, DEFAULT_PATH_TEMPLATE } from './recording/path-template.ts';
+import { recordingRequestSchema } from './recording/request.ts';
+import type { SourceKind } from './recording/rules.ts';
+import { isKeyId, isKeyText, MAX_KEYS } from './temporal/keys.ts';
 
 const duration = (fallback: string) =>
   z
@@ -20,14 +23,64 @@ const webUrl = z.string().refine((text) => URL.canParse(text) && /^https?:$/.tes
 
 const secret = z.string().min(1);
 
+const redisAddress = z.string().regex(/^[^\s/@]+:\d{1,5}$/, { error: 'must be host:port, for example redis:6379' });
+
+/** The keys of LiveKit's own `redis` section, in camel case. */
+const redis = z
+  .strictObject({
+    /** A single Redis, host:port. */
+    address: redisAddress.optional(),
+    username: z.string().default(''),
+    password: z.string().default(''),
+    db: z.coerce.number().int().min(0).default(0),
+    tls: z
+      .strictObject({
+        enabled: z.boolean().default(false),
+        /** PEM file of the authority that signed the server's certificate. */
+        caFile: z.string().min(1).optional(),
+        /** Accepts any certificate. */
+        insecure: z.boolean().default(false),
+      })
+      .prefault({}),
+    sentinelMasterName: z.string().min(1).optional(),
+    sentinelAddresses: z.array(redisAddress).default([]),
+    sentinelUsername: z.string().default(''),
+    sentinelPassword: z.string().default(''),
+    clusterAddresses: z.array(redisAddress).default([]),
+  })
+  .superRefine((settings, context) => {
+    const ways = [
+      settings.address !== undefined,
+      settings.sentinelAddresses.length > 0,
+      settings.clusterAddresses.length > 0,
+    ];
+    if (ways.filter(Boolean).length !== 1) {
+      const message =
+        'needs exactly one of address (a single Redis), sentinelAddresses with sentinelMasterName, and clusterAddresses';
+      context.addIssue({ code: 'custom', message });
+    } else if (settings.sentinelAddresses.length > 0 && settings.sentinelMasterName === undefined) {
+      context.addIssue({ code: 'custom', path: ['sentinelMasterName'], message: 'is needed with sentinelAddresses' });
+    }
+  });
+
+const workers = z.strictObject({
+  /**
+   * WORKERS_REDIS_ADDRESS, _USERNAME, _PASSWORD. The workers' own Redis: a server of its own, not another database of LiveKit's,
+   * because messages reach every database.
+   */
+  redis,
+});
+
 const livekit = z.strictObject({
   /** LIVEKIT_URL. http(s) or ws(s) URL of the LiveKit server. */
   url: z.string().refine((text) => URL.canParse(text) && /^(wss?|https?):$/.test(new URL(text).protocol), {
     error: 'must be the URL of your LiveKit server, for example wss://livekit.example.com',
   }),
-  /** LIVEKIT_API_KEY, LIVEKIT_API_SECRET. The same pair signs API tokens, StartEgress calls and webhooks. */
+  /** LIVEKIT_API_KEY, LIVEKIT_API_SECRET. The same pair signs API tokens and webhooks. */
   apiKey: z.string().min(1),
   apiSecret: secret,
+  /** LIVEKIT_REDIS_ADDRESS, _USERNAME, _PASSWORD. The Redis that LiveKit itself uses: there Reelkit takes its egress requests. */
+  redis,
 });
 
 const temporal = z.strictObject({
@@ -41,11 +94,6 @@ const api = z.strictObject({
   /** REELKIT_HOST, REELKIT_PORT. */
   host: z.string().default('127.0.0.1'),
   port: z.coerce.number().int().min(0).max(65_535).default(8080),
-  /**
-   * REELKIT_PUBLIC_URL. Where LiveKit reaches this API for webhooks. Without it the marker goes into the file path and the
-   * end of an egress is found by the fleet pass alone.
-   */
-  publicUrl: webUrl.optional(),
   /** Requests a minute from one address, for each route that changes something. */
   requestsPerMinute: z.coerce.number().int().min(1).default(6_000),
 });
@@ -143,12 +191,13 @@ const kubernetesCapacity = z.strictObject({
   manageUnowned: z.boolean().default(false),
 });
 
+const fleetName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, { error: 'must be lower-case letters, digits and dashes' });
+
 const fleet = z.strictObject({
   /** One fleet for each LiveKit deployment (each Redis). */
-  name: z
-    .string()
-    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, { error: 'must be lower-case letters, digits and dashes' })
-    .default('default'),
+  name: fleetName.default('default'),
   minWorkers: z.coerce.number().int().min(0).default(0),
   maxWorkers: z.coerce.number().int().min(1).default(10),
   /** Free CPU cores kept ready beyond demand. */
@@ -179,9 +228,79 @@ const fleet = z.strictObject({
   }),
 });
 
+const SOURCE_KINDS = ['room', 'web', 'participant', 'tracks'] as const satisfies SourceKind[];
+const sourceKind = z.enum(SOURCE_KINDS);
+
+const encryption = z.strictObject({
+  /**
+   * REELKIT_ENCRYPTION_KEYS, as `id:key,id:key`. The first one encrypts, all of them decrypt. Without any a key is made in
+   * `keyFile` at the first start.
+   */
+  keys: z
+    .array(
+      z
+        .strictObject({
+          id: z.string().refine(isKeyId, { error: 'must be 1 to 64 letters, digits, dots, dashes or underscores' }),
+          key: z
+            .string()
+            .refine(isKeyText, { error: 'must be 32 bytes in base64, as `openssl rand -base64 32` prints them' })
+            .optional(),
+          /** A file that holds the key in base64 and nothing else. */
+          keyFile: z.string().min(1).optional(),
+        })
+        .refine(({ key, keyFile }) => (key === undefined) !== (keyFile === undefined), {
+          error: 'needs either key or keyFile',
+        }),
+    )
+    .min(1)
+    .max(MAX_KEYS)
+    .refine((keys) => new Set(keys.map(({ id }) => id)).size === keys.length, {
+      error: 'must give each key an id of its own',
+    })
+    .optional(),
+  /** REELKIT_ENCRYPTION_KEY_FILE. Keys one a line, `<id> <base64>`; in the state directory by default (see temporal/keys.ts). */
+  keyFile: z.string().min(1).optional(),
+  /** Origins of Temporal's Web UI that may ask this API to decrypt what they show. */
+  uiOrigins: z
+    .array(
+      z.string().refine((text) => URL.canParse(text) && new URL(text).origin === text, {
+        error: 'must be an origin, for example https://temporal.example.com',
+      }),
+    )
+    .max(16)
+    .default([]),
+});
+
+const { startWithin, maxDuration, priority, labels } = recordingRequestSchema.shape;
+
+/** Defaults for requests that do not say (recording/rules.ts). For each field the first rule that matches and gives it decides. */
+const rule = z.strictObject({
+  match: z
+    .strictObject({
+      /** `*` stands for any characters, `?` for one. */
+      room: z.string().min(1).max(256).optional(),
+      source: z
+        .union([sourceKind, z.array(sourceKind).min(1)], {
+          error: `must be of ${SOURCE_KINDS.join(', ')}, one or a list`,
+        })
+        .optional(),
+      /** Of the token that asked; what comes from LiveKit has none. */
+      apiKey: z.string().min(1).max(256).optional(),
+      labels: z.record(z.string(), z.string().max(255)).optional(),
+    })
+    .optional(),
+  startWithin: startWithin.unwrap().optional(),
+  maxDuration: maxDuration.unwrap().optional(),
+  priority: priority.unwrap().optional(),
+  labels: labels.unwrap().optional(),
+  tenant: z.string().min(1).max(63).optional(),
+  fleet: fleetName.optional(),
+});
+
 export const configSchema = z
   .strictObject({
     livekit,
+    workers,
     temporal: temporal.prefault({}),
     api: api.prefault({}),
     /** Named storages; requests choose one by name and never carry keys. */
@@ -195,6 +314,9 @@ export const configSchema = z
       .refine((template) => checkPathTemplate(template) === undefined, { error: 'is not a valid path template' })
       .default(DEFAULT_PATH_TEMPLATE),
     fleet,
+    rules: z.array(rule).max(100).default([]),
+    /** How everything that Temporal stores is encrypted. */
+    encryption: encryption.prefault({}),
     /** REELKIT_LOG_LEVEL. */
     logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
     /** Limit of the whole orderly shutdown. */
@@ -232,18 +354,25 @@ const ENVIRONMENT: Record<string, string> = {
   LIVEKIT_URL: 'livekit.url',
   LIVEKIT_API_KEY: 'livekit.apiKey',
   LIVEKIT_API_SECRET: 'livekit.apiSecret',
+  LIVEKIT_REDIS_ADDRESS: 'livekit.redis.address',
+  LIVEKIT_REDIS_USERNAME: 'livekit.redis.username',
+  LIVEKIT_REDIS_PASSWORD: 'livekit.redis.password',
+  WORKERS_REDIS_ADDRESS: 'workers.redis.address',
+  WORKERS_REDIS_USERNAME: 'workers.redis.username',
+  WORKERS_REDIS_PASSWORD: 'workers.redis.password',
   REELKIT_TASK_QUEUE: 'temporal.taskQueue',
   REELKIT_HEALTH_PORT: 'temporal.healthPort',
   REELKIT_HOST: 'api.host',
   REELKIT_PORT: 'api.port',
-  REELKIT_PUBLIC_URL: 'api.publicUrl',
   REELKIT_LOG_LEVEL: 'logLevel',
   REELKIT_MIN_WORKERS: 'fleet.minWorkers',
   REELKIT_MAX_WORKERS: 'fleet.maxWorkers',
   REELKIT_HEADROOM_CORES: 'fleet.headroomCores',
   REELKIT_COOLDOWN: 'fleet.cooldown',
+  REELKIT_ENCRYPTION_KEY_FILE: 'encryption.keyFile',
 };
-const SECRET_KEY = /secret|accessKey|accountKey|credentials|token/i;
+/** By the last part of a key; of encryption.keys by the whole of it: a key may stand where its id belongs. */
+const SECRET_KEY = /secret|accessKey|accountKey|credentials|token|password|^key$|^encryption\.keys/i;
 const HIDDEN = '(hidden)';
 
 export class ConfigError extends Error {
@@ -276,11 +405,16 @@ const NO_FILE =
 export function parseConfig(fromFile: unknown, env: NodeJS.ProcessEnv = {}): Config {
   const raw = structuredClone(isRecord(fromFile) ? fromFile : {});
   // A section that is missing counts as empty: the errors then name the keys that belong in it.
-  for (const section of ['livekit', 'storages', 'fleet']) raw[section] ??= {};
+  for (const section of ['livekit', 'workers', 'storages', 'fleet']) raw[section] ??= {};
+  for (const section of ['livekit', 'workers']) withRedis(raw[section]);
   const origins = applyEnvironment(raw, env);
   const parsed = configSchema.safeParse(raw);
   if (parsed.success) return parsed.data;
   throw new ConfigError(parsed.error.issues.map((issue) => describeIssue(issue, raw, origins)));
+}
+
+function withRedis(section: unknown): void {
+  if (isRecord(section)) section.redis ??= {};
 }
 
 function readConfigFile(path: string): unknown {
@@ -313,7 +447,17 @@ function applyEnvironment(raw: Record<string, unknown>, env: NodeJS.ProcessEnv):
     setAt(raw, ['fleet', 'capacity', 'bin'], egressBin);
     origins.set('fleet.capacity.bin', 'REELKIT_EGRESS_BIN');
   }
+  const keys = env.REELKIT_ENCRYPTION_KEYS;
+  if (keys) {
+    setAt(raw, ['encryption', 'keys'], keys.split(',').map(encryptionKey));
+    origins.set('encryption.keys', 'REELKIT_ENCRYPTION_KEYS');
+  }
   return origins;
+}
+
+function encryptionKey(text: string): { id: string; key: string } {
+  const [id = '', ...key] = text.trim().split(':');
+  return { id, key: key.join(':') };
 }
 
 function describeIssue(issue: z.core.$ZodIssue, raw: unknown, origins: Map<string, string>): string {
@@ -345,7 +489,9 @@ function variableFor(key: string): string | undefined {
 }
 
 function valueAt(value: unknown, path: string[]): unknown {
-  return path.reduce<unknown>((inner, key) => (isRecord(inner) ? inner[key] : undefined), value);
+  const entry = (inner: unknown, key: string) =>
+    isRecord(inner) ? inner[key] : Array.isArray(inner) ? inner[Number(key)] : undefined;
+  return path.reduce<unknown>(entry, value);
 }
 
 function setAt(target: Record<string, unknown>, path: string[], value: unknown): void {

@@ -2,11 +2,13 @@
 import { existsSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Client } from '@temporalio/client';
 import { EgressClient, RoomServiceClient, ServerError } from 'livekit-server-sdk';
 import { checkLiveKit } from './api/readiness.ts';
 import type { Config, Storage } from './config.ts';
 import { createFleetSources, type FleetSources, NO_PRESENCE } from './fleet-sources.ts';
-import { markerUrl } from './livekit/marker.ts';
+import { keyProblem } from './temporal/key-check.ts';
+import { findKeyring, keyFileOf } from './temporal/keys.ts';
 import {
   createTemporalClient,
   missingSearchAttributes,
@@ -28,7 +30,6 @@ export async function runChecks(config: Config): Promise<CheckResult[]> {
   const groups = await Promise.all([
     checkTemporal(config),
     checkLiveKitServer(config),
-    checkWebhooks(config),
     checkFleet(config),
     Promise.all(
       Object.entries(config.storages).map(([name, storage]) =>
@@ -39,9 +40,9 @@ export async function runChecks(config: Config): Promise<CheckResult[]> {
   return groups.flat();
 }
 
-async function checkTemporal({ temporal: { taskQueue } }: Config): Promise<CheckResult[]> {
+async function checkTemporal({ temporal: { taskQueue }, encryption, fleet }: Config): Promise<CheckResult[]> {
   const settings = readTemporalSettings();
-  const { client, close } = createTemporalClient(settings);
+  const { client, close } = createTemporalClient(settings, undefined);
   try {
     const problem = await namespaceProblem(client, settings);
     if (problem) return [failed('Temporal', problem)];
@@ -60,10 +61,26 @@ async function checkTemporal({ temporal: { taskQueue } }: Config): Promise<Check
           `missing; \`reelkit serve\` creates them where it may, or run:\n${commands}`,
         );
       }),
+      await check('encryption keys', () => checkKeys(client, settings.namespace, { encryption, fleet })),
     ];
   } finally {
     await close();
   }
+}
+
+async function checkKeys(
+  client: Client,
+  namespace: string,
+  { encryption, fleet }: Pick<Config, 'encryption' | 'fleet'>,
+): Promise<CheckResult> {
+  const name = 'encryption keys';
+  const keyring = findKeyring(encryption);
+  const known = keyring?.keys.map(({ id }) => id) ?? [];
+  const problem = await keyProblem(client, { namespace, fleet: fleet.name, known });
+  if (problem) return failed(name, problem);
+  if (!keyring) return passed(name, `none yet; the first start makes one in ${keyFileOf(encryption)}`);
+  const where = 'file' in keyring.from ? keyring.from.file : 'the configuration';
+  return passed(name, `"${known[0]}" encrypts, ${known.length} known, from ${where}`);
 }
 
 /** Two calls tell the keys, the grant, and Redis: LiveKit answers ListEgress out of Redis, and not at all without it. */
@@ -83,27 +100,6 @@ async function checkLiveKitServer({ livekit }: Config): Promise<CheckResult[]> {
     return passed('LiveKit egress and Redis', `ListEgress works; ${egresses.length} egresses active`);
   });
   return [{ name: 'LiveKit', ...reached, detail: `${host} answers` }, keys, redis];
-}
-
-/** What LiveKit will do: reach the public URL. This machine may see the network with other eyes; it is the best there is. */
-async function checkWebhooks({ api: { publicUrl } }: Config): Promise<CheckResult[]> {
-  const name = 'webhooks';
-  if (publicUrl === undefined) {
-    return [
-      passed(name, 'api.publicUrl is not set: ends of recordings are found by the fleet pass alone, which is slower'),
-    ];
-  }
-  const health = new URL('healthz', publicUrl.endsWith('/') ? publicUrl : `${publicUrl}/`);
-  return [
-    await check(name, async () => {
-      const response = await fetch(health, { signal: AbortSignal.timeout(CALL_SECONDS * 1_000) });
-      await response.body?.cancel();
-      if (!response.ok)
-        return failed(name, `${health} answered ${response.status}: does api.publicUrl lead to Reelkit's API?`);
-      const { origin, pathname } = new URL(markerUrl(publicUrl, { recordingId: 'doctor', part: 1, attempt: 1 }));
-      return passed(name, `${health} answers; LiveKit will send to ${origin}${pathname}`);
-    }),
-  ];
 }
 
 async function checkFleet({ fleet }: Config): Promise<CheckResult[]> {

@@ -1,17 +1,22 @@
 // What the Temporal worker of this process may do, put together from the configuration.
 import type { Client } from '@temporalio/client';
 import type { InjectedSinks } from '@temporalio/worker';
+import { createWorkerChoice } from './activities/choose-worker.ts';
+import { createDeliveryActivities } from './activities/delivery.ts';
 import { createFleetActivities } from './activities/fleet.ts';
-import { createFreeWorkers } from './activities/free-workers.ts';
 import type { FleetKicker } from './activities/kick.ts';
 import { createProtectBusy } from './activities/protect-busy.ts';
 import { createRecordingActivities } from './activities/recording.ts';
-import { type Config, defaultStorageOf } from './config.ts';
+import type { Buses } from './buses.ts';
+import type { Config } from './config.ts';
 import type { Arrivals } from './fleet/arrivals.ts';
 import type { Demand } from './fleet/demand.ts';
 import type { ObservedWorker } from './fleet/observation.ts';
 import type { FleetSources } from './fleet-sources.ts';
 import { createLiveKitClient } from './livekit/client.ts';
+import type { Grants } from './livekit/grants.ts';
+import { createLiveKitRecords } from './livekit/records.ts';
+import { createWorkers, WorkerRefusal, WorkerSilent, type Workers } from './livekit/workers.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { MeasureSinks } from './workflows/measures.ts';
@@ -20,8 +25,10 @@ import type { MeasureSinks } from './workflows/measures.ts';
 const PROBLEM_FRESH_MS = 60_000;
 
 export interface ActivityParts {
+  buses: Buses;
   config: Config;
   client: Client;
+  grants: Grants;
   metrics: Metrics;
   log: Log;
   sources: FleetSources;
@@ -30,37 +37,37 @@ export interface ActivityParts {
 }
 
 export function createServiceActivities(parts: ActivityParts): object {
-  const { config, client, metrics, log, sources, arrivals, kickFleet } = parts;
+  const { buses, config, client, grants, metrics, log, sources, arrivals, kickFleet } = parts;
   const { livekit: livekitConfig, fleet } = config;
-  const { provider, observe } = sources;
+  const { provider, presence, see, observe } = sources;
   const livekit = createLiveKitClient(livekitConfig);
+  const workers = createWorkers(buses.workers.client);
   let launchProblem: { text: string; atMs: number } | undefined;
   const freshProblem = () =>
     launchProblem && Date.now() - launchProblem.atMs < PROBLEM_FRESH_MS ? launchProblem.text : undefined;
   return {
     ...createRecordingActivities({
       livekit,
+      livekitKeys: livekitConfig,
+      records: createLiveKitRecords(buses.livekit.client),
+      workers,
+      grants,
+      choice: createWorkerChoice(see, { cordoned: presence.cordoned, launchProblem: freshProblem }),
       temporal: client,
-      free: createFreeWorkers(observe, freshProblem),
       kickFleet,
       protectBusy: createProtectBusy(provider, observe, (problem) =>
         log.warn({ problem }, 'a busy worker could not be protected; the next pass tries again'),
       ),
-      settings: {
-        apiKey: livekitConfig.apiKey,
-        publicUrl: config.api.publicUrl,
-        pathTemplate: config.pathTemplate,
-        storages: config.storages,
-        defaultStorage: defaultStorageOf(config),
-      },
+      storages: config.storages,
       metrics,
     }),
+    ...createDeliveryActivities(),
     ...createFleetActivities({
       client,
       fleet,
       provider,
-      presence: sources.presence,
-      stopEgress: livekit.stopEgress,
+      presence,
+      stopEgress: (egressId) => stopIfItRuns(workers, egressId),
       log,
       arrivals,
       onPass: ({ durationMs, observation, plan, problem }) => {
@@ -74,6 +81,15 @@ export function createServiceActivities(parts: ActivityParts): object {
       },
     }),
   };
+}
+
+/** Ended, or on no worker: there is nothing to stop. */
+async function stopIfItRuns(workers: Workers, egressId: string): Promise<void> {
+  try {
+    await workers.stop(egressId);
+  } catch (error) {
+    if (!(error instanceof WorkerRefusal || error instanceof WorkerSilent)) throw error;
+  }
 }
 
 /** What workflows may tell this process. */

@@ -1,19 +1,27 @@
 // The life of one Reelkit process: what it is made of, in which order it starts, and in which order it ends.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createFleetKicker } from './activities/kick.ts';
+import { createFleetKicker, type FleetKicker } from './activities/kick.ts';
 import { createApp, createServiceApp, type HttpParts } from './api/app.ts';
 import { createFleetReader } from './api/fleet-reader.ts';
+import type { Recordings } from './api/recordings.ts';
 import { createReadiness } from './api/readiness.ts';
 import { createTemporalRecordings } from './api/temporal-recordings.ts';
 import { createStageCounter } from './api/visibility-counts.ts';
+import { type Buses, connectBuses, lateTransport } from './buses.ts';
 import { type Config, defaultStorageOf } from './config.ts';
+import { type Door, openDoor } from './door.ts';
 import { type Arrivals, createArrivals } from './fleet/arrivals.ts';
-import { createFleetSources, type FleetSources, NO_PRESENCE } from './fleet-sources.ts';
+import { createFleetSources, type FleetSources } from './fleet-sources.ts';
+import { createGrants } from './livekit/grants.ts';
+import { createPresence, type PresenceWatch, watchPresence } from './livekit/presence.ts';
 import { createHintOf } from './livekit/webhook.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { runPhases } from './shutdown.ts';
+import { createPayloadCodec } from './temporal/codec.ts';
+import { keyProblem } from './temporal/key-check.ts';
+import { type Keyring, loadKeyring } from './temporal/keys.ts';
 import {
   createTemporalClient,
   ensureSearchAttributes,
@@ -74,31 +82,56 @@ interface Context {
   arrivals: Arrivals;
   settings: TemporalSettings;
   temporal: ReturnType<typeof createTemporalClient>;
+  keyring: Keyring;
   stopping: AbortController;
   worker?: TemporalWorker;
+  buses?: Buses;
+  door?: Door;
+  watch?: PresenceWatch;
+  recordings: Recordings;
   ended: Promise<void>;
   end: () => void;
 }
 
 function createContext(config: Config, parts: ServiceParts, log: Log): Context {
   const settings = readTemporalSettings();
+  const keyring = loadKeyring(config.encryption);
+  reportKeys(keyring, log);
   let end = () => {};
   const ended = new Promise<void>((resolve) => {
     end = resolve;
   });
-  return {
+  const temporal = createTemporalClient(settings, keyring.keys);
+  const arrivals = createArrivals();
+  const { taskQueue } = config.temporal;
+  const presence = createPresence(lateTransport(() => context.buses?.workers.transport));
+  const context: Context = {
     config,
     parts,
     log,
     metrics: createMetrics(),
-    sources: createFleetSources(config.fleet, NO_PRESENCE, log),
-    arrivals: createArrivals(),
+    sources: createFleetSources(config.fleet, presence, log),
+    arrivals,
+    recordings: createTemporalRecordings(temporal.client, { fleet: config.fleet.name, taskQueue, arrivals }),
     settings,
-    temporal: createTemporalClient(settings),
+    temporal,
+    keyring,
     stopping: new AbortController(),
     ended,
     end: () => end(),
   };
+  return context;
+}
+
+function reportKeys({ keys, from }: Keyring, log: Log): void {
+  const ids = { encrypts: keys[0].id, keys: keys.map(({ id }) => id) };
+  if ('configuration' in from) log.info(ids, 'encryption keys from the configuration');
+  else if (!from.created) log.info({ ...ids, file: from.file }, 'encryption keys from their file');
+  else
+    log.warn(
+      { ...ids, file: from.file },
+      'an encryption key was made: every Reelkit process needs this file, and nothing that Temporal stores can be read without it',
+    );
 }
 
 async function listen(context: Context, port: number): Promise<Server> {
@@ -127,6 +160,7 @@ function httpParts(context: Context): HttpParts {
       livekitUrl: config.livekit.url,
       taskQueue: config.temporal.taskQueue,
       stopping: stopping.signal,
+      buses: () => context.buses,
       ...(context.parts.worker ? { workerRuns: () => context.worker?.isRunning() ?? false } : {}),
     }),
     readMetrics: async () => ({ text: await metricsText(context), contentType: metrics.contentType }),
@@ -137,15 +171,23 @@ function httpParts(context: Context): HttpParts {
 }
 
 function createApiApp(context: Context) {
-  const { arrivals, config, metrics } = context;
+  const { config, keyring, metrics } = context;
   const { client } = context.temporal;
   const { name: fleet, costs } = config.fleet;
   const countByStage = createStageCounter(client, fleet);
   metrics.countRecordings(countByStage);
   return createApp({
     ...httpParts(context),
-    settings: { fleet, costs, storages: Object.keys(config.storages), defaultStorage: defaultStorageOf(config) },
-    recordings: createTemporalRecordings(client, { fleet, taskQueue: config.temporal.taskQueue, arrivals }),
+    settings: {
+      fleet,
+      costs,
+      storages: config.storages,
+      defaultStorage: defaultStorageOf(config),
+      pathTemplate: config.pathTemplate,
+    },
+    recordings: context.recordings,
+    codec: createPayloadCodec(keyring.keys),
+    uiOrigins: config.encryption.uiOrigins,
     hintOf: createHintOf(config.livekit.apiKey, config.livekit.apiSecret),
     readFleet: createFleetReader({ client, config, countByStage, observeWorkers: context.sources.observe }),
   });
@@ -157,20 +199,27 @@ async function metricsText({ metrics, worker }: Context): Promise<string> {
 }
 
 async function prepare(context: Context): Promise<void> {
-  const { arrivals, config, log, metrics, settings, sources, stopping, temporal } = context;
+  const { config, keyring, log, metrics, settings, stopping, temporal } = context;
   const sinceMs = performance.now();
   // Loading the SDK's native core takes as long as connecting: both at once.
   const loading = context.parts.worker ? loadWorkerCode() : undefined;
   loading?.catch(() => undefined);
   await untilTemporalAnswers(temporal.client, settings, log, stopping.signal);
   await ensureSearchAttributes(temporal.client, settings.namespace, log);
+  await requireKeys(context);
+  const buses = await connectBuses(config, log, stopping.signal);
+  context.buses = buses;
+  const grants = createGrants();
   if (loading) {
     const { startTemporalWorker, createServiceActivities, createServiceSinks } = await loading;
     const kickFleet = createFleetKicker(temporal.client, config.temporal.taskQueue);
+    const { arrivals, sources } = context;
     const activities = createServiceActivities({
       arrivals,
+      buses,
       config,
       client: temporal.client,
+      grants,
       metrics,
       log,
       sources,
@@ -180,6 +229,7 @@ async function prepare(context: Context): Promise<void> {
       {
         temporal: settings,
         taskQueue: config.temporal.taskQueue,
+        keys: keyring.keys,
         shutdownGraceMs: config.shutdownGrace * ACTIVITY_GRACE,
       },
       activities,
@@ -194,8 +244,34 @@ async function prepare(context: Context): Promise<void> {
       );
     });
     void reportCapacityProblems(context);
+    context.watch = watchDeaths(context, kickFleet);
   }
+  // Last: whoever asks through LiveKit finds everything running.
+  const takesRequests = context.parts.api;
+  const { client } = temporal;
+  context.door = await openDoor({ buses, config, client, recordings: context.recordings, grants, takesRequests, log });
   log.info({ durationMs: Math.round(performance.now() - sinceMs), namespace: settings.namespace }, 'ready');
+}
+
+/** A worker that leaves the bus has died, or ends because it was asked to: either way the fleet looks at once. */
+function watchDeaths({ sources: { presence }, config, log }: Context, kickFleet: FleetKicker): PresenceWatch {
+  return watchPresence({
+    presence,
+    onGone(kind, id) {
+      if (kind !== 'worker') return;
+      kickFleet(config.fleet.name, `worker ${id} left the bus`, false).catch((error: unknown) =>
+        log.warn({ worker: id, error: String(error) }, 'the fleet could not be told; its next pass sees it'),
+      );
+    },
+  });
+}
+
+/** With another key this process would break every workflow it touched. */
+async function requireKeys({ config, keyring, settings, temporal }: Context): Promise<void> {
+  const known = keyring.keys.map(({ id }) => id);
+  const { namespace } = settings;
+  const problem = await keyProblem(temporal.client, { namespace, fleet: config.fleet.name, known });
+  if (problem) throw new Error(problem);
 }
 
 /** Told at once and loudly, and no reason to stop: what was accepted waits, and recordings that run need their supervisor. */
@@ -220,12 +296,21 @@ async function shutDown(context: Context, server: Server | undefined): Promise<v
   await runPhases(
     [
       { name: 'stop accepting', limitMs: share(0.05), run: () => stopAccepting(context, server) },
-      { name: 'drain HTTP', limitMs: share(0.25), run: () => server && drained(server) },
+      { name: 'drain HTTP', limitMs: share(0.25), run: () => Promise.all([server && drained(server), context.door?.stopTaking()]) },
       { name: 'stop the Temporal worker', limitMs: share(0.6), run: () => context.worker?.stop() },
       {
         name: 'close connections',
         limitMs: share(0.1),
-        run: () => Promise.all([context.worker?.close(), temporal.close(), context.sources.provider.close?.()]),
+        run: async () => {
+          context.watch?.stop();
+          await context.door?.close();
+          await Promise.all([
+            context.worker?.close(),
+            context.buses?.close(),
+            temporal.close(),
+            context.sources.provider.close?.(),
+          ]);
+        },
       },
     ],
     log,
@@ -234,8 +319,9 @@ async function shutDown(context: Context, server: Server | undefined): Promise<v
   context.end();
 }
 
-async function stopAccepting({ stopping }: Context, server: Server | undefined): Promise<void> {
+async function stopAccepting({ stopping, door }: Context, server: Server | undefined): Promise<void> {
   stopping.abort();
+  void door?.stopTaking();
   server?.close();
   server?.closeIdleConnections();
 }

@@ -12,6 +12,8 @@ import {
   type WorkerOptions,
 } from '@temporalio/worker';
 import type { Log } from './log.ts';
+import type { PayloadKeys } from './temporal/codec.ts';
+import { workerDataConverter } from './temporal/converter.ts';
 import type { TemporalSettings } from './temporal.ts';
 import { loadWorkflowBundle } from './workflow-bundle.ts';
 import type { MeasureSinks } from './workflows/measures.ts';
@@ -30,6 +32,7 @@ export interface TemporalWorker {
 export interface TemporalWorkerSettings {
   temporal: TemporalSettings;
   taskQueue: string;
+  keys: PayloadKeys;
   shutdownGraceMs: number;
 }
 
@@ -55,6 +58,7 @@ export async function startTemporalWorker(
     workflowBundle,
     activities,
     sinks,
+    dataConverter: workerDataConverter(settings.keys),
     maxConcurrentActivityTaskExecutions: CONCURRENT_ACTIVITIES,
     workflowTaskPollerBehavior: { type: 'autoscaling', initial: 5, minimum: 2, maximum: 20 },
     activityTaskPollerBehavior: { type: 'autoscaling', initial: 5, minimum: 2, maximum: 20 },

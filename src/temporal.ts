@@ -6,6 +6,8 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import proto from '@temporalio/proto';
 import type { Log } from './log.ts';
 import { SEARCH_ATTRIBUTES } from './recording/search-attributes.ts';
+import type { PayloadKeys } from './temporal/codec.ts';
+import { clientDataConverter } from './temporal/converter.ts';
 
 const DEFAULT_ADDRESS = 'localhost:7233';
 const CALL_MS = 5_000;
@@ -24,10 +26,20 @@ export function readTemporalSettings(): TemporalSettings {
   return { address: connectionOptions.address ?? DEFAULT_ADDRESS, namespace, connectionOptions };
 }
 
-/** Connects with the first call, and again whenever the connection broke. */
-export function createTemporalClient(settings: TemporalSettings): { client: Client; close: () => Promise<void> } {
+/**
+ * Connects with the first call, and again whenever the connection broke.
+ * @param keys none for a client that reads and writes no payload
+ */
+export function createTemporalClient(
+  settings: TemporalSettings,
+  keys: PayloadKeys | undefined,
+): { client: Client; close: () => Promise<void> } {
   const connection = Connection.lazy({ ...settings.connectionOptions, address: settings.address });
-  return { client: new Client({ connection, namespace: settings.namespace }), close: () => connection.close() };
+  const dataConverter = keys && clientDataConverter(keys);
+  return {
+    client: new Client({ connection, namespace: settings.namespace, ...(dataConverter ? { dataConverter } : {}) }),
+    close: () => connection.close(),
+  };
 }
 
 /** Waits for Temporal and its namespace for as long as it takes, saying what is missing. */

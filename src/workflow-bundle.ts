@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { WorkflowBundleOption } from '@temporalio/worker';
 import type { Log } from './log.ts';
+import { failureConverterPath } from './temporal/converter.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 /** Beside the compiled code, where bundle-workflows.ts put it; not the name of a module, this one's least of all. */
@@ -43,7 +44,11 @@ export function prebuild(): Promise<void> {
 async function bundleTo(path: string): Promise<void> {
   const { bundleWorkflowCode } = await import('@temporalio/worker');
   const quiet = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} };
-  const { code } = await bundleWorkflowCode({ workflowsPath: workflowsPath(), logger: quiet });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: workflowsPath(),
+    failureConverterPath: failureConverterPath(),
+    logger: quiet,
+  });
   const unfinished = `${path}.${process.pid}`;
   await mkdir(dirname(path), { recursive: true });
   await writeFile(unfinished, code);

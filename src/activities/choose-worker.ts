@@ -2,11 +2,9 @@
 // just sent until a worker shows it. It promises no room: the worker's own claim decides.
 import { type Bin, binOf, place } from '../fleet/admission.ts';
 import type { ObservedWorker, Sight } from '../fleet/observation.ts';
-
-export interface ChosenWorker {
-  topic: string;
-  workerId: string;
-}
+import { DISPATCH_LIMIT_MS } from '../livekit/workers.ts';
+import type { AssignedWorker } from '../recording/start-outcome.ts';
+import type { PartInspection } from './contract.ts';
 
 export interface WorkerChoice {
   /**
@@ -18,7 +16,7 @@ export interface WorkerChoice {
     recordingId: string,
     costCores: number,
     not?: ReadonlySet<string>,
-  ): Promise<ChosenWorker | { missing: string }>;
+  ): Promise<AssignedWorker | { missing: string }>;
   /** It did not start there: others may have the room. */
   release(recordingId: string): void;
   /** It did; held until the worker shows this egress itself. */
@@ -26,10 +24,10 @@ export interface WorkerChoice {
   /** A worker did not claim what it was sent in time: it is passed over for a while, longer each time until one starts there. */
   noteUnanswered(topic: string): void;
   /**
-   * `no` takes two witnesses: it has left the bus, and its worker's port is closed or does not show it.
-   * @param topic of the worker it was sent to; without it every worker is asked
+   * `no` and `dead` take two witnesses: it has left the bus, and its worker's port is closed or does not show it.
+   * @param worker it was sent to; without it every worker is asked
    */
-  showsEgress(egressId: string, topic?: string): Promise<'yes' | 'no' | 'unknown'>;
+  whereIs(egressId: string, worker?: AssignedWorker): Promise<PartInspection['onWorker']>;
 }
 
 export interface WorkerChoiceOptions {
@@ -49,8 +47,8 @@ interface Hold {
 
 /** A look is shared this long, so that a burst of starts asks the workers once. */
 const FRESH_MS = 500;
-/** From the choice to the worker's answer: a workflow task, and a dispatch of at most 5 s. */
-const CHOSEN_MS = 10_000;
+/** From the choice to the worker's answer: a workflow task, and a dispatch. */
+const CHOSEN_MS = 5_000 + DISPATCH_LIMIT_MS;
 /** By then a started egress shows in its worker's own answer. */
 const STARTED_MS = 3_000;
 const PASSED_OVER_MS = { first: 2_000, most: 60_000 };
@@ -101,9 +99,9 @@ export function createWorkerChoice(
       if (!chosen) {
         return { missing: [whyNone(sight, found, trusted, costCores), launchProblem()].filter(Boolean).join('; ') };
       }
-      const { id: workerId, topic } = chosen.worker;
+      const { id, topic } = chosen.worker;
       holds.set(recordingId, { topic, costCores, untilMs: now() + CHOSEN_MS });
-      return { topic, workerId };
+      return { id, topic };
     },
 
     release: (recordingId) => void holds.delete(recordingId),
@@ -117,8 +115,8 @@ export function createWorkerChoice(
 
     noteUnanswered: (topic) => trust.doubt(topic),
 
-    async showsEgress(egressId, topic) {
-      return witness(await look(now()), egressId, topic);
+    async whereIs(egressId, worker) {
+      return witness(await look(now()), egressId, worker?.topic);
     },
   };
 }
@@ -142,12 +140,19 @@ function fullest(candidates: readonly Candidate[], costCores: number): Candidate
   return candidates.find((candidate) => candidate.bin === bin);
 }
 
-function witness({ workers, activeEgresses }: Sight, egressId: string, topic?: string): 'yes' | 'no' | 'unknown' {
+function witness({ workers, activeEgresses }: Sight, egressId: string, topic?: string): PartInspection['onWorker'] {
   if (workers.some(({ egresses }) => egresses.some((egress) => egress.egressId === egressId))) return 'yes';
   if (!activeEgresses) return 'unknown';
   if (activeEgresses.some((egress) => egress.egressId === egressId)) return 'yes';
   const mine = workers.filter((worker) => topic === undefined || worker.topic === topic);
+  // A platform that lists its worker no longer is the second witness.
+  if (topic !== undefined && mine.every(isDead)) return 'dead';
   return mine.every(cannotRun) ? 'no' : 'unknown';
+}
+
+/** It has left the bus, and nothing listens on its port, or its platform says that it ended. */
+function isDead({ present, answered, portClosed, state }: ObservedWorker): boolean {
+  return present === false && !answered && (portClosed === true || state === 'gone');
 }
 
 /** Its port was asked and does not show it, nothing listens there any more, or the platform itself does not reach it. */

@@ -1,14 +1,16 @@
 // The activities by name: what workflows may ask of the world. Types only; recording.ts and fleet.ts beside this implement them.
 import type { FleetMemory } from '../fleet/observation.ts';
-import type { EgressSnapshot, Marker } from '../recording/egress.ts';
+import type { EgressReport } from '../recording/egress.ts';
+import type { RecordFacts } from '../recording/record-state.ts';
 import type { RecordingRequest } from '../recording/request.ts';
-import type { StartOutcome } from '../recording/start-outcome.ts';
+import type { AssignedWorker, StartOutcome } from '../recording/start-outcome.ts';
+import type { StreamChange } from '../recording/streams.ts';
 import type { RecordingView } from '../recording/view.ts';
 
 export interface RecordingActivities {
   /**
    * Is there capacity for this recording, and is it its turn? When not, wakes the fleet and says what it waits for. A hint: it
-   * may be repeated, and LiveKit's own admission decides.
+   * may be repeated, and the workers' own admission decides.
    */
   requestCapacity(input: {
     recordingId: string;
@@ -19,24 +21,23 @@ export interface RecordingActivities {
     queuedSinceMs: number;
   }): Promise<Hindrance | null>;
 
-  /** One StartEgress, at most. Never retried by Temporal: whoever lost the answer calls findPart first. */
-  startPart(input: {
-    marker: Marker;
-    fleet: string;
-    request: RecordingRequest;
-    costCores: number;
-    /** The fleet counted it in: what it is offered may still be under way, so LiveKit gets more time. */
-    admitted: boolean;
-  }): Promise<StartOutcome>;
+  /**
+   * Grants one attempt to one worker, at most. Never retried by Temporal: whoever lost the answer gives the attempt up and makes
+   * the next one.
+   */
+  dispatch(input: DispatchInput): Promise<StartOutcome>;
 
-  /** The egress LiveKit holds for any attempt of this part, waiting until `untilMs` for one to appear. */
-  findPart(input: { marker: Marker; request: RecordingRequest; untilMs: number }): Promise<EgressSnapshot | null>;
+  /** The truth about a running part: the bus, the workers' ports and the room. */
+  inspectPart(input: { egressId: string; worker?: AssignedWorker; request: RecordingRequest }): Promise<PartInspection>;
 
-  /** The truth about a running part, from LiveKit's records and its room list. */
-  inspectPart(input: { marker: Marker; egressId: string; request: RecordingRequest }): Promise<PartInspection>;
+  /** Asks an attempt to finish its file, wherever it runs. Ended or on no worker: nothing, and null. */
+  stopPart(input: { egressId: string }): Promise<EgressReport | null>;
 
-  /** Stops the egress cleanly. Ended or unknown: does nothing. */
-  stopPart(input: { egressId: string }): Promise<void>;
+  /** Adds and removes stream URLs of a running attempt. */
+  changeRunningStreams(input: StreamChange & { egressId: string }): Promise<StreamsChanged>;
+
+  /** The same in a request that has not started yet, or for the attempt after this one. */
+  changeWantedStreams(input: StreamChange & { wire: string }): Promise<StreamsChanged>;
 
   /** Is the room of this recording alive? Web sources have none: `alive`. */
   inspectRoom(input: { request: RecordingRequest }): Promise<{ room: RoomState }>;
@@ -44,9 +45,33 @@ export interface RecordingActivities {
   /** Wakes the fleet's workflow, starting it if needed. */
   wakeFleet(input: { fleet: string; why: string }): Promise<void>;
 
+  /** Brings LiveKit's record up to date. Repeated until LiveKit has it; only the latest state matters. */
+  publishRecord(input: RecordFacts): Promise<void>;
+}
+
+export interface DeliveryActivities {
   /** POSTs the final state to the user's webhook. */
   notifyUser(input: { url: string; view: RecordingView }): Promise<void>;
 }
+
+export interface DispatchInput {
+  recordingId: string;
+  attempt: number;
+  fleet: string;
+  request: RecordingRequest;
+  /** rpc.StartEgressRequest, protobuf in base64. */
+  wire: string;
+  /** Names of configured storages for its uploads, in order; null: as the request says. */
+  storages: (string | null)[];
+  costCores: number;
+  /** The worker before is proven dead, so the recorder may keep its name in the room: UpdateLayout goes on working. */
+  keepsIdentity: boolean;
+}
+
+/** `code` is psrpc's. */
+export type StreamsChanged =
+  | { kind: 'changed'; wire?: string; report?: EgressReport }
+  | { kind: 'refused'; code: string; message: string };
 
 /** Nothing was sent, so nothing can run. */
 export type Hindrance = Extract<StartOutcome, { kind: 'no_capacity' | 'room_missing' }>;
@@ -54,13 +79,14 @@ export type Hindrance = Extract<StartOutcome, { kind: 'no_capacity' | 'room_miss
 export type RoomState = 'alive' | 'gone';
 
 export interface PartInspection {
-  /** Null: LiveKit has no record of it (404), which proves nothing while a worker still shows it. */
-  egress: EgressSnapshot | null;
   room: RoomState;
-  /** The room has a participant with the egress id: it is recording, whatever the records say. */
+  /** The room has a participant with the egress id. It outlives a killed worker by 20 s. */
   inRoom: boolean;
-  /** A worker's own health answer shows the egress. `unknown`: not every worker could be asked. */
-  onWorker: 'yes' | 'no' | 'unknown';
+  /**
+   * `yes`: the bus or a worker shows it. `no`: its worker lives and neither shows it. `dead`: two witnesses agree that its worker
+   * is gone. `unknown`: not everybody could be asked.
+   */
+  onWorker: 'yes' | 'no' | 'dead' | 'unknown';
 }
 
 export interface FleetActivities {

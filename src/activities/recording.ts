@@ -1,38 +1,45 @@
-// The recording's activities: thin calls to LiveKit, Temporal and the user's webhook. No decision is made here.
-import { ApplicationFailure, Context, heartbeat, log } from '@temporalio/activity';
+// The recording's activities: thin calls to the workers' bus, LiveKit and Temporal. No decision is made here.
+import { heartbeat, log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
+import type { Storage } from '../config.ts';
 import type { LiveKitClient } from '../livekit/client.ts';
-import { buildStartRequest, type StartRequest, type StartSettings } from '../livekit/start-request.ts';
-import { type EgressSnapshot, isTerminal, type Marker } from '../recording/egress.ts';
+import type { Grants } from '../livekit/grants.ts';
+import { infoOf, reportOf } from '../livekit/record.ts';
+import { recorderToken } from '../livekit/recorder-token.ts';
+import type { LiveKitRecords } from '../livekit/records.ts';
+import { decodeStart, forAttempt, streamUrlsChanged, withStorages } from '../livekit/request/index.ts';
+import { DISPATCH_LIMIT_MS, WorkerRefusal, WorkerSilent, type Workers } from '../livekit/workers.ts';
+import { attemptEgressId } from '../recording/attempt.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import { roomOf } from '../recording/source.ts';
-import { classifyStart, type StartOutcome } from '../recording/start-outcome.ts';
+import { type AssignedWorker, classifyStart, type StartOutcome } from '../recording/start-outcome.ts';
 import { recordingWorkflowId } from '../workflows/messages.ts';
-import type { Hindrance, RecordingActivities } from './contract.ts';
-import type { FreeWorkers } from './free-workers.ts';
+import type { WorkerChoice } from './choose-worker.ts';
+import type { DispatchInput, Hindrance, RecordingActivities, StreamsChanged } from './contract.ts';
 import type { FleetKicker } from './kick.ts';
 import type { ProtectBusy } from './protect-busy.ts';
 import { countAhead } from './queue.ts';
 
 export interface RecordingDeps {
   livekit: LiveKitClient;
+  livekitKeys: { apiKey: string; apiSecret: string };
+  records: LiveKitRecords;
+  workers: Workers;
+  grants: Grants;
+  choice: WorkerChoice;
   temporal: Client;
-  free: FreeWorkers;
   kickFleet: FleetKicker;
   protectBusy: ProtectBusy;
-  settings: StartSettings;
+  storages: Record<string, Storage>;
   metrics: { startOutcome(kind: StartOutcome['kind']): void };
 }
 
-/** LiveKit retries inside its 18-27 s; a fast start needs 0.6 s. Longer than the race of a burst, shorter than a hung worker. */
-const START_TIMEOUT_MS = 10_000;
-const ADMITTED_START_TIMEOUT_MS = 20_000;
-const FIND_EVERY_MS = 1_000;
 const HEARTBEAT_EVERY_MS = 2_000;
-const WEBHOOK_TIMEOUT_MS = 10_000;
+/** Workers asked for one start, each for a second at most: one that does not claim is passed over. */
+const WORKERS_ASKED = 4;
 
 export function createRecordingActivities(deps: RecordingDeps): RecordingActivities {
-  const { livekit, settings } = deps;
+  const { livekit, workers, choice } = deps;
 
   return {
     async requestCapacity({ recordingId, fleet, request, costCores, queuedSinceMs }) {
@@ -48,77 +55,66 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       async function look(): Promise<Hindrance | undefined> {
         const workflowId = recordingWorkflowId(recordingId);
         // Workers first: in a burst most find none free, and Temporal limits how often it may be asked to count.
-        const missing = await deps.free.take(recordingId, costCores);
+        const chosen = await choice.choose(recordingId, costCores);
+        const missing = 'missing' in chosen ? chosen.missing : undefined;
         const place = { workflowId, fleet, priority: request.priority, sinceMs: queuedSinceMs };
         const ahead = missing === undefined ? await countAhead(deps.temporal, place) : 0;
         if (missing === undefined && ahead === 0) return undefined;
-        deps.free.release(recordingId);
+        choice.release(recordingId);
         if (!(await roomAlive(request)))
           return { kind: 'room_missing', message: `room "${roomOf(request.source)}" does not exist` };
         return noCapacity(missing ?? `${ahead} recordings wait before this one`);
       }
     },
 
-    async startPart({ marker, fleet, request, costCores, admitted }) {
+    async dispatch(input) {
       // In parallel: the fleet must be awake while anything records, and the start must not wait for it.
-      const awake = wake(fleet, 'a recording starts');
+      const awake = wake(input.fleet, 'a recording starts');
       const heartbeats = setInterval(heartbeat, HEARTBEAT_EVERY_MS);
       try {
-        const outcome = await send();
+        const outcome = await dispatch(input);
         await awake;
         deps.metrics.startOutcome(outcome.kind);
         return outcome;
       } finally {
         clearInterval(heartbeats);
       }
-
-      async function send(): Promise<StartOutcome> {
-        let start: StartRequest;
-        try {
-          start = buildStartRequest(request, marker, Date.now(), settings);
-        } catch (error) {
-          return { kind: 'refused', message: messageOf(error) };
-        }
-        deps.free.sending(marker.recordingId, costCores);
-        const outcome = classifyStart(
-          await livekit.start(start, admitted ? ADMITTED_START_TIMEOUT_MS : START_TIMEOUT_MS),
-        );
-        if (outcome.kind === 'started') {
-          deps.free.startedAs(marker.recordingId, outcome.egressId);
-          deps.protectBusy(outcome.egressId);
-        } else deps.free.release(marker.recordingId);
-        return outcome;
-      }
     },
 
-    async findPart({ marker, request, untilMs }) {
-      while (true) {
-        const found = (await livekit.listEgresses(roomOf(request.source))).filter((egress) =>
-          isSamePart(egress, marker),
-        );
-        const running = found.find((egress) => !isTerminal(egress.status));
-        const ofThisAttempt = found.find((egress) => egress.marker?.attempt === marker.attempt);
-        if (running ?? ofThisAttempt) return running ?? ofThisAttempt ?? null;
-        // An ended egress of an earlier attempt says nothing of this one, which may still appear.
-        if (Date.now() >= untilMs) return found[0] ?? null;
-        await Context.current().sleep(FIND_EVERY_MS);
-      }
-    },
-
-    async inspectPart({ marker, egressId, request }) {
+    async inspectPart({ egressId, worker, request }) {
       const room = roomOf(request.source);
-      const [egress, identities, alive, onWorker] = await Promise.all([
-        livekit.getEgress(egressId),
+      const [identities, alive, onWorker] = await Promise.all([
         room === undefined ? Promise.resolve<string[]>([]) : livekit.listIdentities(room),
         roomAlive(request),
-        deps.free.showsEgress(egressId, room !== undefined),
-        stopStrangers(marker, egressId, room),
+        choice.whereIs(egressId, worker),
       ]);
-      return { egress, inRoom: identities.includes(egressId), room: alive ? 'alive' : 'gone', onWorker };
+      return { inRoom: identities.includes(egressId), room: alive ? 'alive' : 'gone', onWorker };
     },
 
     async stopPart({ egressId }) {
-      await livekit.stopEgress(egressId);
+      try {
+        return reportOf(await workers.stop(egressId));
+      } catch (error) {
+        // Ended, or on no worker: there is nothing to stop.
+        if (error instanceof WorkerRefusal || error instanceof WorkerSilent) return null;
+        throw error;
+      }
+    },
+
+    async changeRunningStreams({ egressId, add, remove }): Promise<StreamsChanged> {
+      try {
+        return { kind: 'changed', report: reportOf(await workers.updateStream({ egressId, add, remove })) };
+      } catch (error) {
+        if (error instanceof WorkerRefusal) return { kind: 'refused', code: error.code, message: error.message };
+        if (error instanceof WorkerSilent) return { kind: 'refused', code: 'unavailable', message: error.message };
+        throw error;
+      }
+    },
+
+    async changeWantedStreams({ wire, add, remove }): Promise<StreamsChanged> {
+      const changed = streamUrlsChanged(decodeStart(fromBase64(wire)), add, remove);
+      if (changed.kind === 'refused') return changed;
+      return { kind: 'changed', wire: toBase64(changed.message.toBinary()) };
     },
 
     async inspectRoom({ request }) {
@@ -129,17 +125,69 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       await deps.kickFleet(fleet, why);
     },
 
-    async notifyUser({ url, view }) {
-      const response = await fetch(url, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json', 'User-Agent': 'reelkit' },
-        body: JSON.stringify(view),
-        signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
-      });
-      if (response.ok) return;
-      throw ApplicationFailure.create({ type: 'WebhookRejected', message: `the webhook answered ${response.status}` });
+    async publishRecord(facts) {
+      const info = infoOf(facts);
+      if (facts.unlisted && !(await livekit.knowsEgress(facts.recordingId)))
+        await deps.records.create(infoOf({ ...facts, state: { status: 'STARTING' }, reports: [] }));
+      if (facts.state.status !== 'STARTING') await deps.records.update(info);
     },
   };
+
+  async function dispatch(input: DispatchInput): Promise<StartOutcome> {
+    const { recordingId, attempt, costCores } = input;
+    const egressId = attemptEgressId(recordingId, attempt);
+    const start = await prepare(input, egressId);
+    if ('kind' in start) return start;
+    const passedOver = new Set<string>();
+    const untilMs = Date.now() + DISPATCH_LIMIT_MS;
+    let last: StartOutcome | undefined;
+    while (passedOver.size < WORKERS_ASKED && Date.now() < untilMs) {
+      const worker = await choice.choose(recordingId, costCores, passedOver);
+      if ('missing' in worker) {
+        choice.release(recordingId);
+        return last ?? noCapacity(worker.missing);
+      }
+      last = await startOn(worker, egressId, start);
+      if (last.kind === 'started') {
+        choice.started(recordingId, egressId);
+        deps.protectBusy(egressId);
+        return last;
+      }
+      if (last.kind === 'refused') break;
+      choice.noteUnanswered(worker.topic);
+      if (last.kind !== 'no_capacity') break;
+      passedOver.add(worker.topic);
+    }
+    choice.release(recordingId);
+    return last ?? noCapacity('no worker claimed the start');
+  }
+
+  /** Only within this does the worker find its record granted; a start that was not answered is refused from then on. */
+  async function startOn(worker: AssignedWorker, egressId: string, { bytes, roomId }: Prepared): Promise<StartOutcome> {
+    const reply = await deps.grants.during(egressId, () => workers.start(worker.topic, bytes));
+    const outcome = classifyStart(reply, { egressId, worker, ...(roomId ? { roomId } : {}) });
+    if (outcome.kind === 'unknown' || outcome.kind === 'declined') deps.grants.giveUp(egressId);
+    return outcome;
+  }
+
+  async function prepare(input: DispatchInput, egressId: string): Promise<Prepared | StartOutcome> {
+    const { request, wire, storages, attempt, keepsIdentity, recordingId } = input;
+    const message = decodeStart(fromBase64(wire));
+    const room = roomOf(request.source);
+    if (!message.roomId && room !== undefined) {
+      const sid = await livekit.roomSid(room);
+      if (sid === undefined) return { kind: 'room_missing', message: `room "${room}" does not exist` };
+      message.roomId = sid;
+    }
+    const token = keepsIdentity && room !== undefined ? await recorderToken(deps.livekitKeys, recordingId, room) : '';
+    try {
+      const named = withStorages(message, storages, deps.storages);
+      const start = forAttempt(named, { egressId, attempt, token });
+      return { bytes: start.toBinary(), roomId: message.roomId };
+    } catch (error) {
+      return { kind: 'refused', errorCode: 400, message: messageOf(error) };
+    }
+  }
 
   /** A kick that fails changes nothing about the recording, and is sent again by whoever waits. */
   function wake(fleet: string, why: string): Promise<void> {
@@ -152,23 +200,23 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     const room = roomOf(request.source);
     return room === undefined || livekit.roomExists(room);
   }
+}
 
-  /** A start that was given up and came to life after all: the same part must not be written twice. */
-  async function stopStrangers(marker: Marker, egressId: string, room: string | undefined): Promise<void> {
-    const active = await livekit.listActiveEgresses();
-    const strangers = active.filter(
-      (egress) => isSamePart(egress, marker) && egress.egressId !== egressId && egress.room === room,
-    );
-    await Promise.allSettled(strangers.map((egress) => livekit.stopEgress(egress.egressId)));
-  }
+interface Prepared {
+  bytes: Uint8Array;
+  roomId: string;
 }
 
 function noCapacity(message: string): Hindrance {
-  return { kind: 'no_capacity', sent: false, message };
+  return { kind: 'no_capacity', message };
 }
 
-function isSamePart(egress: EgressSnapshot, marker: Marker): boolean {
-  return egress.marker?.recordingId === marker.recordingId && egress.marker.part === marker.part;
+function fromBase64(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'base64'));
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
 }
 
 function messageOf(error: unknown): string {

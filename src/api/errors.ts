@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   unknown_storage: { status: 422, title: 'No such storage' },
   invalid_extension: { status: 422, title: 'The recording cannot be extended like this' },
   too_many_requests: { status: 429, title: 'Too many requests' },
+  encryption_key_missing: { status: 500, title: 'A key that encrypted this is missing' },
   internal_error: { status: 500, title: 'Reelkit failed' },
   temporal_unavailable: { status: 503, title: 'Temporal cannot be reached' },
   temporal_worker_unavailable: { status: 503, title: 'No Temporal worker answers' },
@@ -158,6 +159,9 @@ export const errors = {
       headers: RETRY_SOON,
       cause,
     }),
+
+  encryptionKeyMissing: (detail: string, cause: unknown) =>
+    new ApiError('encryption_key_missing', { detail: `Reelkit cannot read what it stored: ${detail}.`, cause }),
 
   shuttingDown: () =>
     new ApiError('shutting_down', {

@@ -1,26 +1,18 @@
-// Ids and hashes of recordings. An id sorts by time unless an Idempotency-Key decides it.
+// Ids and hashes of recordings. An id is an egress id as LiveKit makes them, longer than LiveKit's own.
 import { createHash, randomBytes } from 'node:crypto';
 
-/** Crockford's base 32 without i, l, o and u: sorts like the number, and nobody misreads it. */
-const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
-const TIME_CHARACTERS = 9; // 45 bits of milliseconds: until the year 3084
-const RANDOM_CHARACTERS = 7; // 35 bits within one millisecond
-const KEY_CHARACTERS = 20; // 100 bits of a hash
+/** LiveKit's base 57: no 0, O, 1, I, l. */
+const ALPHABET = '23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
+/** 116 bits: LiveKit's twelve leave 70, which a key that anybody may choose should not have to live with. */
+const CHARACTERS = 20;
 
-export const RECORDING_ID = /^[a-z0-9][a-z0-9-]{0,63}$/;
-
-export function newRecordingId(nowMs: number, random: Uint8Array = randomBytes(RANDOM_CHARACTERS)): string {
-  let time = '';
-  for (let rest = nowMs, digit = 0; digit < TIME_CHARACTERS; digit++, rest = Math.floor(rest / 32)) {
-    time = character(rest % 32) + time;
-  }
-  return time + encode(random).slice(0, RANDOM_CHARACTERS);
+export function newRecordingId(random: Uint8Array = randomBytes(32)): string {
+  return `EG_${encode(random)}`;
 }
 
-/** The same API key and Idempotency-Key always name the same recording. Starts with `k`, as no time does before the year 2600. */
+/** The same API key and Idempotency-Key always name the same recording. */
 export function recordingIdForKey(apiKey: string, idempotencyKey: string): string {
-  const hash = createHash('sha256').update(`${apiKey}\n${idempotencyKey}`).digest();
-  return `k${encode(hash).slice(0, KEY_CHARACTERS)}`;
+  return `EG_${encode(createHash('sha256').update(`${apiKey}\n${idempotencyKey}`).digest())}`;
 }
 
 /** SHA-256 of the value as JSON with sorted keys: equal requests have equal hashes, however they were written. */
@@ -37,9 +29,10 @@ function canonicalJson(value: unknown): string {
 }
 
 function encode(bytes: Uint8Array): string {
-  return [...bytes].map((byte) => character(byte % 32)).join('');
-}
-
-function character(index: number): string {
-  return ALPHABET.charAt(index);
+  let number = BigInt(`0x${Buffer.from(bytes).toString('hex')}`);
+  let text = '';
+  for (const base = BigInt(ALPHABET.length); text.length < CHARACTERS; number /= base) {
+    text += ALPHABET.charAt(Number(number % base));
+  }
+  return text;
 }

@@ -1,6 +1,7 @@
 // Is what this process needs there? Asked of each dependency, remembered for a moment.
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
+import type { Bus, Buses } from '../buses.ts';
 import { hideUrl } from '../log.ts';
 import { namespaceProblem, type TemporalSettings } from '../temporal.ts';
 import { cached } from './cached.ts';
@@ -15,6 +16,8 @@ export interface ReadinessParts {
   livekitUrl: string;
   taskQueue: string;
   stopping: AbortSignal;
+  /** Undefined until both were reached for the first time. */
+  buses: () => Buses | undefined;
   /** Absent in a process without the Temporal worker: then any poller of the task queue counts. */
   workerRuns?: () => boolean;
 }
@@ -28,7 +31,7 @@ export function createReadiness(parts: ReadinessParts): ReadReadiness {
       checkLiveKit(parts.livekitUrl),
       checkWorker(parts),
     ]);
-    return { temporal: temporalCheck, livekit, temporalWorker: worker };
+    return { temporal: temporalCheck, livekit, ...busChecks(parts.buses()), temporalWorker: worker };
   });
   return async () => {
     const checks: Record<string, Check> = await check();
@@ -58,6 +61,15 @@ export async function checkLiveKit(url: string): Promise<Check> {
       detail: `LiveKit does not answer at ${hideUrl(http)}: start it, or set LIVEKIT_URL (${reason(error)})`,
     };
   }
+}
+
+function busChecks(buses: Buses | undefined): Record<'livekitRedis' | 'workersRedis', Check> {
+  return { livekitRedis: checkBus(buses?.livekit), workersRedis: checkBus(buses?.workers) };
+}
+
+function checkBus(bus: Bus | undefined): Check {
+  const health = bus?.transport.health() ?? { ok: false, problem: 'not connected yet' };
+  return { ok: health.ok, detail: health.ok ? 'answers' : (health.problem ?? 'does not answer') };
 }
 
 async function checkWorker({ workerRuns, client, settings, taskQueue }: ReadinessParts): Promise<Check> {

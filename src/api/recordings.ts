@@ -1,6 +1,6 @@
 // What the API asks of the recordings it keeps no record of: a narrow interface, implemented on Temporal in
 // temporal-recordings.ts and in memory by the unit tests.
-import type { EgressSnapshot } from '../recording/egress.ts';
+import type { EgressReport } from '../recording/egress.ts';
 import type { RecordingView } from '../recording/view.ts';
 import type { ExtendBy, RecordingInput, RecordingMemo } from '../workflows/messages.ts';
 import type { ListQuery, RecordingPage } from './schemas.ts';
@@ -25,8 +25,8 @@ export interface Recordings {
   cancel(id: string, by: string | undefined): Promise<RecordingView>;
   /** @throws ApiError recording_not_found, recording_ended, invalid_extension */
   extend(id: string, extension: ExtendBy): Promise<RecordingView>;
-  /** Ended or unknown recordings are no error: the hint came too late. */
-  signalEgress(recordingId: string, snapshot: EgressSnapshot): Promise<void>;
+  /** What a worker reported. Durable once it settles; of ended or unknown recordings it is dropped. */
+  report(recordingId: string, report: EgressReport): Promise<void>;
   /** Makes every recording of the room that waits or starts look at LiveKit. @returns how many */
   lookAtRoom(room: string, why: string): Promise<number>;
 }

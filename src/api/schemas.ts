@@ -1,10 +1,10 @@
 // The bodies of the API as zod schemas: they validate what comes in, and describe what goes out in /openapi.json.
 import { z } from 'zod';
+import { RECORDING_ID } from '../recording/attempt.ts';
 import { parseDuration } from '../recording/duration.ts';
 import { recordingRequestSchema } from '../recording/request.ts';
 import { END_REASONS, STAGES, WAITING_FOR } from '../recording/stage.ts';
 import type { RecordingView } from '../recording/view.ts';
-import { RECORDING_ID } from './ids.ts';
 
 const unixMs = (description: string) => z.int().meta({ description: `${description}, unix milliseconds` });
 const DAY_MS = 24 * 3_600_000;
@@ -31,8 +31,10 @@ const fileView = z
 const partView = z
   .object({
     number: z.int().meta({ description: 'Counts from 1' }),
-    attempts: z.int().meta({ description: 'StartEgress calls made for this part' }),
-    egressId: z.string().optional(),
+    attempts: z.int().meta({ description: 'Starts that a worker was granted for this part' }),
+    egressId: z.string().optional().meta({ description: 'The id of its attempt towards the workers' }),
+    worker: z.object({ id: z.string(), topic: z.string() }).optional(),
+    acceptedAtMs: unixMs('A worker accepted it').optional(),
     startedAtMs: unixMs('Its file begins here: media flows').optional(),
     endedAtMs: unixMs('The egress ended').optional(),
     files: z.array(fileView),
@@ -80,7 +82,7 @@ const recordingSummary = z
     id: z.string(),
     stage: z.enum(STAGES),
     fleet: z.string(),
-    source: z.enum(['room', 'web', 'participant', 'tracks']),
+    source: z.enum(['room', 'web', 'participant', 'tracks', 'track', 'media']),
     room: z.string().optional(),
     waitingFor: z.enum(WAITING_FOR).optional(),
     priority: z.int(),

@@ -1,5 +1,7 @@
 // From a valid request to what Temporal is asked to start, and to the view that is answered. Pure.
+import type { Storage } from '../config.ts';
 import { type CostTable, costOf } from '../fleet/cost.ts';
+import { lowerRequest, redactUrl } from '../livekit/request/index.ts';
 import { formatDuration } from '../recording/duration.ts';
 import { dueAtMs, openRecording } from '../recording/open.ts';
 import type { RecordingRequest, RecordingSource } from '../recording/request.ts';
@@ -11,9 +13,10 @@ import { canonicalHash } from './ids.ts';
 export interface StartSettings {
   fleet: string;
   costs: CostTable;
-  storages: string[];
+  storages: Record<string, Storage>;
   /** Of requests that name none. */
   defaultStorage: string;
+  pathTemplate: string;
 }
 
 /** PostgreSQL visibility stores keywords as varchar(255); LiveKit's room names may be one longer. */
@@ -27,19 +30,39 @@ export function recordingInput(
   settings: StartSettings,
   nowMs: number,
 ): RecordingInput {
+  const stored = withStorage(request, settings.defaultStorage);
+  const { message, storages } = lowerRequest(stored, { egressId: id, roomId: '', atMs: nowMs, settings });
   return {
     id,
     fleet: settings.fleet,
-    request: withStorage(request, settings.defaultStorage),
+    request: withoutStreamKeys(stored),
     costCores: costOf(request.source, settings.costs),
     requestedAtMs: nowMs,
     requestHash: canonicalHash(request),
+    wire: Buffer.from(message.toBinary()).toString('base64'),
+    storages,
+    origin: 'api',
   };
 }
 
 /** What was accepted stays what is done, also when the configured default changes before the recording starts. */
 function withStorage(request: RecordingRequest, fallback: string): RecordingRequest {
-  return { ...request, outputs: request.outputs.map((output) => ({ ...output, storage: output.storage ?? fallback })) };
+  return {
+    ...request,
+    outputs: request.outputs.map((output) =>
+      output.type === 'stream' ? output : { ...output, storage: output.storage ?? fallback },
+    ),
+  };
+}
+
+/** The view shows where a stream goes, not with which key. */
+function withoutStreamKeys(request: RecordingRequest): RecordingRequest {
+  return {
+    ...request,
+    outputs: request.outputs.map((output) =>
+      output.type === 'stream' ? { ...output, urls: output.urls.map(redactUrl) } : output,
+    ),
+  };
 }
 
 export function recordingMemo(input: RecordingInput): RecordingMemo {

@@ -17,13 +17,14 @@ import type { Arrivals } from '../fleet/arrivals.ts';
 import { isTerminal } from '../recording/egress.ts';
 import { roomOf } from '../recording/source.ts';
 import type { RecordingView } from '../recording/view.ts';
+import { PayloadKeyError } from '../temporal/codec.ts';
 import {
   cancelUpdate,
-  egressSignal,
   extendUpdate,
   fleetWorkflowId,
   kickSignal,
   lookSignal,
+  reportSignal,
   type RecordingInput,
   type RecordingMemo,
   recordingWorkflowId,
@@ -32,7 +33,7 @@ import {
 import { ApiError, errors } from './errors.ts';
 import { readPageToken, writePageToken } from './page-token.ts';
 import type { RecordingState, Recordings } from './recordings.ts';
-import type { ListQuery, RecordingPage, RecordingSummary } from './schemas.ts';
+import type { ListQuery, RecordingPage } from './schemas.ts';
 import { initialView, labelKeywords, roomKeyword, staticDetails, staticSummary } from './start-recording.ts';
 import {
   isOpen,
@@ -72,6 +73,7 @@ export interface TemporalRecordingsSettings {
 export function createTemporalRecordings(client: Client, settings: TemporalRecordingsSettings): Recordings {
   const within = <T>(ms: number, call: () => Promise<T>) => client.withDeadline(Date.now() + ms, call);
   const handle = (id: string) => client.workflow.getHandle(recordingWorkflowId(id));
+  const codecs = client.options.loadedDataConverter.payloadCodecs;
 
   async function describe(id: string) {
     const description = await within(CALL_MS, () => handle(id).describe()).catch((error: unknown) => {
@@ -79,7 +81,7 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
       throw asApiError(error);
     });
     const row = description.raw.workflowExecutionInfo ?? {};
-    const memo = memoOf(row);
+    const memo = await memoOf(row, codecs);
     if (!memo) throw errors.recordingNotFound(id);
     return { row, memo };
   }
@@ -156,9 +158,9 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
 
     extend: (id, extension) => update(id, () => handle(id).executeUpdate(extendUpdate, { args: [extension] })),
 
-    async signalEgress(recordingId, snapshot) {
-      await within(CALL_MS, () => handle(recordingId).signal(egressSignal, snapshot)).catch(ignoreEnded);
-      if (isTerminal(snapshot.status)) await handOn();
+    async report(recordingId, report) {
+      await within(CALL_MS, () => handle(recordingId).signal(reportSignal, report)).catch(ignoreEnded);
+      if (isTerminal(report.status)) void handOn();
     },
 
     async lookAtRoom(room, why) {
@@ -213,9 +215,11 @@ async function listPage(client: Client, fleet: string, query: ListQuery): Promis
     pageSize: query.limit,
     nextPageToken: query.pageToken === undefined ? undefined : temporalsToken(query.pageToken, filter),
   });
+  const codecs = client.options.loadedDataConverter.payloadCodecs;
+  const memos = await Promise.all(page.executions.map((row) => memoOf(row, codecs)));
   const recordings = page.executions
-    .map((row) => summaryOf(row, fleet))
-    .filter((summary): summary is RecordingSummary => summary !== undefined && isWanted(summary, query));
+    .flatMap((row, index) => (memos[index] ? [summaryOf(row, memos[index], fleet)] : []))
+    .filter((summary) => isWanted(summary, query));
   const token = page.nextPageToken;
   return token && token.length > 0 ? { recordings, nextPageToken: writePageToken(token, filter) } : { recordings };
 }
@@ -274,6 +278,8 @@ const TEMPORAL_AWAY = new Set([1, 4, 8, 10, 14]);
 
 function asApiError(error: unknown, recordingId?: string): ApiError {
   if (error instanceof ApiError) return error;
+  const key = causes(error).find((cause) => cause instanceof PayloadKeyError);
+  if (key) return errors.encryptionKeyMissing(key.message, error);
   const code = grpcCode(error);
   if (code !== undefined && TEMPORAL_AWAY.has(code)) return errors.temporalUnavailable(error, recordingId);
   return errors.internal(error);
@@ -289,9 +295,13 @@ function ignoreEnded(error: unknown): void {
 
 /** The client wraps gRPC's errors in its own, once or twice. */
 function grpcCode(error: unknown): number | undefined {
-  for (let inner = error; inner instanceof Error; inner = inner.cause) {
+  for (const inner of causes(error)) {
     if (isGrpcServiceError(inner)) return inner.code;
     if ('code' in inner && typeof inner.code === 'number') return inner.code;
   }
   return undefined;
+}
+
+function causes(error: unknown): Error[] {
+  return error instanceof Error ? [error, ...causes(error.cause)] : [];
 }

@@ -1,5 +1,5 @@
-// Temporal visibility as the API uses it: queries with safely quoted values, and rows back as summaries. Pure.
-import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+// Temporal visibility as the API uses it: queries with safely quoted values, and rows back as summaries. Pure but for the codec.
+import { defaultPayloadConverter, type Payload, type PayloadCodec } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import { roomOf } from '../recording/source.ts';
 import { isEnded, STAGES, type Stage, WAITING_FOR, type WaitingFor } from '../recording/stage.ts';
@@ -8,8 +8,6 @@ import type { ListQuery, RecordingSummary } from './schemas.ts';
 import { keyword, roomKeyword } from './start-recording.ts';
 
 type Row = temporal.api.workflow.v1.IWorkflowExecutionInfo;
-
-const ID_PREFIX = 'recording/';
 
 export function quoted(value: string): string {
   return `'${keyword(value).replaceAll("'", "''")}'`;
@@ -52,9 +50,7 @@ export function openInStage(fleet: string, stage: Stage): string {
   return all([...ofFleet(fleet), ...stageFilter(stage)]);
 }
 
-export function summaryOf(row: Row, fleet: string): RecordingSummary | undefined {
-  const memo = memoOf(row);
-  if (!memo) return undefined;
+export function summaryOf(row: Row, memo: RecordingMemo, fleet: string): RecordingSummary {
   const room = roomOf(memo.request.source);
   const stage = stageOf(row);
   const waitingFor = stage === 'waiting' ? waitingForOf(row) : undefined;
@@ -85,14 +81,19 @@ export function isWanted(summary: RecordingSummary, { room, label = [] }: Pick<L
 }
 
 export function recordingIdOf(row: Row): string {
-  return (row.execution?.workflowId ?? '').slice(ID_PREFIX.length);
+  return row.execution?.workflowId ?? '';
 }
 
-/** The memo's four fields, each its own payload. Undefined for workflows that are no recording of ours. */
-export function memoOf(row: Row): RecordingMemo | undefined {
-  const fields = Object.fromEntries(
-    Object.entries(row.memo?.fields ?? {}).map(([key, payload]) => [key, decode(payload)]),
-  );
+/**
+ * The memo's four fields, each its own payload. Undefined for workflows that are no recording of ours.
+ * @param codecs of the client that asked for the row
+ * @throws PayloadKeyError when the key that encrypted it is gone
+ */
+export async function memoOf(row: Row, codecs: readonly PayloadCodec[]): Promise<RecordingMemo | undefined> {
+  const entries = Object.entries(row.memo?.fields ?? {});
+  let payloads = entries.map(([, payload]) => payload as Payload);
+  for (const codec of codecs.toReversed()) payloads = await codec.decode(payloads);
+  const fields = Object.fromEntries(entries.map(([key], index) => [key, decode(payloads[index] ?? {})]));
   return fields.request === undefined ? undefined : (fields as unknown as RecordingMemo);
 }
 

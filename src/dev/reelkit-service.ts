@@ -42,6 +42,8 @@ export interface ReelkitService {
   readonly logFile: string;
   /** Where local recordings go. */
   readonly recordingsDir: string;
+  /** The keys that encrypt what Temporal stores; made by the first start. */
+  readonly keyFile: string;
   pid(): number | undefined;
   /** Starts it and waits for `/readyz`. Does nothing when it runs. */
   start(): Promise<void>;
@@ -60,7 +62,7 @@ export async function createReelkitService(options: ReelkitServiceOptions): Prom
   const configFile = join(stack.stateDir, 'reelkit.yaml');
   const logFile = join(stack.logDir, 'reelkit.log');
   await mkdir(recordingsDir, { recursive: true });
-  const { livekit, redis } = stack;
+  const { livekit, workersRedis: redis } = stack;
   await writeEgressConfig(egressConfigFile, { livekit, redis, costs: costsOf(config), extra: options.egress });
   await writePrivately(configFile, stringify(reelkitConfig(options, egressConfigFile, recordingsDir)));
   let child: Child | undefined;
@@ -69,6 +71,7 @@ export async function createReelkitService(options: ReelkitServiceOptions): Prom
     configFile,
     logFile,
     recordingsDir,
+    keyFile: keyFileIn(stack),
     pid: () => (child?.isRunning() ? child.pid : undefined),
     async start() {
       if (child?.isRunning()) return;
@@ -94,9 +97,11 @@ export function reelkitConfig(
 ): ConfigInput {
   const { fleet, capacity, storages, api, ...rest } = config;
   return {
-    livekit: stack.livekit,
-    api: { host: stack.api.host, port: stack.api.port, publicUrl: stack.api.url, ...api },
+    livekit: { ...stack.livekit, redis: stack.redis },
+    workers: { redis: stack.workersRedis },
+    api: { host: stack.api.host, port: stack.api.port, ...api },
     storages: storages ?? { local: { type: 'local', path: recordingsDir } },
+    encryption: { keyFile: keyFileIn(stack), uiOrigins: [stack.temporal.uiUrl] },
     ...rest,
     fleet: {
       ...fleet,
@@ -114,6 +119,10 @@ export function reelkitConfig(
             },
     },
   };
+}
+
+function keyFileIn({ stateDir }: Pick<Stack, 'stateDir'>): string {
+  return join(stateDir, 'encryption-keys');
 }
 
 /** The workers must charge what the fleet counts. */

@@ -1,4 +1,4 @@
-// The local stack: real Redis, LiveKit and Temporal on free loopback ports, started together, ended together.
+// The local stack: LiveKit with its Redis, the workers' Redis and Temporal on free loopback ports, started together, ended together.
 // It starts no egress workers and no Reelkit; those are the capacity provider's and reelkit-service.ts's.
 
 import { randomBytes } from 'node:crypto';
@@ -16,11 +16,12 @@ import { redisAnswers, redisArgs } from './stack/redis.ts';
 import { type SearchAttributes, type TemporalSettings, temporalAnswers, temporalArgs } from './stack/temporal.ts';
 import { messageOf } from './text.ts';
 
-const stackParts = ['redis', 'livekit', 'temporal'] as const;
+const stackParts = ['redis', 'workersRedis', 'livekit', 'temporal'] as const;
 export type StackPart = (typeof stackParts)[number];
 
 const portNames = [
   'redis',
+  'workersRedis',
   'livekit',
   'rtcTcp',
   'rtcUdp',
@@ -41,7 +42,7 @@ export interface StackOptions {
   ports?: Partial<StackPorts>;
   /** Receives progress, one line a part. Silent by default. */
   report?: Report;
-  /** Redis keeps its data across `restart('redis')`. */
+  /** LiveKit's Redis keeps its data across `restart('redis')`. */
   redisPersistence?: boolean;
   namespace?: string;
   searchAttributes?: SearchAttributes;
@@ -52,7 +53,10 @@ export interface StackOptions {
 
 export interface Stack {
   readonly livekit: { url: string; apiKey: string; apiSecret: string };
+  /** LiveKit's own. */
   readonly redis: { address: string };
+  /** The workers'. */
+  readonly workersRedis: { address: string };
   readonly temporal: { address: string; namespace: string; uiUrl: string; metricsUrl: string };
   /** Where Reelkit's API is expected: LiveKit sends its webhooks there. */
   readonly api: { host: string; port: number; url: string };
@@ -77,7 +81,12 @@ interface PartPlan {
   stopLimitMs: number;
 }
 
-const binaryOf = { redis: 'redis-server', livekit: 'livekit-server', temporal: 'temporal' } as const;
+const binaryOf = {
+  redis: 'redis-server',
+  workersRedis: 'redis-server',
+  livekit: 'livekit-server',
+  temporal: 'temporal',
+} as const;
 const startTries = 3;
 const readyTimeoutMs = 120_000;
 const leftoverLimitMs = 2_000;
@@ -88,7 +97,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const report = options.report ?? reportNothing;
   const parts = options.parts ?? stackParts;
   const binaries = await ensureComponents(
-    parts.map((part) => binaryOf[part]),
+    [...new Set(parts.map((part) => binaryOf[part]))],
     report,
   );
   const stateDir = resolve(options.stateDir);
@@ -138,11 +147,23 @@ async function layOut(options: StackOptions, stateDir: string): Promise<Layout> 
     databaseFile: join(stateDir, 'temporal.db'),
     namespace,
     searchAttributes: options.searchAttributes ?? SEARCH_ATTRIBUTES,
+    codecUrl: `http://${loopback(ports.api)}/codec`,
     dynamicConfig: options.temporalDynamicConfig ?? {},
   };
   const redis = { port: ports.redis, folder: redisDir, persistent: options.redisPersistence ?? false };
   const plans: Layout['plans'] = {
-    redis: { label: 'Redis', args: redisArgs(redis), ready: () => redisAnswers(ports.redis), stopLimitMs: 5_000 },
+    redis: {
+      label: "LiveKit's Redis",
+      args: redisArgs(redis),
+      ready: () => redisAnswers(ports.redis),
+      stopLimitMs: 5_000,
+    },
+    workersRedis: {
+      label: "the workers' Redis",
+      args: redisArgs({ port: ports.workersRedis, folder: redisDir, persistent: false }),
+      ready: () => redisAnswers(ports.workersRedis),
+      stopLimitMs: 5_000,
+    },
     livekit: {
       label: 'LiveKit',
       args: ['--config', configFile],
@@ -197,7 +218,7 @@ async function startParts(
   const stopAll = async () => {
     // LiveKit takes its leave from Redis, so Redis goes last.
     await Promise.all([stopPart('livekit'), stopPart('temporal')]);
-    await stopPart('redis');
+    await Promise.all([stopPart('redis'), stopPart('workersRedis')]);
     await endEverythingIn(stateDir);
   };
 
@@ -208,6 +229,7 @@ async function startParts(
       if (wanted.has('redis')) await start('redis');
       if (wanted.has('livekit')) await start('livekit');
     })(),
+    wanted.has('workersRedis') ? start('workersRedis') : Promise.resolve(),
     wanted.has('temporal') ? start('temporal') : Promise.resolve(),
   ];
   const failure = (await Promise.allSettled(starts)).find((result) => result.status === 'rejected');
@@ -247,6 +269,7 @@ function addressesOf({ stateDir, logDir, ports, apiSecret, namespace }: Layout) 
   return {
     livekit,
     redis: { address: loopback(ports.redis) },
+    workersRedis: { address: loopback(ports.workersRedis) },
     temporal,
     api: { host: '127.0.0.1', port: ports.api, url: `http://${loopback(ports.api)}` },
     stateDir,

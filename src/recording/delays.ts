@@ -1,8 +1,5 @@
 // How long a recording waits before it tries again. Pure.
 
-/** An egress may appear this long after a start whose answer was lost: LiveKit's io_create_timeout and launch limit. */
-export const APPEARANCE_MS = 15_000;
-
 const QUEUE_FIRST_MS = 30_000;
 const QUEUE_MAX_MS = 300_000;
 

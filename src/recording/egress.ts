@@ -12,15 +12,6 @@ export const EGRESS_STATUSES = [
 /** LiveKit's EgressStatus without its `EGRESS_` prefix; the order is the numeric value. */
 export type EgressStatus = (typeof EGRESS_STATUSES)[number];
 
-/** Which start of which part an egress belongs to; travels inside the StartEgress request and comes back in EgressInfo. */
-export interface Marker {
-  recordingId: string;
-  /** Counts from 1. */
-  part: number;
-  /** Counts from 1 within the part. */
-  attempt: number;
-}
-
 export interface EgressFile {
   filename: string;
   location: string;
@@ -32,7 +23,6 @@ export interface EgressSnapshot {
   egressId: string;
   status: EgressStatus;
   room?: string;
-  marker?: Marker;
   /** A worker took it, unix ms. */
   acceptedAtMs?: number;
   /** Its file begins here, unix ms; absent until media flows. */
@@ -45,6 +35,12 @@ export interface EgressSnapshot {
   /** For example "End reason: Source closed". */
   details?: string;
   files: EgressFile[];
+}
+
+/** What a worker reported: what decisions need, and its EgressInfo for LiveKit's record. */
+export interface EgressReport extends EgressSnapshot {
+  /** EgressInfo without its request, protobuf in base64, bounded; absent in what somebody signalled by hand. */
+  info?: string;
 }
 
 export function isTerminal(status: EgressStatus): boolean {

@@ -8,11 +8,13 @@ export interface EndFacts {
   /** LiveKit's final record; null when the worker died and none will come. */
   egress: EgressSnapshot | null;
   /** We asked it to stop, and why. */
-  stopping?: 'cancelled' | 'max_duration';
+  stopping?: Stopping;
   room: 'alive' | 'gone';
   /** An earlier part left a file. */
   hasEarlierFiles?: boolean;
 }
+
+type Stopping = 'stopped' | 'cancelled' | 'max_duration';
 
 export type EndOutcome =
   | { kind: 'completed'; reason: EndReason; message: string }
@@ -37,8 +39,8 @@ export function classifyEnd(facts: EndFacts): EndOutcome {
   }
 }
 
-/** Cancelling asks for an end, whatever is left; reaching maxDuration still promises a file. */
-function classifyStopped(facts: EndFacts, stopping: 'cancelled' | 'max_duration'): EndOutcome {
+/** Cancelling asks for an end, whatever is left; stopping and reaching maxDuration still promise a file. */
+function classifyStopped(facts: EndFacts, stopping: Stopping): EndOutcome {
   const flaw = flawOfStopped(facts.egress);
   const after = flaw === undefined ? '' : `; ${flaw}`;
   if (stopping === 'cancelled')
@@ -46,7 +48,8 @@ function classifyStopped(facts: EndFacts, stopping: 'cancelled' | 'max_duration'
   if (flaw !== undefined && !hasFile(facts.egress) && !facts.hasEarlierFiles) {
     return { kind: 'failed', reason: facts.egress ? 'egress_failed' : 'worker_lost', message: flaw };
   }
-  return { kind: 'completed', reason: 'max_duration', message: `stopped at its maximum duration${after}` };
+  const what = stopping === 'stopped' ? 'stopped through LiveKit' : 'stopped at its maximum duration';
+  return { kind: 'completed', reason: stopping, message: `${what}${after}` };
 }
 
 function flawOfStopped(egress: EgressSnapshot | null): string | undefined {
@@ -60,7 +63,7 @@ function classifyComplete(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
   const why = (egress.details ?? '').replace(END_REASON_PREFIX, '');
   switch (why) {
     case 'StopEgress API':
-      return { kind: 'completed', reason: 'finished', message: 'somebody stopped the egress through LiveKit' };
+      return { kind: 'completed', reason: 'stopped', message: 'somebody stopped the egress on its worker' };
     case 'Process killed':
     case 'CPU exhausted':
     case 'Session limit reached':
@@ -77,11 +80,11 @@ function classifyComplete(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
  */
 function sourceClosed(facts: EndFacts, why: string): EndOutcome {
   const { type } = facts.source;
-  if (type === 'participant' || type === 'tracks') {
+  if (type !== 'room' && type !== 'web') {
     return {
       kind: 'completed',
       reason: 'finished',
-      message: `the ${type === 'tracks' ? 'track' : 'participant'} ended`,
+      message: `the ${type === 'participant' ? 'participant' : 'track'} ended`,
     };
   }
   if (type === 'web')

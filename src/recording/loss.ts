@@ -1,11 +1,11 @@
-// Is an egress still alive? One pure function over what LiveKit's records, the room and the workers say at one moment.
-import type { EgressSnapshot } from './egress.ts';
+// Is an egress still alive? One pure function over what the bus, the workers and the room say at one moment.
 
 export interface Sighting {
-  /** Null: LiveKit has no record of it, which was measured for egresses that recorded. */
-  egress: EgressSnapshot | null;
   inRoom: boolean;
-  onWorker: 'yes' | 'no' | 'unknown';
+  /** `dead`: two witnesses agree that its worker is gone. `no`: its worker lives, and neither it nor the bus shows the egress. */
+  onWorker: 'yes' | 'no' | 'dead' | 'unknown';
+  /** It was stopped, and may have left its room to upload. */
+  mayUpload: boolean;
   /** A web page has no room to be seen in. */
   hasRoom: boolean;
   /** Since a worker accepted it. */
@@ -16,12 +16,10 @@ export interface Sighting {
 
 export type Verdict = 'alive' | 'unsure' | 'lost';
 
-/** By then an accepted egress shows on its worker: LiveKit's launch limit and its io_create_timeout. */
-const YOUNG_MS = 15_000;
-/** A second look this much later must agree: between a worker's last word and LiveKit's record lies a moment with neither. */
+/** An egress subscribes before its start is answered; this covers a look that began before. */
+const YOUNG_MS = 2_000;
+/** A worker that lives still reports how its egress ended: between its last sign and that report lies a moment with neither. */
 export const CONFIRM_MS = 5_000;
-/** LiveKit drops a participant whose connection died after 20.5 s; this covers it even when an egress has just been accepted. */
-const GHOST_MS = 45_000;
 /** A worker that cannot be asked, for an egress that is not in its room. */
 const UNREACHABLE_MS = 60_000;
 /** The same for one that has left the room to upload, or never had a room: the worker's `max_upload_queue`. */
@@ -30,15 +28,15 @@ const UPLOAD_MS = 3_600_000;
 export function judgeSighting(sighting: Sighting): Verdict {
   const { inRoom, onWorker, ageMs, doubtForMs } = sighting;
   if (onWorker === 'yes') return 'alive';
-  // The room outlives a killed worker by 20.5 s. Still there after that: it runs on a worker the provider does not know.
-  if (inRoom) return onWorker === 'no' && doubtForMs < GHOST_MS ? 'unsure' : 'alive';
+  // A killed recorder stays in the room for 20.5 s more, so the room is no witness for it.
+  if (onWorker === 'dead') return 'lost';
+  if (onWorker === 'unknown' && inRoom) return 'alive';
   if (ageMs < YOUNG_MS) return 'unsure';
   return doubtForMs >= patienceMs(sighting) ? 'lost' : 'unsure';
 }
 
-function patienceMs({ egress, onWorker, hasRoom }: Sighting): number {
+function patienceMs({ mayUpload, onWorker, hasRoom }: Sighting): number {
   if (onWorker === 'no') return CONFIRM_MS;
-  const mayUpload = egress?.status === 'ENDING';
   return hasRoom && !mayUpload ? UNREACHABLE_MS : UPLOAD_MS;
 }
 

@@ -24,6 +24,7 @@ export type WaitingFor = (typeof WAITING_FOR)[number];
 export const END_REASONS = [
   'finished', // the room ended, or its source did, and the file is whole
   'max_duration', // the deadline of the recording was reached and the file is whole
+  'stopped', // stopped through LiveKit, as an application that is done does; the file is whole
   'cancelled', // somebody asked for it
   'start_deadline', // no capacity within startWithin
   'room_ended', // the room ended while the recording waited

@@ -1,57 +1,84 @@
-// What one StartEgress call meant. One pure function over what came back; every row of LiveKit's error matrix is a table test.
+// What one dispatch to a worker meant. A pure function over what came back on the bus; each row is a table test.
 
-/** What came back from StartEgress, or did not. */
-export type StartReply =
-  | { kind: 'accepted'; egressId: string; atMs: number }
-  | { kind: 'error'; httpStatus: number; twirpCode?: string; message: string }
-  | { kind: 'timeout' }
-  | { kind: 'network'; message: string };
+/** The reply to StartEgress on a worker's own topic, or what is known without one. */
+export type DispatchReply =
+  | { kind: 'accepted'; atMs: number }
+  /** No worker claimed it in time, or the request never left: without a grant no worker starts anything. */
+  | { kind: 'not_granted'; message: string }
+  /** A worker that was granted the start said no. */
+  | { kind: 'error'; code: string; message: string }
+  /** It was granted, and nobody knows more. */
+  | { kind: 'no_answer'; message: string };
+
+/** The worker an attempt runs on. */
+export interface AssignedWorker {
+  id: string;
+  topic: string;
+}
 
 export type StartOutcome =
-  | { kind: 'started'; egressId: string; acceptedAtMs: number }
-  /** No worker was free; nothing was sent, or LiveKit said so. `sent`: an egress may still appear. */
-  | { kind: 'no_capacity'; sent: boolean; message: string }
+  /** Without a worker it showed by its reports, because the answer was lost. */
+  | { kind: 'started'; egressId: string; acceptedAtMs: number; worker?: AssignedWorker; roomId?: string }
+  /** Nobody was asked, or nobody took it: nothing can run, and the attempt may be made again under the same id. */
+  | { kind: 'no_capacity'; message: string }
   | { kind: 'room_missing'; message: string }
-  /** LiveKit will never accept this request. */
-  | { kind: 'refused'; message: string }
-  /** An egress may or may not be running: find it before another call. */
-  | { kind: 'ambiguous'; message: string };
+  /** No worker will ever accept this request. `errorCode` as in EgressInfo. */
+  | { kind: 'refused'; errorCode: number; message: string }
+  /** A worker was granted the start and said no: its id is used up, the next attempt goes elsewhere. */
+  | { kind: 'declined'; egressId: string; message: string }
+  /** An egress may run under this id: it has no grant any more and is stopped wherever it shows. */
+  | { kind: 'unknown'; egressId: string; message: string };
 
-export function classifyStart(reply: StartReply): StartOutcome {
+/** psrpc's codes as EgressInfo tells them (livekit/psrpc errors.go). */
+const HTTP_OF: Readonly<Record<string, number>> = {
+  invalid_argument: 400,
+  malformed_request: 400,
+  malformed: 400,
+  out_of_range: 400,
+  unauthenticated: 401,
+  permission_denied: 403,
+  not_found: 404,
+  already_exists: 409,
+  aborted: 409,
+  failed_precondition: 412,
+  resource_exhausted: 429,
+  internal: 500,
+  unavailable: 503,
+  canceled: 503,
+  deadline_exceeded: 503,
+};
+
+/** Said of the request itself, so that every worker would say it. */
+const FINAL = new Set(['invalid_argument', 'malformed_request', 'permission_denied', 'not_found', 'failed_precondition', 'unimplemented']);
+
+export function httpStatusOf(code: string): number {
+  return HTTP_OF[code] ?? 0;
+}
+
+export function classifyStart(
+  reply: DispatchReply,
+  { egressId, worker, roomId }: { egressId: string; worker: AssignedWorker; roomId?: string },
+): StartOutcome {
   switch (reply.kind) {
     case 'accepted':
-      return { kind: 'started', egressId: reply.egressId, acceptedAtMs: reply.atMs };
-    case 'timeout':
-      return { kind: 'ambiguous', message: 'no answer from LiveKit in time' };
-    case 'network':
-      return { kind: 'ambiguous', message: `LiveKit could not be reached: ${reply.message}` };
+      return { kind: 'started', egressId, acceptedAtMs: reply.atMs, worker, ...(roomId ? { roomId } : {}) };
+    case 'not_granted':
+      return { kind: 'no_capacity', message: `${worker.id}: ${reply.message}` };
+    case 'no_answer':
+      return { kind: 'unknown', egressId, message: `${worker.id} was granted the start and did not answer: ${reply.message}` };
     case 'error':
-      return classifyError(reply);
+      return classifyError(reply, egressId, worker);
   }
 }
 
-function classifyError(reply: { httpStatus: number; twirpCode?: string; message: string }): StartOutcome {
-  const message = `LiveKit answered ${reply.httpStatus} ${reply.twirpCode ?? 'without a code'}: ${reply.message}`;
-  // Only these are decided before a worker is asked, or by a worker that then keeps nothing. A proxy's bare status is not proof.
-  switch (reply.twirpCode) {
-    case 'invalid_argument':
-    case 'malformed':
-    case 'unauthenticated':
-    case 'permission_denied':
-    // A LiveKit that does not know the call, or a URL that leads elsewhere.
-    case 'bad_route':
-    case 'unimplemented':
-      return { kind: 'refused', message };
-    case 'not_found':
-      return reply.message.includes('room') ? { kind: 'room_missing', message } : { kind: 'refused', message };
-    case 'unavailable':
-      // A final 503 is no proof: an earlier internal try may have been claimed. So `sent` stays true.
-      return { kind: 'no_capacity', sent: true, message };
-    case undefined:
-      // LiveKit checks the signature of a token before Twirp sees the call, and answers in plain text.
-      if (reply.httpStatus !== 401) return { kind: 'ambiguous', message };
-      return { kind: 'refused', message: `${message}; check the API key and secret for LiveKit` };
-    default:
-      return { kind: 'ambiguous', message };
-  }
+function classifyError(
+  { code, message }: { code: string; message: string },
+  egressId: string,
+  worker: AssignedWorker,
+): StartOutcome {
+  const said = `${worker.id} answered ${code}: ${message}`;
+  if (FINAL.has(code)) return { kind: 'refused', errorCode: httpStatusOf(code), message: said };
+  // It runs there already: an earlier dispatch of this very attempt got through.
+  if (code === 'already_exists' || code === 'deadline_exceeded') return { kind: 'unknown', egressId, message: said };
+  return { kind: 'declined', egressId, message: said };
 }

@@ -1,6 +1,7 @@
 // What the world sees of a recording: the answer of the API, the result of the workflow, the body of the user's webhook.
 import type { RecordingRequest } from './request.ts';
 import type { EndReason, Stage, WaitingFor } from './stage.ts';
+import type { AssignedWorker } from './start-outcome.ts';
 
 export interface RecordedFile {
   /** Path or URL as LiveKit reports it. */
@@ -15,9 +16,12 @@ export interface RecordedFile {
 export interface PartView {
   /** Counts from 1. */
   number: number;
-  /** StartEgress calls that may have reached a worker for this part. */
+  /** Starts that a worker was granted for this part. */
   attempts: number;
+  /** The id of the attempt towards the workers. */
   egressId?: string;
+  /** The worker that took it. */
+  worker?: AssignedWorker;
   /** A worker accepted the start, unix ms. */
   acceptedAtMs?: number;
   /** Its file begins here: media flows. Unix ms. */

@@ -1,6 +1,6 @@
 // The activities of a recording, each with the limits that its meaning asks for.
 import { ActivityFailure, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import type { RecordingActivities } from '../activities/contract.ts';
+import type { DeliveryActivities, RecordingActivities } from '../activities/contract.ts';
 
 /** Short calls that may be repeated freely. */
 export const calls = proxyActivities<RecordingActivities>({
@@ -12,20 +12,32 @@ export const here = proxyLocalActivities<Pick<RecordingActivities, 'requestCapac
   startToCloseTimeout: '5s',
   retry: { maximumAttempts: 1 },
 });
-/** StartEgress: one try, because a second one would record twice. A dead Temporal worker is noticed by its heartbeat. */
+/** A dispatch: one try, because a second one would record twice. A dead Temporal worker is noticed by its heartbeat. */
 export const start = proxyActivities<RecordingActivities>({
   startToCloseTimeout: '40s',
   // Heartbeats are sent every 80 % of this: on a starved machine the rest must do for one to arrive.
   heartbeatTimeout: '12s',
   retry: { maximumAttempts: 1 },
 });
-export const search = proxyActivities<RecordingActivities>({
-  startToCloseTimeout: '30s',
-  retry: { initialInterval: '1s', backoffCoefficient: 1.5, maximumInterval: '15s' },
+/** LiveKit's record: inside the workflow task while LiveKit answers, which costs Temporal one event instead of three. */
+export const recordHere = proxyLocalActivities<Pick<RecordingActivities, 'publishRecord'>>({
+  startToCloseTimeout: '3s',
+  retry: { maximumAttempts: 1 },
+});
+/** And until it answers again when it does not. */
+export const recordLater = proxyActivities<Pick<RecordingActivities, 'publishRecord'>>({
+  startToCloseTimeout: '10s',
+  scheduleToCloseTimeout: '24h',
+  retry: { initialInterval: '500ms', backoffCoefficient: 1.5, maximumInterval: '5s' },
+});
+/** What an application waits for: a few tries, then an answer. */
+export const streams = proxyActivities<Pick<RecordingActivities, 'changeRunningStreams' | 'changeWantedStreams'>>({
+  startToCloseTimeout: '8s',
+  retry: { maximumAttempts: 1 },
 });
 /** A stop that fails is repeated after the next look, not in place: the egress may have ended by then. */
 export const stop = proxyActivities<RecordingActivities>({ startToCloseTimeout: '20s', retry: { maximumAttempts: 2 } });
-export const notify = proxyActivities<RecordingActivities>({
+export const deliver = proxyActivities<DeliveryActivities>({
   startToCloseTimeout: '30s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '2m', maximumAttempts: 12 },
 });

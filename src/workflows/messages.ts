@@ -1,11 +1,14 @@
 // The messages of both workflows: names and payloads, shared by workflows, activities, API and CLI.
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { FleetMemory } from '../fleet/observation.ts';
-import type { EgressSnapshot } from '../recording/egress.ts';
+import type { RecordFacts } from '../recording/record-state.ts';
+import type { EgressReport } from '../recording/egress.ts';
 import type { RecordingRequest } from '../recording/request.ts';
+import type { StreamChange } from '../recording/streams.ts';
 import type { RecordingView } from '../recording/view.ts';
 
-export const recordingWorkflowId = (id: string) => `recording/${id}`;
+/** A recording's id is that of its egress in LiveKit: whoever knows one finds the other. */
+export const recordingWorkflowId = (id: string) => id;
 export const fleetWorkflowId = (name: string) => `fleet/${name}`;
 
 // ---- recording ----
@@ -19,6 +22,12 @@ export interface RecordingInput {
   requestedAtMs: number;
   /** SHA-256 of the canonical request: the same Idempotency-Key with another body is a conflict. */
   requestHash: string;
+  /** What the workers are asked: rpc.StartEgressRequest of the first attempt, protobuf in base64. Holds secrets: encrypted in Temporal. */
+  wire: string;
+  /** Configured storages for its uploads, in order; null: as the request says. */
+  storages: (string | null)[];
+  /** Who asked. LiveKit knows its own requests already; of the others it is told. */
+  origin: 'livekit' | 'api';
 }
 
 /** In the memo of the workflow, so that lists and the fleet pass need no query. */
@@ -33,8 +42,8 @@ export interface RecordingMemo {
 
 /** The fleet has capacity for this recording now. */
 export const admittedSignal = defineSignal<[]>('admitted');
-/** A webhook of this recording's egress. */
-export const egressSignal = defineSignal<[EgressSnapshot]>('egress');
+/** What the worker of one of its attempts reported. */
+export const reportSignal = defineSignal<[EgressReport]>('report');
 /** Something may have changed, for example a worker died: the recording looks at LiveKit and the workers before it believes it. */
 export const lookSignal = defineSignal<[{ why: string }]>('look');
 export const cancelSignal = defineSignal<[{ by?: string }?]>('cancel');
@@ -46,6 +55,10 @@ export type ExtendBy = { byMs: number } | { untilMs: number };
 export const cancelUpdate = defineUpdate<RecordingView, [{ by?: string }]>('cancelRecording');
 export const extendUpdate = defineUpdate<RecordingView, [ExtendBy]>('extendRecording');
 export const viewQuery = defineQuery<RecordingView>('view');
+/** LiveKit's StopEgress: answers what LiveKit's record says then. Rejected as `RecordingEnded`. */
+export const stopUpdate = defineUpdate<RecordFacts, []>('stopEgress');
+/** LiveKit's UpdateStream. Fails with an ApplicationFailure of type `Refused` and psrpc's code as its detail. */
+export const streamsUpdate = defineUpdate<RecordFacts, [StreamChange]>('updateStreams');
 
 // ---- fleet ----
 

@@ -4,8 +4,10 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import { condition, log, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import { checkExtension, extendedDeadline } from '../recording/deadline.ts';
 import { type DetailNotes, renderDetails } from '../recording/details.ts';
-import { EGRESS_STATUSES, type EgressSnapshot, isTerminal } from '../recording/egress.ts';
+import { attemptEgressId, parseAttemptEgressId } from '../recording/attempt.ts';
+import { EGRESS_STATUSES, type EgressReport, isTerminal } from '../recording/egress.ts';
 import { dueAtMs, openRecording } from '../recording/open.ts';
+import { type RecordFacts, recordStateOf } from '../recording/record-state.ts';
 import {
   type EndReason,
   type EndStage,
@@ -14,6 +16,7 @@ import {
   type Stage,
   type WaitingFor,
 } from '../recording/stage.ts';
+import type { AssignedWorker } from '../recording/start-outcome.ts';
 import type { PartView, RecordingView } from '../recording/view.ts';
 import { measures } from './measures.ts';
 import type { ExtendBy, RecordingInput } from './messages.ts';
@@ -24,13 +27,24 @@ const WAITING_FOR = defineSearchAttributeKey('RecordingWaitingFor', SearchAttrib
 /** Status of a part whose worker died: LiveKit's own words end with it. */
 const LOST = 'LOST';
 
+/** A worker took an attempt. Without `worker` it showed by a report, because its answer was lost. */
+interface Accepted {
+  egressId: string;
+  acceptedAtMs: number;
+  worker?: AssignedWorker;
+  roomId?: string;
+}
+
 /** How a recording ends. */
-export type End = { stage: EndStage; reason: EndReason; message: string };
+export type End = { stage: EndStage; reason: EndReason; message: string; errorCode?: number };
+
+/** Who asked for the end: LiveKit's StopEgress is how an application finishes a recording, a cancel calls it off. */
+export type StopAsked = 'stopped' | 'cancelled';
 
 export class RecordingState {
   readonly input: RecordingInput;
   readonly view: RecordingView;
-  cancelled = false;
+  asked: StopAsked | undefined;
   cancelledBy: string | undefined;
   /** The fleet has capacity for us; taken by the next start. */
   admitted = false;
@@ -40,21 +54,41 @@ export class RecordingState {
   look: string | undefined;
   /** The room was there once: when it is missing now, it has ended. */
   roomSeen = false;
-  /** Final record of the current part, once known. */
-  ended: EgressSnapshot | undefined;
+  /** The room's sid, once a worker was asked. */
+  roomId: string | undefined;
+  /** What the next attempt asks of its worker. */
+  wire: string;
+  /** The attempt that comes next, from 0: it counts over the whole recording. */
+  nextAttempt: number;
+  /** The worker of the part before is proven dead. */
+  keepsIdentity = false;
+  /** A worker is being asked. */
+  isStarting = false;
+  /** LiveKit's record is not what it should be. */
+  recordIsStale = false;
+  /** LiveKit may not know of the recording yet. */
+  private unlisted = true;
+  private errorCode: number | undefined;
+  /** Attempt -> its last report. */
+  private readonly reports = new Map<number, string>();
+  /** Final report of the current part, once known. */
+  ended: EgressReport | undefined;
   /** Egresses of ours that run beside the one we want: they must be stopped, and are taken out once they were told. */
   readonly strangers = new Set<string>();
   private readonly knownStrangers = new Set<string>();
-  /** Egresses of the current part that showed up before StartEgress answered, or after we gave up on an answer. */
-  private readonly appeared = new Map<string, EgressSnapshot>();
+  /** Reports of the attempt whose start has not been answered. */
+  private appeared: EgressReport | undefined;
   /** Set by extend; added to maxDuration, or replaces the deadline. */
   private extensionMs = 0;
   private fixedDeadlineMs: number | undefined;
   private readonly notes: DetailNotes;
 
-  constructor(input: RecordingInput) {
+  constructor(input: RecordingInput, attemptOffset = 0) {
+    this.nextAttempt = attemptOffset;
     this.input = input;
     this.view = openRecording(input);
+    this.wire = input.wire;
+    this.recordIsStale = input.origin === 'api';
     this.notes = { stageSinceMs: input.requestedAtMs };
   }
 
@@ -70,17 +104,21 @@ export class RecordingState {
     return isEnded(this.view.stage);
   }
 
-  /** An egress of the current part that runs although no answer said so; one that has ended only when none runs. */
-  get foundEgress(): EgressSnapshot | undefined {
-    const all = [...this.appeared.values()];
-    return all.find((egress) => !isTerminal(egress.status)) ?? all.at(-1);
+  /** Somebody asked for the end. */
+  get cancelled(): boolean {
+    return this.asked !== undefined;
+  }
+
+  /** The attempt that is being made shows signs of life although its start was not answered. */
+  get foundEgress(): EgressReport | undefined {
+    return this.appeared;
   }
 
   startNextPart(): PartView {
     const part: PartView = { number: (this.part?.number ?? 0) + 1, attempts: 0, files: [] };
     this.view.parts.push(part);
     this.ended = undefined;
-    this.appeared.clear();
+    this.appeared = undefined;
     // It was meant for a place in the queue that we left long ago.
     this.admitted = false;
     if (this.view.stage === 'recording') this.enter('starting');
@@ -93,6 +131,7 @@ export class RecordingState {
     delete this.view.waiting;
     this.view.stage = stage;
     this.notes.stageSinceMs = Date.now();
+    this.recordIsStale ||= stage === 'stopping' || isEnded(stage);
     upsertSearchAttributes([{ key: STAGE, value: stage }, ...(hadWaiting ? [{ key: WAITING_FOR, value: null }] : [])]);
     log.info(`recording is ${stage}`, { recordingId: this.view.id });
     this.show();
@@ -120,58 +159,94 @@ export class RecordingState {
     this.show();
   }
 
-  accepted(egressId: string, atMs: number): void {
+  accepted({ egressId, acceptedAtMs, worker, roomId }: Accepted): void {
     const { part } = this;
     if (!part) return;
     part.egressId = egressId;
-    part.acceptedAtMs = this.plausible(atMs);
+    part.acceptedAtMs = this.plausible(acceptedAtMs);
+    if (worker) part.worker = worker;
+    this.roomId ??= roomId;
     this.roomSeen = true;
     this.look = undefined;
     this.enter('starting');
     this.moveDeadline();
-    const appeared = [...this.appeared.values()];
-    this.appeared.clear();
-    for (const egress of appeared) this.heard(egress);
+    const { appeared } = this;
+    this.appeared = undefined;
+    if (appeared) this.heard(appeared);
     this.show();
   }
 
-  /** News of an egress, from a webhook or from looking; late, twice and out of order. */
-  heard(egress: EgressSnapshot): void {
-    if (this.isEnded || !isSnapshot(egress)) return;
-    const owner = this.view.parts.find((part) => part.egressId === egress.egressId);
-    if (!owner) this.heardUnknown(egress);
-    else if (owner.end) this.heardOfClosed(owner, egress);
-    else this.heardOfCurrent(owner, egress);
+  /** News of an attempt, from its worker; late, twice and out of order. */
+  heard(report: EgressReport): void {
+    if (this.isEnded || !isReport(report)) return;
+    const attempt = parseAttemptEgressId(report.egressId);
+    if (attempt?.recordingId !== this.view.id) return;
+    const owner = this.view.parts.find((part) => part.egressId === report.egressId);
+    if (!owner) this.heardUnanswered(report, attempt.attempt);
+    else if (owner.end) this.heardOfClosed(owner, report);
+    else this.heardOfCurrent(owner, report);
   }
 
-  private heardOfCurrent(part: PartView, egress: EgressSnapshot): void {
+  private heardOfCurrent(part: PartView, report: EgressReport): void {
     if (this.ended) return;
-    if (isTerminal(egress.status)) {
-      this.ended = egress;
-      if (egress.startedAtMs) this.noteActive(part, egress.startedAtMs);
-    } else if (egress.status !== 'STARTING') {
-      this.noteActive(part, egress.startedAtMs ?? egress.updatedAtMs ?? Date.now());
+    this.keep(report);
+    if (isTerminal(report.status)) {
+      this.ended = report;
+      if (report.startedAtMs) this.noteActive(part, report.startedAtMs);
+    } else if (report.status !== 'STARTING') {
+      this.noteActive(part, report.startedAtMs ?? report.updatedAtMs ?? Date.now());
       if (this.view.stage !== 'stopping') this.enter('recording');
+      this.recordIsStale = true;
     }
   }
 
-  /** It carries our marker and no part knows it: the answer that is still missing, or one egress too many. */
-  private heardUnknown(egress: EgressSnapshot): void {
+  /** The answer to its start is still missing; or it was given up and may not go on. */
+  private heardUnanswered(report: EgressReport, attempt: number): void {
     const { part } = this;
-    if (egress.marker?.recordingId !== this.view.id) return;
-    if (part && !part.egressId && egress.marker.part === part.number) {
-      const known = this.appeared.get(egress.egressId);
-      if (!known || !isOlder(egress, known)) this.appeared.set(egress.egressId, egress);
-    } else if (!isTerminal(egress.status)) {
-      this.addStranger(egress.egressId);
+    const isPresent = part && !part.egressId && attempt === this.nextAttempt;
+    if (!isPresent) {
+      if (!isTerminal(report.status)) this.addStranger(report.egressId);
+    } else if (report.status !== 'STARTING' && (!this.appeared || !isOlder(report, this.appeared))) {
+      this.appeared = report;
     }
   }
 
   /** A part that was given up for lost: its file still counts, but it may not go on beside its successor. */
-  private heardOfClosed(part: PartView, egress: EgressSnapshot): void {
+  private heardOfClosed(part: PartView, report: EgressReport): void {
     if (part.end?.status !== LOST) return;
-    if (isTerminal(egress.status)) this.writeEnd(part, egress);
-    else if (part !== this.part) this.addStranger(egress.egressId);
+    if (isTerminal(report.status)) {
+      this.keep(report);
+      this.writeEnd(part, report);
+    } else if (part !== this.part) this.addStranger(report.egressId);
+  }
+
+  private keep(report: EgressReport): void {
+    const attempt = parseAttemptEgressId(report.egressId)?.attempt;
+    if (attempt !== undefined && typeof report.info === 'string') this.reports.set(attempt, report.info);
+  }
+
+  /** The id of the attempt that is made now. */
+  get attemptId(): string {
+    return attemptEgressId(this.view.id, this.nextAttempt);
+  }
+
+  /** What LiveKit's record is made of, as things are now. */
+  record(): RecordFacts {
+    return {
+      recordingId: this.view.id,
+      wire: this.input.wire,
+      ...(this.roomId === undefined ? {} : { roomId: this.roomId }),
+      acceptedAtMs: this.dueAtMs,
+      ...(this.view.endedAtMs === undefined ? {} : { endedAtMs: this.view.endedAtMs }),
+      state: recordStateOf(this.view, this.errorCode),
+      reports: [...this.reports].sort(([one], [other]) => one - other).map(([, info]) => info),
+      retries: Math.max(0, this.view.parts.filter(({ egressId }) => egressId !== undefined).length - 1),
+      unlisted: this.unlisted,
+    };
+  }
+
+  recordPublished(): void {
+    this.unlisted = false;
   }
 
   addStranger(egressId: string): void {
@@ -198,7 +273,7 @@ export class RecordingState {
   }
 
   /** Writes down how the current part ended. @param egress null when its worker died */
-  closePart(egress: EgressSnapshot | null, evidence?: string): void {
+  closePart(egress: EgressReport | null, evidence?: string): void {
     const { part } = this;
     if (!part) return;
     if (egress) this.writeEnd(part, egress);
@@ -208,7 +283,7 @@ export class RecordingState {
     }
   }
 
-  private writeEnd(part: PartView, egress: EgressSnapshot): void {
+  private writeEnd(part: PartView, egress: EgressReport): void {
     part.endedAtMs = egress.endedAtMs ?? part.endedAtMs ?? Date.now();
     part.end = {
       status: egress.status,
@@ -216,7 +291,8 @@ export class RecordingState {
       ...(egress.error ? { error: egress.error } : {}),
       ...(egress.errorCode ? { errorCode: egress.errorCode } : {}),
     };
-    const storage = this.input.request.outputs[0]?.storage ?? 'default';
+    const file = this.input.request.outputs.find(({ type }) => type === 'file');
+    const storage = file?.type === 'file' && file.storage !== undefined ? file.storage : 'default';
     part.files = egress.files.filter((file) => file.sizeBytes > 0).map((file) => ({ ...file, storage }));
   }
 
@@ -229,14 +305,19 @@ export class RecordingState {
     return this.view.parts.some((part) => part.files.length > 0);
   }
 
-  finish(stage: EndStage, code: EndReason, message: string): void {
+  finish({ stage, reason: code, message, errorCode }: End): void {
     this.view.reason = { code, message };
+    this.errorCode = errorCode;
     this.view.endedAtMs = Date.now();
     this.enter(stage);
   }
 
+  stop(): void {
+    this.asked ??= 'stopped';
+  }
+
   cancel(by: unknown): void {
-    this.cancelled = true;
+    this.asked ??= 'cancelled';
     if (typeof by === 'string') this.cancelledBy ??= by.slice(0, 100);
   }
 
@@ -296,15 +377,24 @@ export async function until(state: RecordingState, done: () => boolean, atMs: nu
   state.resting = false;
 }
 
-/** Webhooks overtake each other; a status never goes back. */
-function isOlder(one: EgressSnapshot, other: EgressSnapshot): boolean {
+/** Reports overtake each other; a status never goes back. */
+function isOlder(one: EgressReport, other: EgressReport): boolean {
   return EGRESS_STATUSES.indexOf(one.status) < EGRESS_STATUSES.indexOf(other.status);
 }
 
 /** A signal may be sent by hand and carry anything. */
-function isSnapshot(egress: Partial<EgressSnapshot> | undefined): boolean {
-  const { egressId, status, files } = egress ?? {};
+function isReport(report: Partial<EgressReport> | undefined): boolean {
+  const { egressId, status, files } = report ?? {};
   return (
-    typeof egressId === 'string' && status !== undefined && EGRESS_STATUSES.includes(status) && Array.isArray(files)
+    typeof egressId === 'string' &&
+    status !== undefined &&
+    EGRESS_STATUSES.includes(status) &&
+    Array.isArray(files) &&
+    files.every(isFile)
   );
+}
+
+function isFile(file: unknown): boolean {
+  const { filename, sizeBytes, durationMs } = (file ?? {}) as Partial<EgressReport['files'][number]>;
+  return typeof filename === 'string' && typeof sizeBytes === 'number' && typeof durationMs === 'number';
 }

@@ -1,32 +1,39 @@
 // One recording, from request to file: the order of steps and nothing else. What an answer means is decided in recording/,
 // what is done in activities/. States and what leaves them:
 //   scheduled  until startAt, or cancelled
-//   starting   StartEgress is out, or a worker accepted and no media flows yet; seconds
+//   starting   a worker is asked, or accepted and no media flows yet; seconds
 //   waiting    for capacity or for the room; until admitted, startWithin ends (expired), the room ends (expired), cancelled
 //   recording  until the egress ends, maxDuration, cancelled; a part that ends too early leads back to starting
 //   stopping   StopEgress is out; until the egress has ended
+// An ended recording stays open until LiveKit's record says so too; it is no demand any more.
 import {
   ApplicationFailure,
   allHandlersFinished,
   CancellationScope,
   condition,
-  log,
+  ParentClosePolicy,
   setHandler,
+  startChild,
   setWorkflowOptions,
   workflowInfo,
 } from '@temporalio/workflow';
 import { MAX_PARTS, MAX_SHORT_PARTS, nextPartDelayMs } from '../recording/delays.ts';
 import type { RecordingView } from '../recording/view.ts';
-import { calls, notify, problemOf } from './calls.ts';
+import { calls } from './calls.ts';
+import type { delivery } from './delivery.ts';
+import { RecordKeeper } from './record-keeper.ts';
+import { changeStreams } from './change-streams.ts';
 import {
   admittedSignal,
   cancelSignal,
   cancelUpdate,
-  egressSignal,
   extendSignal,
   extendUpdate,
   lookSignal,
+  reportSignal,
   type RecordingInput,
+  stopUpdate,
+  streamsUpdate,
   viewQuery,
 } from './messages.ts';
 import { type End, RecordingState, until } from './recording-state.ts';
@@ -34,17 +41,21 @@ import { startPart } from './start-part.ts';
 import { stopStrangers, untilPartEnds } from './supervise-part.ts';
 
 export async function recording(input: RecordingInput): Promise<RecordingView> {
-  const state = new RecordingState(input);
-  listen(state);
+  const state = new RecordingState(input, attemptOffset());
+  const keeper = new RecordKeeper(state);
+  listen(state, keeper);
   // Cancelling the workflow itself, as the Web UI offers, is a cancel like any other: the file is finished and kept.
   CancellationScope.current().cancelRequested.catch(() => {
-    state.cancelled = true;
+    state.cancel(undefined);
   });
   return CancellationScope.nonCancellable(async () => {
     state.show();
+    await untilDue(state);
+    if (!state.cancelled) keeper.start();
     const end = await record(state);
     await stopStrangers(state);
-    state.finish(end.stage, end.reason, end.message);
+    state.finish(end);
+    await keeper.finish();
     await tellUser(state);
     await condition(allHandlersFinished);
     return state.view;
@@ -56,8 +67,16 @@ setWorkflowOptions(
   recording,
 );
 
+/**
+ * A run that was reset in the Web UI repeats steps whose attempts may run or have files: its own are numbered far from theirs.
+ * Six digits at most, as attempt ids take.
+ */
+function attemptOffset(): number {
+  const { runId, firstExecutionRunId } = workflowInfo();
+  return runId === firstExecutionRunId ? 0 : 1_000 + (Number.parseInt(runId.replaceAll('-', '').slice(-8), 16) % 990_000);
+}
+
 async function record(state: RecordingState): Promise<End> {
-  await untilDue(state);
   let shortParts = 0;
   while (true) {
     const notStarted = await startPart(state);
@@ -88,23 +107,23 @@ async function untilDue(state: RecordingState): Promise<void> {
   if (!state.cancelled) state.enter('starting');
 }
 
-async function tellUser(state: RecordingState): Promise<void> {
-  const url = state.input.request.webhookUrl;
+async function tellUser({ input, view }: RecordingState): Promise<void> {
+  const url = input.request.webhookUrl;
   if (!url) return;
-  try {
-    await notify.notifyUser({ url, view: state.view });
-  } catch (error) {
-    log.warn('the webhook of the user was not delivered', { recordingId: state.view.id, problem: problemOf(error) });
-  }
+  await startChild<typeof delivery>('delivery', {
+    args: [{ url, view }],
+    workflowId: `${view.id}/webhook`,
+    parentClosePolicy: ParentClosePolicy.ABANDON,
+  });
 }
 
 /** Signals may come late, twice, or by hand with anything in them: none of them is ever an error. */
-function listen(state: RecordingState): void {
+function listen(state: RecordingState, keeper: RecordKeeper): void {
   setHandler(viewQuery, () => state.view);
   setHandler(admittedSignal, () => {
     state.admitted = true;
   });
-  setHandler(egressSignal, (egress) => state.heard(egress));
+  setHandler(reportSignal, (report) => state.heard(report));
   setHandler(lookSignal, (request) => {
     state.look = request?.why ?? 'somebody asked';
   });
@@ -122,11 +141,24 @@ function listen(state: RecordingState): void {
       return state.view;
     },
     {
-      validator: (_request) => {
-        if (state.isEnded) throw refusal({ type: 'RecordingEnded', message: `the recording is ${state.view.stage}` });
-      },
+      validator: (_request) => refuseWhenEnded(),
     },
   );
+  const refuseWhenEnded = () => {
+    if (state.isEnded) throw refusal({ type: 'RecordingEnded', message: `the recording is ${state.view.stage}` });
+  };
+  setHandler(
+    stopUpdate,
+    async () => {
+      state.stop();
+      await condition(() => (state.isEnded || state.view.stage === 'stopping') && keeper.isUpToDate);
+      return state.record();
+    },
+    { validator: refuseWhenEnded },
+  );
+  setHandler(streamsUpdate, (change) => changeStreams(state, keeper, change), {
+    validator: (_change) => refuseWhenEnded(),
+  });
   setHandler(
     extendUpdate,
     (extension) => {

@@ -1,33 +1,36 @@
-// Gets one part of a recording accepted by a worker: tries, searches what a try may have started, stands in the queue. What an
-// answer means is decided in recording/start-outcome.ts.
+// Gets one part of a recording accepted by a worker: tries, gives up what was not answered, stands in the queue. What an answer
+// means is decided in recording/start-outcome.ts.
 import type { Hindrance } from '../activities/contract.ts';
-import { APPEARANCE_MS, queueRecheckMs, roomRecheckMs } from '../recording/delays.ts';
-import { isTerminal, type Marker } from '../recording/egress.ts';
+import { queueRecheckMs, roomRecheckMs } from '../recording/delays.ts';
 import { roomOf } from '../recording/source.ts';
-import type { EndReason, EndStage, WaitingFor } from '../recording/stage.ts';
+import type { WaitingFor } from '../recording/stage.ts';
 import type { StartOutcome } from '../recording/start-outcome.ts';
 import type { PartView } from '../recording/view.ts';
-import { calls, here, problemOf, search, start } from './calls.ts';
+import { calls, here, problemOf, start } from './calls.ts';
 import { type End, type RecordingState, until } from './recording-state.ts';
+import { stopStrangers } from './supervise-part.ts';
 
 /** Gets the next part accepted by a worker. @returns the end of the recording when that cannot be */
 export async function startPart(state: RecordingState): Promise<End | undefined> {
   const part = state.startNextPart();
   const rounds: Record<WaitingFor, number> = { capacity: 0, room: 0 };
   while (true) {
-    const found = state.foundEgress;
-    if (found) return void state.accepted(found.egressId, found.acceptedAtMs ?? Date.now());
-    if (state.cancelled) return endUnstarted(state, 'cancelled', 'cancelled', 'cancelled before it started');
+    if (state.cancelled) return calledOff(state);
     if (Date.now() >= state.startDeadlineMs()) return deadlinePassed(state);
     const hindrance = await whyNotYet(state);
-    if (state.cancelled || state.foundEgress) continue;
+    if (state.cancelled) continue;
     const outcome = hindrance ?? (await tryStart(state, part));
-    if (outcome.kind === 'started') return void state.accepted(outcome.egressId, outcome.acceptedAtMs);
-    if (state.foundEgress) continue;
-    if (outcome.kind === 'refused') return endUnstarted(state, 'failed', 'refused', outcome.message);
+    if (outcome.kind === 'started') return void state.accepted(outcome);
+    if (outcome.kind === 'refused') return endUnstarted(state, { ...REFUSED, ...outcome });
     const end = await waitForTurn(state, outcome, rounds);
     if (end) return end;
   }
+}
+
+const REFUSED = { stage: 'failed', reason: 'refused' } as const;
+
+function calledOff(state: RecordingState): End {
+  return endUnstarted(state, { stage: 'cancelled', reason: 'cancelled', message: 'cancelled before it started' });
 }
 
 /** Whoever the fleet has admitted need not ask: it is its turn. */
@@ -36,50 +39,53 @@ async function whyNotYet(state: RecordingState): Promise<Hindrance | null> {
   const { fleet, request, costCores } = state.input;
   const place = { recordingId: state.view.id, fleet, request, costCores, queuedSinceMs: state.dueAtMs };
   return here.requestCapacity(place).catch((error: unknown): Hindrance => {
-    return { kind: 'no_capacity', sent: false, message: `could not look for a free worker: ${problemOf(error)}` };
+    return { kind: 'no_capacity', message: `could not look for a free worker: ${problemOf(error)}` };
   });
 }
 
-/** One StartEgress; and when its answer was lost or proves nothing, a search for what it may have started. */
-async function tryStart(state: RecordingState, part: PartView): Promise<StartOutcome> {
-  const { fleet, request, costCores } = state.input;
-  const { admitted } = state;
+type Attempted = Exclude<StartOutcome, { kind: 'unknown' | 'declined' }>;
+
+/** One attempt. An answer that is lost is no doubt: the attempt has no grant any more, is stopped, and the next one has the next id. */
+async function tryStart(state: RecordingState, part: PartView): Promise<Attempted> {
+  const { fleet, request, costCores, storages } = state.input;
   state.admitted = false;
+  const egressId = state.attemptId;
+  state.isStarting = true;
+  const outcome = await start
+    .dispatch({
+      recordingId: state.view.id,
+      attempt: state.nextAttempt,
+      fleet,
+      request,
+      wire: state.wire,
+      storages,
+      costCores,
+      keepsIdentity: state.keepsIdentity,
+    })
+    .catch((error: unknown) => interrupted(egressId, error));
+  state.isStarting = false;
+  if (outcome.kind === 'no_capacity' || outcome.kind === 'room_missing') return outcome;
+  const found = outcome.kind === 'unknown' ? state.foundEgress : undefined;
   part.attempts += 1;
-  const marker = { recordingId: state.view.id, part: part.number, attempt: part.attempts };
-  const outcome = await start.startPart({ marker, fleet, request, costCores, admitted }).catch(interrupted);
-  if (outcome.kind === 'started') return outcome;
-  if (!mayHaveStarted(outcome)) {
-    part.attempts -= 1;
-    return outcome;
+  state.nextAttempt += 1;
+  if (outcome.kind === 'started' || outcome.kind === 'refused') return outcome;
+  // It records: its answer was lost, and nobody else was asked.
+  if (found) return { kind: 'started', egressId, acceptedAtMs: found.acceptedAtMs ?? Date.now() };
+  if (outcome.kind === 'unknown') {
+    state.addStranger(egressId);
+    await stopStrangers(state);
   }
-  const known = state.foundEgress;
-  if (known && (!isTerminal(known.status) || known.marker?.attempt === marker.attempt)) return outcome;
-  state.noteProblem(`${outcome.message}; looking for what it may have started`);
-  await searchPart(state, marker, Date.now() + APPEARANCE_MS);
-  return outcome;
+  return { kind: 'no_capacity', message: outcome.message };
 }
 
-/** Then an egress may run that no answer told us of. */
-function mayHaveStarted(
-  outcome: StartOutcome,
-): outcome is Extract<StartOutcome, { kind: 'ambiguous' | 'no_capacity' }> {
-  return outcome.kind === 'ambiguous' || (outcome.kind === 'no_capacity' && outcome.sent);
-}
-
-async function searchPart(state: RecordingState, marker: Marker, untilMs: number): Promise<void> {
-  const found = await search.findPart({ marker, request: state.input.request, untilMs });
-  if (found) state.heard(found);
-}
-
-function interrupted(error: unknown): StartOutcome {
-  return { kind: 'ambiguous', message: `the start was interrupted: ${problemOf(error)}` };
+function interrupted(egressId: string, error: unknown): StartOutcome {
+  return { kind: 'unknown', egressId, message: `the start was interrupted: ${problemOf(error)}` };
 }
 
 /** Stands in the queue until it is worth trying again. @returns the end when the room ended meanwhile */
 async function waitForTurn(
   state: RecordingState,
-  outcome: Exclude<StartOutcome, { kind: 'started' | 'refused' }>,
+  outcome: Hindrance,
   rounds: Record<WaitingFor, number>,
 ): Promise<End | undefined> {
   const waitsFor: WaitingFor = outcome.kind === 'room_missing' ? 'room' : 'capacity';
@@ -91,21 +97,16 @@ async function waitForTurn(
   const recheckMs = waitsFor === 'room' ? roomRecheckMs(rounds.room) : queueRecheckMs(rounds.capacity);
   await until(
     state,
-    () => state.admitted || state.cancelled || state.look !== undefined || state.foundEgress !== undefined,
+    () => state.admitted || state.cancelled || state.look !== undefined,
     Math.min(Date.now() + recheckMs, state.startDeadlineMs()),
     `waiting for ${waitsFor}`,
   );
   return state.look === undefined ? undefined : lookWhileWaiting(state);
 }
 
-/** Somebody noticed something: an egress that records for us after all, or that the room has ended. */
+/** Somebody noticed that the room may have ended. */
 async function lookWhileWaiting(state: RecordingState): Promise<End | undefined> {
   state.look = undefined;
-  const { part } = state;
-  if (part && part.attempts > 0) {
-    await searchPart(state, { recordingId: state.view.id, part: part.number, attempt: part.attempts }, Date.now());
-    if (state.foundEgress) return undefined;
-  }
   return (await roomEnded(state)) ? endWithRoom(state) : undefined;
 }
 
@@ -116,41 +117,39 @@ async function roomEnded(state: RecordingState): Promise<boolean> {
 }
 
 function endWithRoom(state: RecordingState): End {
-  if (state.part?.number === 1)
-    return endUnstarted(state, 'expired', 'room_ended', 'the room ended while the recording waited');
-  if (state.hasFiles)
-    return endUnstarted(state, 'completed', 'finished', 'the room ended before the next part could start');
-  return endUnstarted(
-    state,
-    'failed',
-    'worker_lost',
-    'the worker was lost, and the room ended before another could take over',
-  );
+  if (state.part?.number === 1) {
+    const message = 'the room ended while the recording waited';
+    return endUnstarted(state, { stage: 'expired', reason: 'room_ended', message });
+  }
+  if (state.hasFiles) {
+    const message = 'the room ended before the next part could start';
+    return endUnstarted(state, { stage: 'completed', reason: 'finished', message });
+  }
+  const message = 'the worker was lost, and the room ended before another could take over';
+  return endUnstarted(state, { stage: 'failed', reason: 'worker_lost', message });
 }
 
 function deadlinePassed(state: RecordingState): End {
   const { waiting } = state.view;
   const isFirst = state.part?.number === 1;
   if (!isFirst && Date.now() >= state.endDeadlineMs()) return endedWhileBroken(state);
-  if (waiting?.for === 'room' && !state.roomSeen)
-    return endUnstarted(state, 'expired', 'room_never_appeared', 'the room did not exist within startWithin');
-  return endUnstarted(
-    state,
-    isFirst ? 'expired' : 'failed',
-    'start_deadline',
-    `no capacity within startWithin: ${waiting?.detail ?? 'not tried'}`,
-  );
+  if (waiting?.for === 'room' && !state.roomSeen) {
+    const message = 'the room did not exist within startWithin';
+    return endUnstarted(state, { stage: 'expired', reason: 'room_never_appeared', message });
+  }
+  const message = `no capacity within startWithin: ${waiting?.detail ?? 'not tried'}`;
+  return endUnstarted(state, { stage: isFirst ? 'expired' : 'failed', reason: 'start_deadline', message });
 }
 
 /** Its time was over before another worker could take over. */
 function endedWhileBroken(state: RecordingState): End {
   const message = 'its maximum duration was reached before the next part could start';
   return state.hasFiles
-    ? endUnstarted(state, 'completed', 'max_duration', message)
-    : endUnstarted(state, 'failed', 'worker_lost', message);
+    ? endUnstarted(state, { stage: 'completed', reason: 'max_duration', message })
+    : endUnstarted(state, { stage: 'failed', reason: 'worker_lost', message });
 }
 
-function endUnstarted(state: RecordingState, stage: EndStage, reason: EndReason, message: string): End {
+function endUnstarted(state: RecordingState, { stage, reason, message, errorCode }: End): End {
   state.dropUnstartedPart();
-  return { stage, reason, message };
+  return { stage, reason, message, ...(errorCode === undefined ? {} : { errorCode }) };
 }

@@ -2,12 +2,11 @@
 // is decided in recording/end-outcome.ts, what a look means in recording/loss.ts.
 import { log } from '@temporalio/workflow';
 import { SHORT_PART_MS, STOP_LIMIT_MS, stopRecheckMs } from '../recording/delays.ts';
-import type { EgressSnapshot } from '../recording/egress.ts';
 import { classifyEnd } from '../recording/end-outcome.ts';
 import { doubtRecheckMs, judgeSighting, type Verdict } from '../recording/loss.ts';
 import { roomOf } from '../recording/source.ts';
 import { calls, problemOf, stop } from './calls.ts';
-import { type End, type RecordingState, until } from './recording-state.ts';
+import { type End, type RecordingState, type StopAsked, until } from './recording-state.ts';
 
 interface PartResult {
   /** Absent: the recording goes on with a next part. */
@@ -33,7 +32,7 @@ export async function untilPartEnds(state: RecordingState): Promise<PartResult> 
   return { end: { stage, reason: outcome.reason, message }, message, short };
 }
 
-type Stopping = 'cancelled' | 'max_duration';
+type Stopping = StopAsked | 'max_duration';
 
 /** Waits for the end of the part: by itself, by cancel, by maxDuration, or because its worker died. */
 async function supervise(state: RecordingState): Promise<{ stopping?: Stopping; lost?: string }> {
@@ -59,7 +58,7 @@ async function supervise(state: RecordingState): Promise<{ stopping?: Stopping; 
       return { ...stopping, lost: 'it did not end after it was stopped' };
     }
     // An egress that is finishing its file needs no second stop; one that missed the first does.
-    if (stopped && sighting.egress?.status !== 'ENDING') await stopEgress(state);
+    if (stopped) await stopEgress(state);
     if (stopped) stopped.looks += 1;
     lookAtMs = nextLookMs(sighting.verdict === 'unsure' ? doubt.looks : undefined, stopped?.looks);
   }
@@ -88,13 +87,13 @@ function nextLookMs(doubts: number | undefined, stopLooks: number | undefined): 
 }
 
 function stopReason(state: RecordingState): Stopping | undefined {
-  if (state.cancelled) return 'cancelled';
+  if (state.asked) return state.asked;
   return Date.now() >= state.endDeadlineMs() ? 'max_duration' : undefined;
 }
 
 async function stopEgress(state: RecordingState): Promise<void> {
   state.enter('stopping');
-  const problem = await tryStop(state.part?.egressId ?? '');
+  const problem = await tryStop(state, state.part?.egressId ?? '');
   if (problem) state.noteProblem(`the stop was not confirmed: ${problem}`);
 }
 
@@ -113,40 +112,49 @@ class Doubt {
   }
 }
 
-async function lookAtPart(
-  state: RecordingState,
-  doubt: Doubt,
-): Promise<{ verdict: Verdict; egress: EgressSnapshot | null; evidence: string }> {
+async function lookAtPart(state: RecordingState, doubt: Doubt): Promise<{ verdict: Verdict; evidence: string }> {
   state.look = undefined;
   const { part } = state;
   const { request } = state.input;
   const egressId = part?.egressId ?? '';
-  const marker = { recordingId: state.view.id, part: part?.number ?? 1, attempt: part?.attempts ?? 1 };
-  const { egress, inRoom, onWorker } = await calls.inspectPart({ marker, egressId, request });
-  if (egress) state.heard(egress);
+  const { inRoom, onWorker } = await calls.inspectPart({
+    egressId,
+    request,
+    ...(part?.worker ? { worker: part.worker } : {}),
+  });
   const ageMs = Date.now() - (part?.acceptedAtMs ?? 0);
   const hasRoom = roomOf(request.source) !== undefined;
-  const verdict = judgeSighting({ egress, inRoom, onWorker, hasRoom, ageMs, doubtForMs: doubt.forMs });
+  const mayUpload = state.view.stage === 'stopping';
+  const verdict = judgeSighting({ mayUpload, inRoom, onWorker, hasRoom, ageMs, doubtForMs: doubt.forMs });
   doubt.note(verdict);
-  // Nobody could ask its worker: should it live on after all, it must not record beside its successor.
-  if (verdict === 'lost' && onWorker === 'unknown') state.addStranger(egressId);
-  const where = onWorker === 'no' ? 'on no worker' : 'on a worker that does not answer';
-  const record = egress ? `LiveKit still lists it as ${egress.status}` : 'LiveKit has no record of it';
-  return { verdict, egress, evidence: `${egressId} is ${where}${hasRoom ? ' and not in the room' : ''}; ${record}` };
+  if (verdict === 'lost') {
+    state.keepsIdentity = onWorker === 'dead';
+    // Should it live on after all, it must not record beside its successor.
+    if (onWorker !== 'dead') state.addStranger(egressId);
+  }
+  return { verdict, evidence: `${egressId} is ${WHERE[onWorker]}${hasRoom && !inRoom ? ' and not in the room' : ''}` };
 }
+
+const WHERE = {
+  yes: 'on a worker',
+  no: 'on no worker',
+  dead: 'gone with its worker',
+  unknown: 'on a worker that does not answer',
+} as const;
 
 export async function stopStrangers(state: RecordingState): Promise<void> {
   for (const egressId of [...state.strangers]) {
     state.strangers.delete(egressId);
     log.warn('another egress runs for the same recording and is stopped', { recordingId: state.view.id, egressId });
-    await tryStop(egressId);
+    await tryStop(state, egressId);
   }
 }
 
 /** @returns why nobody confirmed it */
-async function tryStop(egressId: string): Promise<string | undefined> {
+async function tryStop(state: RecordingState, egressId: string): Promise<string | undefined> {
   try {
-    await stop.stopPart({ egressId });
+    const report = await stop.stopPart({ egressId });
+    if (report) state.heard(report);
     return undefined;
   } catch (error) {
     return problemOf(error);

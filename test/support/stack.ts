@@ -15,6 +15,8 @@ import {
   type ReelkitServiceOptions,
 } from '../../src/dev/reelkit-service.ts';
 import { type Stack, type StackOptions, startStack } from '../../src/dev/stack.ts';
+import { clientDataConverter } from '../../src/temporal/converter.ts';
+import { loadKeyring } from '../../src/temporal/keys.ts';
 import { type Api, createApi } from './stack-api.ts';
 import { type ClusterOptions, startCluster, type TestCluster } from './stack-cluster.ts';
 import { createLiveKit, type LiveKit } from './stack-livekit.ts';
@@ -153,7 +155,11 @@ async function startRunning({ stack: stackOptions = {}, cluster: wanted, ...give
     stack,
     api,
     livekit: createLiveKit(stack.livekit),
-    temporal: new Client({ connection, namespace: stack.temporal.namespace }),
+    temporal: new Client({
+      connection,
+      namespace: stack.temporal.namespace,
+      dataConverter: clientDataConverter(loadKeyring({ keyFile: service.keyFile }).keys),
+    }),
     get service() {
       return service as ReelkitService;
     },

@@ -124,3 +124,61 @@ describe('a configuration', () => {
     expect(shown).toContain('"apiKey":"key"');
   });
 });
+
+describe('the keys that encrypt what Temporal stores', () => {
+  const key = Buffer.alloc(32, 7).toString('base64');
+  const other = Buffer.alloc(32, 8).toString('base64');
+
+  it('come from the environment as well, the first one first', () => {
+    const { encryption } = parseConfig(SMALLEST, { REELKIT_ENCRYPTION_KEYS: `new:${key}, old:${other}` });
+    expect(encryption.keys).toEqual([
+      { id: 'new', key },
+      { id: 'old', key: other },
+    ]);
+    expect(parseConfig(SMALLEST).encryption).toEqual({ uiOrigins: [] });
+  });
+
+  it.each([
+    ['too short', { REELKIT_ENCRYPTION_KEYS: 'a:c2VjcmV0' }, 'c2VjcmV0'],
+    ['without an id', { REELKIT_ENCRYPTION_KEYS: key }, key],
+    ['twice of one id', { REELKIT_ENCRYPTION_KEYS: `a:${key},a:${other}` }, key],
+  ])('are refused without being shown: %s', (_, env, hidden) => {
+    const problems = problemsOf(() => parseConfig(SMALLEST, env));
+    expect(problems.join('\n')).toMatch(/^encryption\.keys/);
+    expect(problems.join('\n')).not.toContain(hidden);
+  });
+
+  it('are hidden where the configuration is shown', () => {
+    const config = parseConfig({ ...SMALLEST, encryption: { keys: [{ id: 'k1', key }] } });
+    expect(JSON.stringify(redactConfig(config))).not.toContain(key);
+    expect(JSON.stringify(redactConfig(config))).toContain('k1');
+  });
+});
+
+describe('rules for requests that do not say', () => {
+  const withRules = (...rules: unknown[]) => ({ ...SMALLEST, rules });
+
+  it('are read with their durations as milliseconds', () => {
+    const config = parseConfig(
+      withRules(
+        { match: { room: 'exam-*', source: ['room', 'tracks'] }, maxDuration: '3h', priority: 1, fleet: 'gpu' },
+        { startWithin: '5m', labels: { kind: 'any' }, tenant: 'school' },
+      ),
+    );
+    expect(config.rules).toEqual([
+      { match: { room: 'exam-*', source: ['room', 'tracks'] }, maxDuration: 10_800_000, priority: 1, fleet: 'gpu' },
+      { startWithin: 300_000, labels: { kind: 'any' }, tenant: 'school' },
+    ]);
+    expect(parseConfig(SMALLEST).rules).toEqual([]);
+  });
+
+  it.each([
+    [{ maxDuration: '25h' }, 'rules.0.maxDuration is "25h": must be between'],
+    [{ priority: 0 }, 'rules.0.priority is 0'],
+    [{ match: { rooms: 'x' } }, 'rules.0.match.rooms is not a key'],
+    [{ match: { source: 'rooms' } }, 'rules.0.match.source is "rooms"'],
+    [{ fleet: 'GPU' }, 'rules.0.fleet is "GPU": must be lower-case'],
+  ])('are refused by name when they are wrong: %o', (rule, expected) => {
+    expect(problemsOf(() => parseConfig(withRules(rule))).join()).toContain(expected);
+  });
+});

@@ -43,10 +43,10 @@ export function recordingRoutes({ recordings, settings, now }: RecordingRoutePar
     problems: ['idempotency_conflict', 'invalid_request', 'unknown_storage', 'temporal_unavailable'],
     async handler({ body, caller, header }) {
       requireRoom(caller, body);
-      requireStorage(body, settings.storages);
+      requireStorage(body, Object.keys(settings.storages));
       const key = idempotencyKey(header('idempotency-key'));
       const nowMs = now();
-      const id = key === undefined ? newRecordingId(nowMs) : recordingIdForKey(settings.apiKey, key);
+      const id = key === undefined ? newRecordingId() : recordingIdForKey(settings.apiKey, key);
       const input = recordingInput(id, body, settings, nowMs);
       const memo = recordingMemo(input);
       const outcome = await recordings.start(input, memo);
@@ -166,7 +166,8 @@ function requireRoom(caller: Caller, request: RecordingRequest): void {
 }
 
 function requireStorage(request: RecordingRequest, known: string[]): void {
-  for (const { storage } of request.outputs) {
+  for (const output of request.outputs) {
+    const storage = 'storage' in output ? output.storage : undefined;
     if (storage !== undefined && !known.includes(storage)) throw errors.unknownStorage(storage, known);
   }
 }

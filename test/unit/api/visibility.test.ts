@@ -1,4 +1,4 @@
-import { defaultPayloadConverter } from '@temporalio/common';
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import {
   isWanted,
@@ -9,6 +9,7 @@ import {
   summaryOf,
   undecidedInRoom,
 } from '../../../src/api/visibility.ts';
+import { createPayloadCodec } from '../../../src/temporal/codec.ts';
 
 const payload = (value: unknown) => defaultPayloadConverter.toPayload(value) ?? {};
 const CLOSED = 2;
@@ -68,9 +69,14 @@ describe('a visibility query', () => {
   });
 });
 
+async function read(one: Parameters<typeof stageOf>[0]) {
+  const memo = await memoOf(one, []);
+  return memo && summaryOf(one, memo, 'default');
+}
+
 describe('a row of visibility', () => {
-  it('becomes a summary from memo and search attributes', () => {
-    expect(summaryOf(row(), 'default')).toEqual({
+  it('becomes a summary from memo and search attributes', async () => {
+    expect(await read(row())).toEqual({
       id: 'abc',
       stage: 'recording',
       fleet: 'default',
@@ -83,8 +89,8 @@ describe('a row of visibility', () => {
     });
   });
 
-  it('tells when an ended one ended', () => {
-    expect(summaryOf(row({ stage: 'completed', status: CLOSED }), 'default')?.endedAtMs).toBe(5_500);
+  it('tells when an ended one ended', async () => {
+    expect((await read(row({ stage: 'completed', status: CLOSED })))?.endedAtMs).toBe(5_500);
   });
 
   it('is failed when its workflow closed without an end stage', () => {
@@ -92,13 +98,26 @@ describe('a row of visibility', () => {
     expect(stageOf(row({ stage: 'cancelled', status: CLOSED }))).toBe('cancelled');
   });
 
-  it('is none of ours without a memo', () => {
-    expect(memoOf({})).toBeUndefined();
-    expect(summaryOf({ execution: { workflowId: 'x' } }, 'default')).toBeUndefined();
+  it('is none of ours without a memo', async () => {
+    expect(await memoOf({}, [])).toBeUndefined();
+    expect(await read({ execution: { workflowId: 'x' } })).toBeUndefined();
   });
 
-  it('is compared with what was asked for, because search attributes are shortened and rewritten', () => {
-    const summary = summaryOf(row({ room: 'a"b' }), 'default');
+  it('has its memo read through the codecs of the client', async () => {
+    const key = { id: 'k1', key: new Uint8Array(32) };
+    const codec = createPayloadCodec([key]);
+    const plain = row().memo?.fields ?? {};
+    const sealed = await codec.encode(Object.values(plain) as Payload[]);
+    const encrypted = {
+      memo: { fields: Object.fromEntries(Object.keys(plain).map((name, index) => [name, sealed[index] ?? {}])) },
+    };
+    expect(await memoOf(encrypted, [codec])).toMatchObject({ costCores: 4, requestHash: 'h' });
+    const other = createPayloadCodec([{ ...key, id: 'k2' }]);
+    await expect(memoOf(encrypted, [other])).rejects.toThrow('"k1"');
+  });
+
+  it('is compared with what was asked for, because search attributes are shortened and rewritten', async () => {
+    const summary = await read(row({ room: 'a"b' }));
     if (!summary) throw new Error('no summary');
     expect(isWanted(summary, { room: 'a"b' })).toBe(true);
     expect(isWanted(summary, { room: 'a%22b' })).toBe(false);

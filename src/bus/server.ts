@@ -1,0 +1,288 @@
+// psrpc's server: it claims what it would handle, and handles what the caller grants. It works on bytes and knows no service.
+// What is malformed, expired or not wanted is passed over in silence; an answer goes only to a granted request.
+import { createHash } from 'node:crypto';
+import type { Log } from '../log.ts';
+import { RpcError } from './error.ts';
+import { isReelkitServer, newServerId } from './ids.ts';
+import { ANY_TOPIC, claimChannel, grantChannel, replyChannel, requestChannel, topicOf } from './topics.ts';
+import type { BusListener, BusTransport, Unsubscribe } from './transport.ts';
+import { createWaiting } from './waiting.ts';
+import {
+  decodeGrant,
+  decodeReply,
+  decodeRequest,
+  encodeClaim,
+  encodeReply,
+  MAX_MESSAGE_BYTES,
+  type WireRequest,
+} from './wire.ts';
+
+export { RpcError } from './error.ts';
+
+export interface RpcHandlerContext {
+  requestId: string;
+  clientId: string;
+  topic: string | undefined;
+  expiryMs: number;
+  metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * @returns the response; undefined: no answer at all, for callers that repeat what was not answered
+ * @throws RpcError to answer with its code and message; anything else is answered `internal`, without its words
+ */
+export type RpcHandler = (request: Uint8Array, context: RpcHandlerContext) => Promise<Uint8Array | undefined>;
+
+type MaybePromise<T> = T | Promise<T>;
+
+export interface ServeOptions {
+  service: string;
+  method: string;
+  topic?: string;
+  /** 0 to 1, 1 is taken at once; undefined or a throw: not claimed. */
+  affinity: (request: Uint8Array, context: RpcHandlerContext) => MaybePromise<number | undefined>;
+  handle: RpcHandler;
+  /**
+   * A peer, which is a server of Reelkit's in another process, was granted the request and its reply is not seen within this
+   * time: handle it, and answer in its place. For idempotent handlers. Only what `affinity` would have claimed is taken over.
+   * @default no takeover
+   */
+  takeOverAfterMs?: number;
+}
+
+export interface ServeQueueOptions {
+  service: string;
+  method: string;
+  /** `*`: all topics, by one pattern subscription. */
+  topic?: string;
+  /** Asked before psrpc's lock is taken: a message that is not ours stays for others. A throw means no. */
+  isMine: (request: Uint8Array, context: RpcHandlerContext) => MaybePromise<boolean>;
+  handle: RpcHandler;
+}
+
+export interface Served {
+  /** Claims nothing from now on; resolves when everything claimed is answered, granted to others or expired. */
+  stop(): Promise<void>;
+}
+
+export interface RpcServer {
+  readonly serverId: string;
+  /** Competing servers: the caller chooses among those who claim. */
+  serve(options: ServeOptions): Promise<Served>;
+  /** Queue: whoever takes the lock claims. */
+  serveQueue(options: ServeQueueOptions): Promise<Served>;
+}
+
+export interface RpcServerOptions {
+  /** Begins with the mark by which peers know each other. */
+  serverId?: string;
+  now?: () => number;
+  log?: Pick<Log, 'warn'>;
+  /** Requests of one method that are claimed or handled at a time; more are not claimed. @default 1000 */
+  maxInFlight?: number;
+}
+
+const MAX_IN_FLIGHT = 1_000;
+/** A grant that takes longer is not waited for, whatever expiry the request names. */
+const MAX_GRANT_WAIT_MS = 60_000;
+const QUEUE_AFFINITY = 1;
+/** As psrpc's, on the same key, so that its servers and ours exclude each other. */
+const QUEUE_LOCK_MS = 5_000;
+const TAKE_OVER_LOCK_MS = 60_000;
+const REPLY_RETRY_MS = 200;
+const MAX_ERROR_CHARACTERS = 2_000;
+/** Leaves room for what is around it. */
+const MAX_RESPONSE_BYTES = MAX_MESSAGE_BYTES - 4_096;
+
+/** How the two kinds of methods differ. */
+interface Method {
+  service: string;
+  method: string;
+  topic?: string | undefined;
+  /** undefined: leave it to others. */
+  willing: (message: Uint8Array, request: WireRequest, context: RpcHandlerContext) => Promise<number | undefined>;
+  handle: RpcHandler;
+  takeOverAfterMs?: number | undefined;
+}
+
+export function createRpcServer(bus: BusTransport, options: RpcServerOptions = {}): RpcServer {
+  const serverId = options.serverId ?? newServerId();
+  const server = {
+    bus,
+    serverId,
+    now: options.now ?? Date.now,
+    log: options.log ?? { warn: () => undefined },
+    maxInFlight: options.maxInFlight ?? MAX_IN_FLIGHT,
+  };
+  return {
+    serverId,
+    serve: ({ affinity, ...method }) =>
+      serveMethod(server, { ...method, willing: async (_, { request }, context) => affinity(request, context) }),
+    serveQueue: ({ isMine, ...method }) =>
+      serveMethod(server, {
+        ...method,
+        willing: async (message, { request }, context) =>
+          (await isMine(request, context)) && (await bus.lock(queueLockOf(message), QUEUE_LOCK_MS))
+            ? QUEUE_AFFINITY
+            : undefined,
+      }),
+  };
+}
+
+function queueLockOf(message: Uint8Array): string {
+  return createHash('sha256').update(message).digest('base64');
+}
+
+interface Server {
+  bus: BusTransport;
+  serverId: string;
+  now: () => number;
+  log: Pick<Log, 'warn'>;
+  maxInFlight: number;
+}
+
+async function serveMethod(server: Server, method: Method): Promise<Served> {
+  const { bus, serverId, now, log } = server;
+  const { service, takeOverAfterMs } = method;
+  const grants = createWaiting<string>();
+  const replies = createWaiting<true>();
+  const inFlight = new Map<string, Promise<void>>();
+  let stopped = false;
+
+  /** The story of one request. */
+  const take = async (message: Uint8Array, request: WireRequest, context: RpcHandlerContext) => {
+    const { requestId, expiryMs } = request;
+    const mayStart = () => now() < expiryMs;
+    const waitMs = Math.min(expiryMs - now(), MAX_GRANT_WAIT_MS);
+    const granted = grants.next(requestId, waitMs);
+    const replied = takeOverAfterMs === undefined ? undefined : replies.next(requestId, waitMs + takeOverAfterMs);
+    try {
+      const affinity = await method.willing(message, request, context);
+      if (affinity === undefined || affinity < 0 || stopped || !mayStart()) return;
+      await bus.publish(
+        claimChannel(service, request.clientId),
+        encodeClaim({ requestId, serverId, affinity, handling: false }),
+      );
+      const winner = await granted;
+      if (winner === serverId) return await answer(request, context);
+      if (winner === undefined || !isReelkitServer(winner) || takeOverAfterMs === undefined) return;
+      const seen = await Promise.race([replied, pause(takeOverAfterMs)]);
+      if (seen || stopped || !mayStart() || !(await bus.lock(takeOverLockOf(requestId), TAKE_OVER_LOCK_MS))) return;
+      log.warn(
+        { requestId, method: method.method, peer: winner },
+        'a peer was granted a request and is silent: taken over',
+      );
+      await answer(request, context);
+    } finally {
+      grants.settle(requestId, undefined);
+      replies.settle(requestId, undefined);
+    }
+  };
+
+  const answer = async (request: WireRequest, context: RpcHandlerContext) => {
+    const outcome = await outcomeOf(method, request, context, log);
+    if (!outcome) return;
+    const reply = { requestId: request.requestId, serverId, sentAtMs: now(), response: new Uint8Array(), ...outcome };
+    await publishUntil(
+      bus,
+      replyChannel(service, request.clientId),
+      encodeReply(reply),
+      () => now() < request.expiryMs,
+    );
+  };
+
+  const onRequest: BusListener = (message, channel) => {
+    if (stopped || inFlight.size >= server.maxInFlight) return;
+    const request = decodeRequest(message);
+    if (!request || request.multi || now() >= request.expiryMs || inFlight.has(request.requestId)) return;
+    const { requestId, clientId, expiryMs, metadata } = request;
+    const context = { requestId, clientId, topic: topicOf(channel), expiryMs, metadata };
+    const done = take(message, request, context)
+      .catch((error: unknown) => {
+        log.warn({ requestId, method: method.method, problem: messageOf(error) }, 'a bus request was given up');
+      })
+      .finally(() => inFlight.delete(requestId));
+    inFlight.set(requestId, done);
+  };
+  const onGrant: BusListener = (message) => {
+    const grant = decodeGrant(message);
+    if (grant) grants.settle(grant.requestId, grant.serverId);
+  };
+  const onReply: BusListener = (message) => {
+    const reply = decodeReply(message);
+    if (!reply || !replies.has(reply.requestId)) return;
+    replies.settle(reply.requestId, true);
+    // Whose grant it was no longer matters.
+    grants.settle(reply.requestId, undefined);
+  };
+
+  // Grants first: a request that is claimed must not miss its own.
+  const unsubscribeGrants = await subscribe(bus, method.topic, grantChannel(method), onGrant);
+  const unsubscribeReplies =
+    takeOverAfterMs === undefined ? undefined : await bus.psubscribe(replyChannel(service, ANY_TOPIC), onReply);
+  const unsubscribeRequests = await subscribe(bus, method.topic, requestChannel(method), onRequest);
+  return {
+    async stop() {
+      stopped = true;
+      await unsubscribeRequests();
+      await Promise.all(inFlight.values());
+      await Promise.all([unsubscribeGrants(), unsubscribeReplies?.()]);
+    },
+  };
+}
+
+function subscribe(
+  bus: BusTransport,
+  topic: string | undefined,
+  name: string,
+  listener: BusListener,
+): Promise<Unsubscribe> {
+  return topic === ANY_TOPIC ? bus.psubscribe(name, listener) : bus.subscribe(name, listener);
+}
+
+type Outcome = { response: Uint8Array } | { error: { code: string; message: string } };
+
+async function outcomeOf(
+  { handle, method }: Method,
+  { requestId, request }: WireRequest,
+  context: RpcHandlerContext,
+  log: Pick<Log, 'warn'>,
+): Promise<Outcome | undefined> {
+  try {
+    const response = await handle(request, context);
+    if (response === undefined) return undefined;
+    if (response.length <= MAX_RESPONSE_BYTES) return { response };
+    return { error: { code: 'malformed_result', message: `a response of ${response.length} bytes is not sent` } };
+  } catch (error) {
+    // An empty message would read as success.
+    if (error instanceof RpcError) {
+      return { error: { code: error.code, message: (error.message || error.code).slice(0, MAX_ERROR_CHARACTERS) } };
+    }
+    log.warn({ requestId, method, problem: messageOf(error) }, 'a bus request failed unexpectedly');
+    return { error: { code: 'internal', message: 'internal error' } };
+  }
+}
+
+/** The caller still waits while the broker is away: a reply sent twice is harmless, a lost one costs a retry of 10 s. */
+async function publishUntil(bus: BusTransport, channel: string, message: Uint8Array, mayStill: () => boolean) {
+  for (;;) {
+    try {
+      return await bus.publish(channel, message);
+    } catch (error) {
+      await pause(REPLY_RETRY_MS);
+      if (!mayStill()) throw error;
+    }
+  }
+}
+
+function takeOverLockOf(requestId: string): string {
+  return `reelkit:takeover:${requestId}`;
+}
+
+function pause(ms: number): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(resolve, ms, undefined));
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

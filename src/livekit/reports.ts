@@ -1,0 +1,57 @@
+// IOInfo, as the workers know it from LiveKit: they create a record when they start and report each change. Reelkit answers a report
+// once Temporal has it, because one answered with an error is never sent again, and stays silent while Temporal is away: the worker
+// then repeats it for minutes.
+import { EgressInfo } from '@livekit/protocol';
+import { RpcError, type RpcServer, type Served } from '../bus/server.ts';
+import type { EgressReport } from '../recording/egress.ts';
+import { parseAttemptEgressId } from '../recording/attempt.ts';
+import type { Grants } from './grants.ts';
+import { reportOf } from './record.ts';
+
+const EMPTY = new Uint8Array();
+
+export interface ReportsParts {
+  grants: Grants;
+  /** Durable once it settles; what no open recording wants is dropped. @throws while Temporal is away */
+  report(recordingId: string, report: EgressReport): Promise<void>;
+  log: { warn(fields: object, message: string): void };
+}
+
+/** Serves the workers' IOInfo until it is stopped. */
+export async function serveReports(server: RpcServer, { grants, report, log }: ReportsParts): Promise<Served> {
+  const created = await server.serveQueue({
+    service: 'IOInfo',
+    method: 'CreateEgress',
+    isMine: (request) => grants.stateOf(idOf(request)) !== 'none',
+    async handle(request) {
+      if (grants.stateOf(idOf(request)) === 'granted') return EMPTY;
+      throw new RpcError('permission_denied', 'this start was given up');
+    },
+  });
+  const updated = await server.serveQueue({
+    service: 'IOInfo',
+    method: 'UpdateEgress',
+    isMine: (request) => idOf(request) !== '',
+    async handle(request) {
+      const info = EgressInfo.fromBinary(request);
+      const attempt = parseAttemptEgressId(info.egressId);
+      if (!attempt) return EMPTY;
+      try {
+        await report(attempt.recordingId, reportOf(info));
+        return EMPTY;
+      } catch (error) {
+        log.warn({ egress: info.egressId, error: String(error) }, 'a report could not be kept; the worker repeats it');
+        return undefined;
+      }
+    },
+  });
+  return { stop: async () => void (await Promise.all([created.stop(), updated.stop()])) };
+}
+
+function idOf(request: Uint8Array): string {
+  try {
+    return EgressInfo.fromBinary(request).egressId;
+  } catch {
+    return '';
+  }
+}

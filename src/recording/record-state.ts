@@ -1,0 +1,83 @@
+// What LiveKit's own record says of a recording, whatever happened to its parts: one status that never goes back. Pure.
+import type { EgressStatus } from './egress.ts';
+import { isEnded } from './stage.ts';
+import type { RecordingView } from './view.ts';
+
+export interface RecordState {
+  status: EgressStatus;
+  error?: string;
+  /** HTTP-like, as in EgressInfo. */
+  errorCode?: number;
+  details?: string;
+}
+
+/** Everything LiveKit's record of a recording is made of. Holds secrets of the request. */
+export interface RecordFacts {
+  recordingId: string;
+  /** rpc.StartEgressRequest, protobuf in base64. */
+  wire: string;
+  /** The room's sid, once a worker was asked. */
+  roomId?: string;
+  acceptedAtMs: number;
+  endedAtMs?: number;
+  state: RecordState;
+  /** The last report of each attempt that counts, in order: `EgressReport.info`. */
+  reports: string[];
+  /** Parts after the first. */
+  retries: number;
+  /** LiveKit may not know the recording yet. */
+  unlisted: boolean;
+}
+
+/** LiveKit's own words for an egress that was stopped before it recorded. */
+const NEVER_STARTED: RecordState = {
+  status: 'ABORTED',
+  error: 'Stop called before pipeline could start',
+  errorCode: 412,
+  details: 'End reason: StopEgress API',
+};
+const SOURCE_CLOSED = 'End reason: Source closed';
+const FAILURE = 'End reason: Failure';
+
+/** @param errorCode of a refusal, when the recording failed before any part ended */
+export function recordStateOf(view: RecordingView, errorCode?: number): RecordState {
+  if (isEnded(view.stage)) return endedState(view, errorCode);
+  if (view.stage === 'stopping') return { status: 'ENDING' };
+  return { status: view.startedAtMs === undefined ? 'STARTING' : 'ACTIVE' };
+}
+
+function endedState(view: RecordingView, errorCode: number | undefined): RecordState {
+  const end = view.parts.at(-1)?.end;
+  const details = end?.details === undefined ? {} : { details: end.details };
+  switch (view.stage) {
+    case 'completed':
+      return { status: end?.status === 'LIMIT_REACHED' ? 'LIMIT_REACHED' : 'COMPLETE', ...details };
+    case 'cancelled':
+      return cancelledState(view);
+    case 'expired':
+      return expiredState(view);
+    default:
+      return {
+        status: 'FAILED',
+        error: end?.error ?? view.reason?.message ?? 'the recording failed',
+        errorCode: errorCode ?? end?.errorCode ?? 500,
+        details: end?.details ?? FAILURE,
+      };
+  }
+}
+
+function cancelledState(view: RecordingView): RecordState {
+  const end = view.parts.at(-1)?.end;
+  if (!end || end.status === 'ABORTED') return NEVER_STARTED;
+  const hasFiles = view.parts.some(({ files }) => files.length > 0);
+  if (end.status === 'COMPLETE' || end.status === 'LIMIT_REACHED' || hasFiles)
+    return { status: 'COMPLETE', details: end.details ?? 'End reason: StopEgress API' };
+  return { status: 'FAILED', error: end.error ?? 'the worker died', errorCode: end.errorCode ?? 500, details: FAILURE };
+}
+
+function expiredState({ reason }: RecordingView): RecordState {
+  if (reason?.code === 'room_ended')
+    return { status: 'ABORTED', error: reason.message, errorCode: 412, details: SOURCE_CLOSED };
+  const errorCode = reason?.code === 'room_never_appeared' ? 404 : 503;
+  return { status: 'FAILED', error: reason?.message ?? 'expired', errorCode, details: FAILURE };
+}

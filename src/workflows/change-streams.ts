@@ -1,0 +1,39 @@
+// UpdateStream while a recording is open: what runs changes at once, and what comes after it begins with the same URLs.
+import { ApplicationFailure, condition } from '@temporalio/workflow';
+import type { StreamsChanged } from '../activities/contract.ts';
+import type { RecordFacts } from '../recording/record-state.ts';
+import type { StreamChange } from '../recording/streams.ts';
+import { problemOf, streams } from './calls.ts';
+import type { RecordKeeper } from './record-keeper.ts';
+import type { RecordingState } from './recording-state.ts';
+
+/** @throws ApplicationFailure of type `Refused`, with psrpc's code as its detail */
+export async function changeStreams(
+  state: RecordingState,
+  keeper: RecordKeeper,
+  change: StreamChange,
+): Promise<RecordFacts> {
+  // A start under way takes the URLs it left with: its answer tells whether to ask the worker or the request.
+  await condition(() => !state.isStarting || state.isEnded);
+  const wanted = await changed(streams.changeWantedStreams({ ...change, wire: state.wire }));
+  const egressId = state.part?.end ? undefined : state.part?.egressId;
+  if (egressId !== undefined) {
+    const { report } = await changed(streams.changeRunningStreams({ ...change, egressId }));
+    if (report) state.heard(report);
+  }
+  state.wire = wanted.wire ?? state.wire;
+  await condition(() => keeper.isUpToDate || state.isEnded);
+  return state.record();
+}
+
+async function changed(answer: Promise<StreamsChanged>): Promise<Extract<StreamsChanged, { kind: 'changed' }>> {
+  const result = await answer.catch((error: unknown) => {
+    throw refused('unavailable', problemOf(error));
+  });
+  if (result.kind === 'refused') throw refused(result.code, result.message);
+  return result;
+}
+
+function refused(code: string, message: string): ApplicationFailure {
+  return ApplicationFailure.create({ type: 'Refused', message, details: [code], nonRetryable: true });
+}
