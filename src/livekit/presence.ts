@@ -13,7 +13,10 @@ export interface Presence {
   uncordon(topic: string): Promise<void>;
   /** Those of them that are cordoned. */
   cordoned(topics: readonly string[]): Promise<Set<string>>;
-  /** Changes whenever the connection was made anew: whoever listened before may not listen again yet. */
+  /**
+   * Changes whenever the connection was made anew: whoever listened before may not listen again yet. NaN, which equals nothing,
+   * while it is being made.
+   */
   epoch(): number;
 }
 
@@ -38,7 +41,10 @@ export function createPresence(bus: PresenceBus): Presence {
       const marks = await bus.getKeys(topics.map((topic) => CORDON_KEY + topic));
       return new Set(topics.filter((_, index) => marks[index] != null));
     },
-    epoch: () => bus.health().reconnects,
+    epoch() {
+      const { ok, reconnects } = bus.health();
+      return ok ? reconnects : Number.NaN;
+    },
   };
 }
 
