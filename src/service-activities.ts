@@ -16,7 +16,7 @@ import type { FleetSources } from './fleet-sources.ts';
 import { createLiveKitClient } from './livekit/client.ts';
 import type { Grants } from './livekit/grants.ts';
 import { createLiveKitRecords } from './livekit/records.ts';
-import { createWorkers } from './livekit/workers.ts';
+import { createWorkers, WorkerRefusal, WorkerSilent, type Workers } from './livekit/workers.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { MeasureSinks } from './workflows/measures.ts';
@@ -67,7 +67,7 @@ export function createServiceActivities(parts: ActivityParts): object {
       fleet,
       provider,
       presence,
-      stopEgress: async (egressId) => void (await workers.stop(egressId)),
+      stopEgress: (egressId) => stopIfItRuns(workers, egressId),
       log,
       arrivals,
       onPass: ({ durationMs, observation, plan, problem }) => {
@@ -81,6 +81,15 @@ export function createServiceActivities(parts: ActivityParts): object {
       },
     }),
   };
+}
+
+/** Ended, or on no worker: there is nothing to stop. */
+async function stopIfItRuns(workers: Workers, egressId: string): Promise<void> {
+  try {
+    await workers.stop(egressId);
+  } catch (error) {
+    if (!(error instanceof WorkerRefusal || error instanceof WorkerSilent)) throw error;
+  }
 }
 
 /** What workflows may tell this process. */

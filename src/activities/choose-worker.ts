@@ -2,6 +2,7 @@
 // just sent until a worker shows it. It promises no room: the worker's own claim decides.
 import { type Bin, binOf, place } from '../fleet/admission.ts';
 import type { ObservedWorker, Sight } from '../fleet/observation.ts';
+import { DISPATCH_LIMIT_MS } from '../livekit/workers.ts';
 import type { AssignedWorker } from '../recording/start-outcome.ts';
 import type { PartInspection } from './contract.ts';
 
@@ -50,8 +51,8 @@ interface Hold {
 const FRESH_MS = 500;
 /** The same for who was admitted: the room it was promised may be younger than an older look. */
 const ADMITTED_FRESH_MS = 100;
-/** From the choice to the worker's answer: a workflow task, and a dispatch of at most 5 s. */
-const CHOSEN_MS = 10_000;
+/** From the choice to the worker's answer: a workflow task, and a dispatch. */
+const CHOSEN_MS = 5_000 + DISPATCH_LIMIT_MS;
 /** By then a started egress shows in its worker's own answer. */
 const STARTED_MS = 3_000;
 const PASSED_OVER_MS = { first: 2_000, most: 60_000 };

@@ -169,7 +169,8 @@ class Search {
     );
     const believed = this.observation.running.find(({ id }) => id === recordingId)?.egressId;
     if (servedElsewhere || (believed !== undefined && believed !== egressId)) return false;
-    return this.observation.running.some(({ id }) => id === recordingId);
+    const { running, starting } = this.observation;
+    return [...running, ...starting].some(({ id }) => id === recordingId);
   }
 
   /** Where egresses may run that no port shows; undefined: anywhere. Others' are not on workers of this fleet. */
@@ -188,8 +189,8 @@ class Search {
       if (!served.has(id) && !missed.has(id)) this.askToLook(id, 'no_egress', 'no egress of it lives');
     }
     for (const { id } of starting) {
-      if (this.confirmed(keyOf(id), LEASE_MS))
-        this.askToLook(id, 'starting_for_long', `starting for over ${formatDuration(LEASE_MS)}`);
+      if (!served.has(id) && this.confirmed(keyOf(id), LEASE_MS))
+        this.askToLook(id, 'starting_for_long', `starting for over ${formatDuration(LEASE_MS)} without an egress`);
     }
     for (const { id } of waiting) this.judgeWaiting(id);
   }

@@ -52,6 +52,10 @@ describe('a mistake in the values is refused, and the message names the field', 
     ['keys of LiveKit themselves', 'livekit: {apiKey: a, apiSecret: b}', "'/livekit'"],
     ['no encryption keys', 'encryption: {existingSecret: ""}', "'/encryption/existingSecret'"],
     ['encryption keys themselves', 'encryption: {keys: a}', "'keys' not allowed"],
+    ['no Redis of LiveKit', 'livekit: {redis: {address: ""}}', 'livekit.redis names no Redis'],
+    ['no Redis of the workers', 'workers: {redis: {address: ""}}', 'workers.redis names no Redis'],
+    ['a URL as address of a Redis', 'workers: {redis: {address: "redis://r:6379"}}', "'/workers/redis/address'"],
+    ['a password of a Redis itself', 'workers: {redis: {password: s}}', "'password' not allowed"],
     ['no Temporal', 'temporal: {address: ""}', "'/temporal/address'"],
     ['a URL as address of Temporal', 'temporal: {address: "https://cloud.temporal.io"}', "'/temporal/address'"],
     ['an API key of Temporal itself', 'temporal: {apiKey: secret}', "'apiKey' not allowed"],
@@ -127,7 +131,7 @@ describe.each(valueSets)('the manifests of %s', (set) => {
 
   test('hold no secret, and name each by Secret and key', () => {
     expect(manifestsOf(set).filter(({ kind }) => kind === 'Secret')).toEqual([]);
-    const secret = /KEY|SECRET|TOKEN|CERT_DATA|CONFIG_BODY/;
+    const secret = /KEY|SECRET|TOKEN|CERT_DATA|PASSWORD|EGRESS_CONFIG$/;
     const named = podSpecs(manifestsOf(set)).flatMap(([, { containers }]) =>
       containers.flatMap(({ env = [] }) => env.filter(({ name }) => secret.test(name))),
     );
@@ -300,6 +304,21 @@ describe('Reelkit itself', () => {
   test('is reached by LiveKit at its Service unless told otherwise', () => {
     expect(environmentOf(manifestsOf('minimal')).REELKIT_PUBLIC_URL).toBe('http://reelkit-api.reelkit.svc:8080');
     expect(environmentOf(manifestsOf('everything')).REELKIT_PUBLIC_URL).toBe('https://reelkit.example.com');
+  });
+
+  test('knows both Redis, whichever way they are reached', () => {
+    const configOf = (set: string) => {
+      const file = manifestsOf(set).find(({ kind }) => kind === 'ConfigMap')?.data?.['reelkit.yaml'] ?? '';
+      return parseConfig(parse(file), environmentOf(manifestsOf(set)));
+    };
+    expect(configOf('minimal')).toMatchObject({
+      livekit: { redis: { address: 'redis.livekit:6379' } },
+      workers: { redis: { address: 'redis.reelkit:6379' } },
+    });
+    expect(configOf('everything')).toMatchObject({
+      livekit: { redis: { sentinelMasterName: 'main', sentinelAddresses: { length: 2 }, tls: { enabled: true } } },
+      workers: { redis: { address: 'redis.reelkit:6379', username: 'reelkit', db: 1 } },
+    });
   });
 
   test('has its ports and its task queue whatever a configuration of your own says', () => {

@@ -197,7 +197,7 @@ describe('what cannot be done', () => {
   });
 
   it('a drain that failed is asked for again', async () => {
-    const notes = memory({ workers: { w1: { wasReady: true, idleSinceMs: NOW - 600_000, cordonedMs: NOW - 9_000 } } });
+    const notes = memory({ workers: { w1: { wasReady: true, idleSinceMs: NOW - 600_000, cordonedMs: NOW - 19_000 } } });
     const deps = createWorld({ workers: [running('w1')], cordoned: ['w1'] });
     deps.provider.drain.mockRejectedValueOnce(new Error('API is down'));
     const first = await pass(deps, notes);
@@ -220,7 +220,7 @@ describe('what cannot be done', () => {
   });
 
   it('a cordon is lifted before anybody is told of the room', async () => {
-    const notes = memory({ workers: { w1: { wasReady: true, idleSinceMs: NOW - 600_000, cordonedMs: NOW - 9_000 } } });
+    const notes = memory({ workers: { w1: { wasReady: true, idleSinceMs: NOW - 600_000, cordonedMs: NOW - 19_000 } } });
     const deps = createWorld({ open: [[waitingFor('a')]], workers: [running('w1')], cordoned: ['w1'] });
     await pass(deps, notes);
     expect(deps.presence.uncordon).toHaveBeenCalledExactlyOnceWith('w1');
@@ -323,7 +323,7 @@ describe('the evidence of a lost egress', () => {
 describe('a recording in the index', () => {
   const info = (memo: Record<string, unknown>, attributes: Record<string, unknown>) =>
     toOpenRecording({
-      workflowId: 'recording/r1',
+      workflowId: R,
       startTime: new Date(NOW),
       memo,
       typedSearchAttributes: { get: ({ name }: { name: string }) => attributes[name] } as never,
@@ -333,7 +333,7 @@ describe('a recording in the index', () => {
     expect(
       info({ costCores: 2, requestedAtMs: NOW - 5 }, { RecordingStage: 'waiting', RecordingWaitingFor: 'capacity' }),
     ).toEqual({
-      id: 'r1',
+      id: R,
       stage: 'waiting',
       waitingFor: 'capacity',
       priority: 3,

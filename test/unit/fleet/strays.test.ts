@@ -75,6 +75,11 @@ describe('an egress that is lost', () => {
     expect(plan({ ...dead, workers }, seenOnA).lost).toMatchObject([{ egressId: R }]);
   });
 
+  it('is told of while it has only begun, too', () => {
+    const starting = [{ id: R, costCores: 4 }];
+    expect(plan({ workers: [worker('a')], starting }, seenOnA).lost).toMatchObject([{ egressId: R }]);
+  });
+
   it('needs a second look, far enough away, where only the bus says so', () => {
     const silent = { ...dead, workers: [worker('a', { state: 'unreachable' })] };
     expect(twice(silent, seenOnA).first.lost).toEqual([]);
@@ -219,10 +224,11 @@ describe('a recording that no egress serves', () => {
     expect([first.line, again.line]).toEqual([`${R} is asked to look: no egress of it lives`, undefined]);
   });
 
-  it('is asked to look when it has been starting for too long', () => {
+  it('is asked to look when it has been starting for too long, and not while its egress lives', () => {
     const seen = { workers: [worker('a')], starting: [{ id: R, costCores: 4 }] };
     expect(twice(seen, {}, 30_000).second.look).toEqual([]);
     expect(twice(seen, {}, 46_000).second.look).toMatchObject([{ recordingId: R, code: 'starting_for_long' }]);
+    expect(twice({ ...seen, activeEgresses: [live(R)] }, {}, 46_000).second.look).toEqual([]);
   });
 
   it('is asked to look when it waits although a worker already records for it', () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { FleetMemory } from '../../../src/fleet/observation.ts';
 import { codes, egress, ids, LIMITS, live, MINUTE, NOW, plan, rec, waiting, worker } from '../../support/fleet.ts';
 
-const SETTLED_MS = 7_000;
+const SETTLED_MS = 12_000;
 const idleFor = (ms: number) => ({ wasReady: true, idleSinceMs: NOW - ms });
 /** And nothing was sent to it for long enough. */
 const closedFor = (ms: number) => ({ ...idleFor(ms), cordonedMs: NOW - SETTLED_MS });
@@ -19,10 +19,10 @@ describe('a worker that is to go', () => {
     expect(first.line).toBe('a idle for 5m: sending it nothing more');
     const soon = plan({ ...cordoned, nowMs: NOW + 5_000 }, first.memory);
     expect([ids(soon.cordon), soon.retire, soon.line]).toEqual([['a'], [], undefined]);
-    expect(soon.nextPassInMs).toBe(2_000);
+    expect(soon.nextPassInMs).toBe(SETTLED_MS - 5_000);
     const later = plan({ ...cordoned, nowMs: NOW + SETTLED_MS }, soon.memory);
     expect([later.cordon, ids(later.retire)]).toEqual([[], ['a']]);
-    expect(later.line).toBe('a idle for 5m7s: draining');
+    expect(later.line).toBe('a idle for 5m12s: draining');
   });
 
   it('is used again when something was sent to it before, or somebody needs it', () => {
