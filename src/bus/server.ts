@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { Log } from '../log.ts';
 import { RpcError } from './error.ts';
 import { isReelkitServer, newServerId } from './ids.ts';
+import { subscribeAll } from './subscribe-all.ts';
 import { ANY_TOPIC, claimChannel, grantChannel, replyChannel, requestChannel, topicOf } from './topics.ts';
 import type { BusListener, BusTransport, Unsubscribe } from './transport.ts';
 import { createWaiting } from './waiting.ts';
@@ -217,16 +218,16 @@ async function serveMethod(server: Server, method: Method): Promise<Served> {
   };
 
   // Grants first: a request that is claimed must not miss its own.
-  const unsubscribeGrants = await subscribe(bus, method.topic, grantChannel(method), onGrant);
-  const unsubscribeReplies =
-    takeOverAfterMs === undefined ? undefined : await bus.psubscribe(replyChannel(service, ANY_TOPIC), onReply);
-  const unsubscribeRequests = await subscribe(bus, method.topic, requestChannel(method), onRequest);
+  const answers = [() => subscribe(bus, method.topic, grantChannel(method), onGrant)];
+  if (takeOverAfterMs !== undefined) answers.push(() => bus.psubscribe(replyChannel(service, ANY_TOPIC), onReply));
+  const requests = () => subscribe(bus, method.topic, requestChannel(method), onRequest);
+  const unsubscribe = await subscribeAll([...answers, requests]);
   return {
     async stop() {
       stopped = true;
-      await unsubscribeRequests();
+      await unsubscribe.pop()?.();
       await Promise.all(inFlight.values());
-      await Promise.all([unsubscribeGrants(), unsubscribeReplies?.()]);
+      await Promise.all(unsubscribe.splice(0).map((one) => one()));
     },
   };
 }
