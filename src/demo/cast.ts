@@ -7,6 +7,9 @@ export const SOURCES = ['room', 'participant', 'tracks'] as const;
 export type SourceKind = (typeof SOURCES)[number];
 
 /** How a recording of the demo comes to its end. `max_duration` is left alone. */
+/** Who asks for a recording: every other one an application through LiveKit's unmodified SDK, the others Reelkit's own API. */
+export type Door = 'sdk' | 'api';
+
 export type Role = 'extended' | 'cancelled' | 'room_closes' | 'max_duration';
 
 export interface Actor {
@@ -14,6 +17,7 @@ export interface Actor {
   identity: string;
   toneHz: number;
   role: Role;
+  door: Door;
 }
 
 export interface Timing {
@@ -45,7 +49,7 @@ export function castOf(rooms: number): Actor[] {
   const stepHz = Math.min(widestToneStepHz, Math.floor((highestToneHz - lowestToneHz) / rooms));
   return Array.from({ length: rooms }, (_, i) => {
     const room = roomName(i);
-    return { room, identity: `speaker-${room}`, toneHz: lowestToneHz + i * stepHz, role: roleOf(i, rooms) };
+    return { room, identity: `speaker-${room}`, toneHz: lowestToneHz + i * stepHz, role: roleOf(i, rooms), door: i % 2 === 0 ? 'api' : 'sdk' };
   });
 }
 
