@@ -46,7 +46,10 @@ describe('LiveKit', () => {
 
   it('signs room events with the key pair of the stack and sends them to the API and to whom a test names', () => {
     expect(config.keys).toEqual({ devkey: livekit.apiSecret });
-    expect(config.webhook).toEqual({ api_key: 'devkey', urls: ['http://127.0.0.1:9/webhooks/livekit', 'http://127.0.0.1:10/'] });
+    expect(config.webhook).toEqual({
+      api_key: 'devkey',
+      urls: ['http://127.0.0.1:9/webhooks/livekit', 'http://127.0.0.1:10/'],
+    });
   });
 });
 
