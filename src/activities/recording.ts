@@ -142,7 +142,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     const untilMs = Date.now() + DISPATCH_LIMIT_MS;
     let last: StartOutcome | undefined;
     while (passedOver.size < WORKERS_ASKED && Date.now() < untilMs) {
-      const worker = await choice.choose(recordingId, costCores, passedOver);
+      const worker = await choice.choose(recordingId, costCores, passedOver, input.admitted);
       if ('missing' in worker) {
         choice.release(recordingId);
         return last ?? noCapacity(worker.missing);

@@ -50,7 +50,10 @@ export async function createRedisTransport(
 
   const commands = connectCommands(settings, place, name);
   commands.on('error', onProblem);
-  commands.on('ready', () => log?.info({ redis: name }, 'connected to Redis'));
+  commands.on('ready', () => {
+    problem = undefined;
+    log?.info({ redis: name }, 'connected to Redis');
+  });
   const subscriber = createSubscriber({
     connect: () => connectSubscriber(settings, place, name, commands),
     retryDelayMs,
@@ -58,7 +61,10 @@ export async function createRedisTransport(
     heartbeatMs: HEARTBEAT_MS,
     onProblem,
   });
-  const heartbeat = setInterval(() => void commands.ping().catch(onProblem), HEARTBEAT_MS);
+  const beat = () => {
+    if (commands.status === 'ready') commands.ping().catch(onProblem);
+  };
+  const heartbeat = setInterval(beat, HEARTBEAT_MS);
   heartbeat.unref();
 
   const isConnected = () => commands.status === 'ready' && subscriber.isComplete();
@@ -67,7 +73,8 @@ export async function createRedisTransport(
     try {
       return await within(COMMAND_TIMEOUT_MS, answer);
     } catch (error) {
-      throw fail(what, error);
+      // While it is away ioredis only says that it cannot write.
+      throw fail(what, commands.status === 'ready' ? error : (problem ?? 'not connected'));
     }
   };
   const listen = (

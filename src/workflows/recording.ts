@@ -18,6 +18,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { MAX_PARTS, MAX_SHORT_PARTS, nextPartDelayMs } from '../recording/delays.ts';
+import type { RecordFacts } from '../recording/record-state.ts';
 import type { RecordingView } from '../recording/view.ts';
 import { calls } from './calls.ts';
 import type { delivery } from './delivery.ts';
@@ -152,7 +153,7 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
     async () => {
       state.stop();
       await condition(() => (state.isEnded || state.view.stage === 'stopping') && keeper.isUpToDate);
-      return state.record();
+      return asStopping(state.record());
     },
     { validator: refuseWhenEnded },
   );
@@ -172,6 +173,11 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
       },
     },
   );
+}
+
+/** A worker answers a stop before its file is finished, and applications expect just that; only what never started is ABORTED. */
+function asStopping(facts: RecordFacts): RecordFacts {
+  return facts.state.status === 'ABORTED' ? facts : { ...facts, state: { status: 'ENDING' } };
 }
 
 function refusal(why: { type: string; message: string }): ApplicationFailure {

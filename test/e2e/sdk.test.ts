@@ -52,7 +52,7 @@ describe('an egress that the SDK started with no worker anywhere', () => {
     await e2e.api.untilEnded(egressId);
     await expect(e2e.livekit.egresses.stopEgress(egressId)).rejects.toMatchObject({
       status: 412,
-      message: 'egress with status EGRESS_COMPLETE cannot be stopped',
+      message: expect.stringContaining('egress with status EGRESS_COMPLETE cannot be stopped'),
     });
   });
 
@@ -82,7 +82,11 @@ describe('an egress that the SDK started with no worker anywhere', () => {
     const room = await e2e.livekit.createRoom('refused');
     await expect(
       e2e.livekit.egresses.startRoomCompositeEgress(room, { file: file('x.mp4') }, { audioOnly: true, videoOnly: true }),
-    ).rejects.toMatchObject({ status: 400, message: 'request has missing or invalid field: audio_only and video_only' });
+    ).rejects.toMatchObject({
+      status: 400,
+      code: 'invalid_argument',
+      message: expect.stringContaining('request has missing or invalid field: audio_only and video_only'),
+    });
   });
 });
 

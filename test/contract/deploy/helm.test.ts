@@ -54,6 +54,8 @@ describe('a mistake in the values is refused, and the message names the field', 
     ['no Redis of the workers', 'workers: {redis: {address: ""}}', 'workers.redis names no Redis'],
     ['a URL as address of a Redis', 'workers: {redis: {address: "redis://r:6379"}}', "'/workers/redis/address'"],
     ['a password of a Redis itself', 'workers: {redis: {password: s}}', "'password' not allowed"],
+    ['no encryption keys', 'encryption: {existingSecret: ""}', "'/encryption/existingSecret'"],
+    ['encryption keys themselves', 'encryption: {keys: a}', "'keys' not allowed"],
     ['no Temporal', 'temporal: {address: ""}', "'/temporal/address'"],
     ['a URL as address of Temporal', 'temporal: {address: "https://cloud.temporal.io"}', "'/temporal/address'"],
     ['an API key of Temporal itself', 'temporal: {apiKey: secret}', "'apiKey' not allowed"],
@@ -292,6 +294,13 @@ describe('Reelkit itself', () => {
     expect(budgets('placeholder')).not.toContain('reelkit-worker');
   });
 
+  test('takes its encryption keys from a Secret, and rules and origins from the values', () => {
+    const [{ data } = {}] = manifestsOf('everything').filter(({ kind }) => kind === 'ConfigMap');
+    const config = parseConfig(parse(data?.['reelkit.yaml'] ?? ''), environmentOf(manifestsOf('everything')));
+    expect(config.encryption).toMatchObject({ keys: [{ id: 'k1' }], uiOrigins: ['https://temporal.example.com'] });
+    expect(config.rules).toEqual([{ match: { room: 'exam-*' }, maxDuration: 10_800_000 }]);
+  });
+
   test('is reached by LiveKit at its Service unless told otherwise', () => {
     expect(environmentOf(manifestsOf('minimal')).REELKIT_PUBLIC_URL).toBe('http://reelkit-api.reelkit.svc:8080');
     expect(environmentOf(manifestsOf('everything')).REELKIT_PUBLIC_URL).toBe('https://reelkit.example.com');
@@ -360,7 +369,14 @@ test('deploy/kubernetes/reelkit.yaml is what generate makes of it now', async ()
 });
 
 /** What the Temporal worker finds in its environment; secrets get a stand-in. */
+/** Where any text will not do. */
+const OF_A_SECRET: Record<string, string> = { REELKIT_ENCRYPTION_KEYS: `k1:${Buffer.alloc(32).toString('base64')}` };
+
 function environmentOf(manifests: Manifest[]): Record<string, string> {
   const [, spec] = podSpecs(manifests).find(([name]) => name.endsWith('-worker')) ?? [];
-  return Object.fromEntries((spec?.containers[0]?.env ?? []).map(({ name, value }) => [name, value ?? 'of a Secret']));
+  const env = (spec?.containers[0]?.env ?? []).map(({ name, value }) => [
+    name,
+    value ?? OF_A_SECRET[name] ?? 'of a Secret',
+  ]);
+  return Object.fromEntries(env);
 }

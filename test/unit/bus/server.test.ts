@@ -129,6 +129,17 @@ describe('a server', () => {
     expect(await (await client()).call(call())).toMatchObject({ ok: false, code: 'malformed_result' });
   });
 
+  it('stays silent when there is nothing to answer', async () => {
+    const { server, client, call, serving, channels } = makeBed();
+    await server().serve(serving({ handle: async () => undefined }));
+    const caller = await client({ clientId: 'CLI_1' });
+    expect(await caller.call(call({ timeoutMs: SHORT_MS }))).toMatchObject({
+      code: 'deadline_exceeded',
+      granted: true,
+    });
+    expect(channels()).not.toContain(REPLY);
+  });
+
   it('sends its reply when the broker is back, as long as the caller waits', async () => {
     const { broker, server, client, call, serving } = makeBed();
     const handle = async (request: Uint8Array) => {

@@ -81,6 +81,9 @@ capabilities: { drop: [ALL] }
     secretKeyRef: { name: {{ .Values.livekit.existingSecret | quote }}, key: api-secret }
 {{- include "reelkit.redisEnv" (dict "prefix" "LIVEKIT" "redis" .Values.livekit.redis) }}
 {{- include "reelkit.redisEnv" (dict "prefix" "WORKERS" "redis" .Values.workers.redis) }}
+- name: REELKIT_ENCRYPTION_KEYS
+  valueFrom:
+    secretKeyRef: { name: {{ .Values.encryption.existingSecret | quote }}, key: {{ .Values.encryption.key | quote }} }
 - name: TEMPORAL_ADDRESS
   value: {{ .Values.temporal.address | quote }}
 - name: TEMPORAL_NAMESPACE
