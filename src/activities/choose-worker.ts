@@ -49,10 +49,10 @@ interface Hold {
 
 /** A look is shared this long, so that a burst of starts asks the workers once. */
 const FRESH_MS = 500;
-/** From the choice to the worker's answer: a workflow task, and a dispatch. */
-const CHOSEN_MS = 5_000 + DISPATCH_LIMIT_MS;
 /** The same for who was admitted: the room it was promised may be younger than an older look. */
 const ADMITTED_FRESH_MS = 100;
+/** From the choice to the worker's answer: a workflow task, and a dispatch. */
+const CHOSEN_MS = 5_000 + DISPATCH_LIMIT_MS;
 /** By then a started egress shows in its worker's own answer. */
 const STARTED_MS = 3_000;
 const PASSED_OVER_MS = { first: 2_000, most: 60_000 };

@@ -79,11 +79,11 @@ capabilities: { drop: [ALL] }
 - name: LIVEKIT_API_SECRET
   valueFrom:
     secretKeyRef: { name: {{ .Values.livekit.existingSecret | quote }}, key: api-secret }
-{{- include "reelkit.redisEnv" (dict "prefix" "LIVEKIT" "redis" .Values.livekit.redis) }}
-{{- include "reelkit.redisEnv" (dict "prefix" "WORKERS" "redis" .Values.workers.redis) }}
 - name: REELKIT_ENCRYPTION_KEYS
   valueFrom:
     secretKeyRef: { name: {{ .Values.encryption.existingSecret | quote }}, key: {{ .Values.encryption.key | quote }} }
+{{- include "reelkit.redisEnv" (dict "prefix" "LIVEKIT" "redis" .Values.livekit.redis) }}
+{{- include "reelkit.redisEnv" (dict "prefix" "WORKERS" "redis" .Values.workers.redis) }}
 - name: TEMPORAL_ADDRESS
   value: {{ .Values.temporal.address | quote }}
 - name: TEMPORAL_NAMESPACE
