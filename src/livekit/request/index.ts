@@ -3,7 +3,7 @@ export { forAttempt } from './attempt.ts';
 export { liftRequest, roomNameOf, sourceOf } from './lift.ts';
 export { lowerRequest } from './lower.ts';
 export { copiedTrackOf, renderNames } from './names.ts';
-export { redactUrl } from './redact.ts';
+export { redactText, redactUrl } from './redact.ts';
 export { type Refusal, refusalOf } from './refusal.ts';
 export { decodeStart, StartMessage } from './rpc.ts';
 export { withStorages } from './storages.ts';

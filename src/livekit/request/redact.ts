@@ -59,6 +59,14 @@ export function redactUrl(url: string): string {
   return scheme + withoutLogin(/^rtmps?:/i.test(scheme) ? withoutStreamKey(rest) : withoutQuery(rest));
 }
 
+/** A worker's texts quote URLs as they were given to it. */
+export function redactText(text: string): string {
+  return text.replaceAll(/\b(?:rtmps?|srt|wss?|mux|twitch):\/\/[^\s"']+/gi, (url) => {
+    const end = /[:,.;)]*$/.exec(url)?.index ?? url.length;
+    return redactUrl(url.slice(0, end)) + url.slice(end);
+  });
+}
+
 /** The key is what follows the last slash of the path, with its query; only ` live=1` may stand behind it. */
 function withoutStreamKey(rest: string): string {
   const suffix = rest.endsWith(' live=1') ? ' live=1' : '';

@@ -2,12 +2,13 @@
 import { effectiveOutputs } from './outputs.ts';
 import { redactUrl } from './redact.ts';
 import { MAX_REQUEST_BYTES } from './refusal.ts';
-import { invalidField, Refused } from './refused.ts';
+import { Refused } from './refused.ts';
 import type { StartMessage } from './rpc.ts';
 import { checkStreamUrl, formatOfStream, isSameStream } from './stream-url.ts';
 
 export type StreamUrls =
-  | { kind: 'changed'; message: StartMessage }
+  /** `isEmpty`: no output is left; a worker that runs ends, one that is asked to start with this refuses. */
+  | { kind: 'changed'; message: StartMessage; isEmpty: boolean }
   | { kind: 'refused'; code: 'invalid_argument' | 'not_found'; message: string };
 
 interface Problem {
@@ -34,9 +35,16 @@ export function streamUrlsChanged(
   const gone = remove.filter((url) => !urls.some((one) => isSameStream(one, url)));
   problems.push(...gone.map((url): Problem => ({ code: 'not_found', message: `stream ${redactUrl(url)} not found` })));
   output.urls = urls.filter((url) => !remove.some((one) => isSameStream(one, url)));
-  if (problems.length === 0) problems.push(...leftoverProblem(copy));
-  return problems.length > 0 ? refused(problems) : { kind: 'changed', message: copy };
+  if (copy.toBinary().length > MAX_REQUEST_BYTES) problems.push(TOO_LARGE);
+  if (problems.length > 0) return refused(problems);
+  return { kind: 'changed', message: copy, isEmpty: output.urls.length === 0 && isAlone(copy) };
 }
+
+/** No history takes an endless request. */
+const TOO_LARGE: Problem = {
+  code: 'invalid_argument',
+  message: `with these streams the request is larger than ${MAX_REQUEST_BYTES} bytes; remove some first`,
+};
 
 /** All of an output's URLs are of one protocol. */
 function problemOf(url: string, first = url): Problem[] {
@@ -49,15 +57,9 @@ function problemOf(url: string, first = url): Problem[] {
   }
 }
 
-/** No worker starts without an output, and no history takes an endless one. */
-function leftoverProblem(message: StartMessage): Problem[] {
-  const { files, streams, segments, images } = effectiveOutputs(message.request);
-  if (files.length + segments.length + images.length === 0 && streams[0]?.urls.length === 0)
-    return [invalidField('stream url')];
-  if (message.toBinary().length <= MAX_REQUEST_BYTES) return [];
-  return [
-    { code: 'invalid_argument', message: `with these streams the request is larger than ${MAX_REQUEST_BYTES} bytes` },
-  ];
+function isAlone(message: StartMessage): boolean {
+  const { files, segments, images } = effectiveOutputs(message.request);
+  return files.length + segments.length + images.length === 0;
 }
 
 /** The code of the first, the texts of all. */
