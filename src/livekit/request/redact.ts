@@ -50,13 +50,14 @@ const HIDDEN = '{...}';
 /**
  * The stream key of an RTMP URL becomes `{abc...xyz}`; of other URLs every value in the query is hidden, of all of them who logs in.
  * What it has made, it leaves as it is.
- * @param url as a client gave it; what is no URL is hidden whole
+ * @param url as a client gave it; what is no URL, or of a kind unknown, is hidden whole
  */
 export function redactUrl(url: string): string {
   const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*:\/\/)(.*)$/is.exec(url) ?? [];
   if (!scheme || !URL.canParse(url)) return '{url}';
   if (/^(mux|twitch):/i.test(scheme)) return scheme + redactKey(rest);
-  return scheme + withoutLogin(/^rtmps?:/i.test(scheme) ? withoutStreamKey(rest) : withoutQuery(rest));
+  if (/^rtmps?:/i.test(scheme)) return scheme + withoutLogin(withoutStreamKey(rest));
+  return scheme + (/^(srt|wss?|https?):/i.test(scheme) ? withoutLogin(withoutQuery(rest)) : HIDDEN);
 }
 
 /** A worker's texts quote URLs as they were given to it. */

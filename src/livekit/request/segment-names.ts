@@ -36,8 +36,9 @@ export function settleSegmentNames(
   };
 }
 
-/** The worker cuts off what follows the last dot, known or not. */
+/** The worker cuts off what follows the last dot, known or not. What is then a dot segment is no name. */
 function withoutExtension(name: string): string {
   const dot = name.lastIndexOf('.');
-  return dot < 0 ? name : name.slice(0, dot);
+  const kept = dot < 0 ? name : name.slice(0, dot);
+  return kept === '.' || kept === '..' ? '' : kept;
 }

@@ -146,7 +146,7 @@ describe('an attempt', () => {
         const first = asWritten(one);
         expect(asWritten(other).filter((name) => first.includes(name))).toEqual([]);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 500 },
     );
   });
 
@@ -167,7 +167,7 @@ describe('names that are settled', () => {
         const again = renderNames(once, { atMs: AT_MS + laterMs });
         expect(allNames(again)).toEqual(allNames(once));
       }),
-      { numRuns: 2_000 },
+      { numRuns: 500 },
     );
   });
 
