@@ -127,7 +127,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
 
     async publishRecord(facts) {
       const info = infoOf(facts);
-      if (facts.unlisted && !(await livekit.knowsEgress(facts.recordingId)))
+      if (facts.unlisted && (await livekit.recordOf(facts.recordingId)) === null)
         await deps.records.create(infoOf({ ...facts, state: { status: 'STARTING' }, reports: [] }));
       if (facts.state.status !== 'STARTING') await deps.records.update(info);
     },

@@ -120,6 +120,10 @@ async function tellUser({ input, view }: RecordingState): Promise<void> {
 
 /** Signals may come late, twice, or by hand with anything in them: none of them is ever an error. */
 function listen(state: RecordingState, keeper: RecordKeeper): void {
+  // First: a message that came before the workflow runs as soon as its handler is set.
+  const refuseWhenEnded = () => {
+    if (state.isEnded) throw refusal({ type: 'RecordingEnded', message: `the recording is ${state.view.stage}` });
+  };
   setHandler(viewQuery, () => state.view);
   setHandler(admittedSignal, () => {
     state.admitted = true;
@@ -145,9 +149,6 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
       validator: (_request) => refuseWhenEnded(),
     },
   );
-  const refuseWhenEnded = () => {
-    if (state.isEnded) throw refusal({ type: 'RecordingEnded', message: `the recording is ${state.view.stage}` });
-  };
   setHandler(
     stopUpdate,
     async () => {

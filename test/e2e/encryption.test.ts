@@ -22,10 +22,10 @@ test('a request is unreadable where Temporal keeps it, and readable through the 
   const { id } = await e2e.api.record({ source: { type: 'room', room }, webhookUrl: WEBHOOK });
   await e2e.api.untilStage(id, 'recording');
   const stored = await storedByTemporal();
-  expect(stored.includes(`recording/${id}`)).toBe(true);
+  expect(stored.includes(id)).toBe(true);
   expect(stored.includes('a-password-of-somebody')).toBe(false);
 
-  const { raw } = await e2e.temporal.workflow.getHandle(`recording/${id}`).describe();
+  const { raw } = await e2e.temporal.workflow.getHandle(id).describe();
   const { metadata, data } = raw.workflowExecutionInfo?.memo?.fields?.request ?? {};
   const base64 = (bytes: Uint8Array | null | undefined) => Buffer.from(bytes ?? []).toString('base64');
   const payload = {

@@ -13,7 +13,7 @@ import {
 } from '@livekit/protocol';
 import { createRpcClient, type RpcCall } from '../../../src/bus/client.ts';
 import { createRedisTransport } from '../../../src/bus/redis.ts';
-import { createRpcServer } from '../../../src/bus/server.ts';
+import { createRpcServer, type Served } from '../../../src/bus/server.ts';
 import type { BusTransport } from '../../../src/bus/transport.ts';
 import { findFreePorts } from '../../../src/capacity/ports.ts';
 import { pathOf } from '../../../src/capacity/process.ts';
@@ -91,8 +91,9 @@ export async function makeWorkersSide(bus: BusTransport) {
   const statusesOf = (egressId: string) =>
     reports.filter((info) => info.egressId === egressId).map(({ status }) => status);
   const server = createRpcServer(bus);
+  const served: Served[] = [];
   for (const method of ['CreateEgress', 'UpdateEgress']) {
-    await server.serveQueue({
+    const one = await server.serveQueue({
       service: 'IOInfo',
       method,
       isMine: () => true,
@@ -101,11 +102,16 @@ export async function makeWorkersSide(bus: BusTransport) {
         return new Uint8Array();
       },
     });
+    served.push(one);
   }
   const client = await createRpcClient(bus);
   const queue = { service: 'EgressHandler', queue: true, timeoutMs: 5_000 };
   return {
     client,
+    async end() {
+      for (const one of served) await one.stop();
+      await client.close();
+    },
     statusesOf,
     start: (call: Pick<RpcCall, 'topic' | 'request'> & Partial<RpcCall>) => client.call({ ...START, ...call }),
     dryRun: (topic: string, request: Uint8Array) => client.dryRun({ ...START, topic, request }),

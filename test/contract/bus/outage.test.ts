@@ -1,4 +1,5 @@
 // Redis goes, comes back, or is there and says nothing: no call hangs, nothing is sent late, and every subscription returns.
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRpcClient } from '../../../src/bus/client.ts';
 import { createRedisTransport } from '../../../src/bus/redis.ts';
@@ -141,7 +142,7 @@ describe('Redis that is killed', () => {
 });
 
 describe('Redis that is there and says nothing', () => {
-  it('is noticed, and all subscriptions return with its words', async () => {
+  it('is noticed without a call, and all subscriptions return with its words', async () => {
     const proxy = await startTcpProxy(Number(bed.stack.redis.address.split(':')[1]));
     const [one, two] = [await bed.connect(`127.0.0.1:${proxy.port}`, 'frozen'), await bed.livekitBus()];
     const served = await serveBoth(one);
@@ -149,15 +150,40 @@ describe('Redis that is there and says nothing', () => {
     const start = { ...START, request: REQUEST, timeoutMs: 5_000 };
     expect(await client.call(start)).toMatchObject({ ok: true });
     proxy.freeze(true);
+    await healthIs(one, false);
     const { failed, tookMs } = await timed(() => one.publish('c', REQUEST));
     expect(failed).toMatchObject({ name: 'BusUnavailableError' });
     expect(tookMs).toBeLessThan(SOON_MS);
-    await healthIs(one, false);
     proxy.freeze(false);
     await healthIs(one, true);
+    expect(one.health().reconnects).toBeGreaterThan(0);
     expect(await client.call(start)).toMatchObject({ ok: true });
     for (const one of served) await one.stop();
     await one.close();
     await proxy.stop();
+  });
+});
+
+describe('Redis that refuses pattern subscriptions', () => {
+  it('says so to who asks, and everything else goes on', async () => {
+    const admin = new Redis(`redis://${bed.stack.redis.address}`);
+    await admin.call('ACL', 'SETUSER', 'limited', 'on', '>secret', '~*', 'allchannels', '+@all', '-psubscribe');
+    admin.disconnect();
+    const { address } = bed.stack.redis;
+    const bus = await createRedisTransport({ address, username: 'limited', password: 'secret' });
+    const heard: number[] = [];
+    await bus.subscribe('numbers', ([number = 0]) => heard.push(number));
+    const { failed, tookMs } = await timed(() => bus.psubscribe('a*', () => undefined));
+    expect(String(failed)).toContain('NOPERM');
+    expect(tookMs).toBeLessThan(SOON_MS);
+    await bus.publish('numbers', new Uint8Array([7]));
+    await waitFor(
+      'the number',
+      async () => heard,
+      (found) => found.includes(7),
+      5_000,
+    );
+    expect(bus.health()).toMatchObject({ ok: true, reconnects: 0 });
+    await bus.close();
   });
 });

@@ -55,6 +55,7 @@ describe.each([
     expect(started.ok && EgressInfo.fromBinary(started.response).egressId).toBe(egressId);
     expect(await workers.active()).toHaveLength(1);
     expect(await workers.stop(egressId)).toMatchObject({ ok: true });
+    await workers.end();
     await peer.kill();
   });
 
@@ -88,6 +89,7 @@ describe.each([
     expect(await answer('create', 'EG_3')).toBe('ok EG_3 EGRESS_STARTING');
     expect(workers.statusesOf('EG_3')).toHaveLength(1);
     for (const one of served) await one.stop();
+    await workers.end();
   });
 });
 

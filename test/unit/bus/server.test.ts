@@ -314,6 +314,18 @@ describe('a peer that was granted a request', () => {
     expect(handle).not.toHaveBeenCalled();
   });
 
+  it('is not replaced when its answer overtakes the grant', async () => {
+    const { bus, server, serving, sendRequest, grant, reply } = makeBed();
+    const handle = vi.fn(async () => BYTES);
+    await server().serve(serving({ handle, takeOverAfterMs: TAKE_OVER_MS }));
+    await sendRequest();
+    await settle();
+    await bus.publish(replyChannel(METHOD.service, 'CLI_1'), reply('REQ_1', 'SRV_rkPeer'));
+    await grant('REQ_1', 'SRV_rkPeer');
+    await new Promise((resolve) => setTimeout(resolve, 2 * TAKE_OVER_MS));
+    expect(handle).not.toHaveBeenCalled();
+  });
+
   it('is not replaced after the expiry of the request', async () => {
     const { server, serving, sendRequest, grant } = makeBed();
     const handle = vi.fn(async () => BYTES);
