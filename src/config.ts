@@ -136,7 +136,7 @@ const processCapacity = z.strictObject({
   provider: z.literal('process'),
   /** REELKIT_EGRESS_BIN. The egress binary. */
   bin: z.string().min(1),
-  /** Worker configuration in livekit/egress's own keys; ports are set for each worker. */
+  /** Worker configuration in livekit/egress's own keys; ports and cluster_id are set for each worker. */
   configFile: z.string().min(1),
   /** State, logs and configuration of each worker; what is found here after a restart is adopted. */
   stateDir: z.string().min(1),

@@ -122,6 +122,7 @@ export function memoryRecordings(): MemoryRecordings {
     async report(recordingId, report) {
       called('report');
       store.reports.push({ recordingId, report });
+      return true;
     },
     async lookAtRoom(room, why) {
       called('lookAtRoom');
