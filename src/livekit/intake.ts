@@ -79,9 +79,9 @@ async function start(
   const refusal = refusalOf(message);
   if (refusal) throw new RpcError(refusal.code, refusal.message);
   const atMs = now();
-  const named = renderNames(message, { atMs });
-  const { acceptedAtMs } = await recordings.accept(named, atMs);
-  const info = acceptedInfo(named, acceptedAtMs);
+  const { acceptedAtMs } = await recordings.accept(renderNames(message, { atMs }), atMs);
+  // The names it was first accepted with, when LiveKit asks again.
+  const info = acceptedInfo(renderNames(message, { atMs: acceptedAtMs }), acceptedAtMs);
   // Before the answer: a worker's report that overtakes this would leave the record out of the room's list. When LiveKit does not
   // take it, the recording does it again with its first report.
   await records.create(info).catch((error: unknown) => {

@@ -70,7 +70,10 @@ function lowerOutputs(request: RecordingRequest, context: LowerContext): Outputs
       return new EncodedFileOutput({ filepath: place(path, storage) });
     }),
     segmentOutputs: all.segments.map((output) => {
-      const { prefix, playlist, livePlaylist, segmentSeconds, storage } = output as Extract<RecordingOutput, { type: 'segments' }>;
+      const { prefix, playlist, livePlaylist, segmentSeconds, storage } = output as Extract<
+        RecordingOutput,
+        { type: 'segments' }
+      >;
       const filenamePrefix = place(prefix, storage);
       return new SegmentedFileOutput({
         filenamePrefix,
@@ -80,7 +83,10 @@ function lowerOutputs(request: RecordingRequest, context: LowerContext): Outputs
       });
     }),
     imageOutputs: all.images.map((output) => {
-      const { prefix, intervalSeconds, width, height, storage } = output as Extract<RecordingOutput, { type: 'images' }>;
+      const { prefix, intervalSeconds, width, height, storage } = output as Extract<
+        RecordingOutput,
+        { type: 'images' }
+      >;
       return new ImageOutput({
         filenamePrefix: place(prefix, storage),
         captureInterval: intervalSeconds ?? 0,
