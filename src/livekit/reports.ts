@@ -3,8 +3,8 @@
 // then repeats it for minutes.
 import { EgressInfo } from '@livekit/protocol';
 import { RpcError, type RpcServer, type Served } from '../bus/server.ts';
-import type { EgressReport } from '../recording/egress.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
+import type { EgressReport } from '../recording/egress.ts';
 import type { Grants } from './grants.ts';
 import { reportOf } from './record.ts';
 
@@ -20,7 +20,10 @@ export interface ReportsParts {
 }
 
 /** Serves the workers' IOInfo until it is stopped. */
-export async function serveReports(server: RpcServer, { grants, report, endGhost, log }: ReportsParts): Promise<Served> {
+export async function serveReports(
+  server: RpcServer,
+  { grants, report, endGhost, log }: ReportsParts,
+): Promise<Served> {
   const created = await server.serveQueue({
     service: 'IOInfo',
     method: 'CreateEgress',

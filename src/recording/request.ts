@@ -85,7 +85,11 @@ const tracksSource = z
     error: 'needs audioTrackId, videoTrackId or both',
   });
 
-const trackSource = z.strictObject({ type: z.literal('track'), room: name('room'), trackId: z.string().min(1).max(64) });
+const trackSource = z.strictObject({
+  type: z.literal('track'),
+  room: name('room'),
+  trackId: z.string().min(1).max(64),
+});
 /** LiveKit's media source, as far as it is shown: what is asked for stands in LiveKit's own request. */
 const mediaSource = z.strictObject({
   type: z.literal('media'),
@@ -211,8 +215,15 @@ export const recordingRequestSchema = z
       if (second !== undefined)
         context.addIssue({ code: 'custom', path: ['outputs', second, 'type'], message: `only one ${type} output` });
     }
-    if (source.type === 'track' && (request.outputs.length > 1 || !'file stream'.includes(request.outputs[0]?.type ?? '')))
-      context.addIssue({ code: 'custom', path: ['outputs'], message: 'a track takes one output: a file, or a WebSocket' });
+    if (
+      source.type === 'track' &&
+      (request.outputs.length > 1 || !'file stream'.includes(request.outputs[0]?.type ?? ''))
+    )
+      context.addIssue({
+        code: 'custom',
+        path: ['outputs'],
+        message: 'a track takes one output: a file, or a WebSocket',
+      });
     if (source.type === 'media')
       context.addIssue({ code: 'custom', path: ['source', 'type'], message: "is LiveKit's own: ask LiveKit for it" });
     if ('audioOnly' in source && source.audioOnly && source.videoOnly) {

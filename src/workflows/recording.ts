@@ -13,17 +13,16 @@ import {
   condition,
   ParentClosePolicy,
   setHandler,
-  startChild,
   setWorkflowOptions,
+  startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import { MAX_PARTS, MAX_SHORT_PARTS, nextPartDelayMs } from '../recording/delays.ts';
 import type { RecordFacts } from '../recording/record-state.ts';
 import type { RecordingView } from '../recording/view.ts';
 import { calls } from './calls.ts';
-import type { delivery } from './delivery.ts';
-import { RecordKeeper } from './record-keeper.ts';
 import { changeStreams } from './change-streams.ts';
+import type { delivery } from './delivery.ts';
 import {
   admittedSignal,
   cancelSignal,
@@ -31,12 +30,13 @@ import {
   extendSignal,
   extendUpdate,
   lookSignal,
-  reportSignal,
   type RecordingInput,
+  reportSignal,
   stopUpdate,
   streamsUpdate,
   viewQuery,
 } from './messages.ts';
+import { RecordKeeper } from './record-keeper.ts';
 import { type End, RecordingState, until } from './recording-state.ts';
 import { startPart } from './start-part.ts';
 import { stopStrangers, untilPartEnds } from './supervise-part.ts';
@@ -74,7 +74,9 @@ setWorkflowOptions(
  */
 function attemptOffset(): number {
   const { runId, firstExecutionRunId } = workflowInfo();
-  return runId === firstExecutionRunId ? 0 : 1_000 + (Number.parseInt(runId.replaceAll('-', '').slice(-8), 16) % 990_000);
+  return runId === firstExecutionRunId
+    ? 0
+    : 1_000 + (Number.parseInt(runId.replaceAll('-', '').slice(-8), 16) % 990_000);
 }
 
 async function record(state: RecordingState): Promise<End> {

@@ -125,7 +125,15 @@ async function lookAtPart(state: RecordingState, doubt: Doubt): Promise<{ verdic
   const ageMs = Date.now() - (part?.acceptedAtMs ?? 0);
   const hasRoom = roomOf(request.source) !== undefined;
   const mayUpload = state.view.stage === 'stopping';
-  const verdict = judgeSighting({ mayUpload, roomGone: room === 'gone', inRoom, onWorker, hasRoom, ageMs, doubtForMs: doubt.forMs });
+  const verdict = judgeSighting({
+    mayUpload,
+    roomGone: room === 'gone',
+    inRoom,
+    onWorker,
+    hasRoom,
+    ageMs,
+    doubtForMs: doubt.forMs,
+  });
   doubt.note(verdict);
   if (verdict === 'lost') {
     state.keepsIdentity = onWorker === 'dead';
