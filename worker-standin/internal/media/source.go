@@ -3,7 +3,6 @@ package media
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -49,7 +48,7 @@ func Join(ctx context.Context, j *job.Job, dir string) (*Room, error) {
 	r := &Room{job: j, dir: dir, writers: map[*trackWriter]bool{}, started: make(chan struct{}), ended: make(chan struct{}), names: map[string]string{}}
 	r.room = lksdk.NewRoom(r.callbacks())
 	if err := r.room.JoinWithContextAndToken(ctx, j.WSURL, j.Token, lksdk.WithAutoSubscribe(false)); err != nil {
-		return nil, fmt.Errorf("could not join the room: %w", err)
+		return nil, err
 	}
 	if err := r.awaitNamed(ctx); err != nil {
 		r.Close()

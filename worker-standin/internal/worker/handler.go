@@ -15,7 +15,8 @@ var errNotStreaming = psrpc.NewErrorf(psrpc.InvalidArgument, "UpdateStream calle
 
 // StopEgress ends an egress and answers with its record in ENDING. The real worker never answers a stop that arrives before
 // media did. While its source opens, which takes 30 s when a participant is not there, it does not even look at it; after
-// that the handler is gone first, and the caller finds the record ABORTED.
+// that the handler is gone first, and the caller finds the record ABORTED. Only where a browser has to be closed first, the
+// answer, ABORTED, gets out in time.
 func (h handlerAPI) StopEgress(ctx context.Context, req *livekit.StopEgressRequest) (*livekit.EgressInfo, error) {
 	x := h.server.session(req.EgressId)
 	if x == nil {
@@ -25,14 +26,23 @@ func (h handlerAPI) StopEgress(ctx context.Context, req *livekit.StopEgressReque
 	case <-x.opened:
 	case <-x.ended:
 	}
-	starting := x.snapshot().Status == livekit.EgressStatus_EGRESS_STARTING
+	status := x.snapshot().Status
+	if status == livekit.EgressStatus_EGRESS_FAILED {
+		return nil, errNotFound
+	}
+	starting := status == livekit.EgressStatus_EGRESS_STARTING
 	x.end(ending{reason: livekit.EndReasonAPI})
-	if starting {
+	if starting && !x.drawn() {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
 	x.awaitStopped(ctx)
 	return x.snapshot(), nil
+}
+
+// drawn is true of what the real worker records with a browser.
+func (x *session) drawn() bool {
+	return x.snapshot().SourceType == livekit.EgressSourceType_EGRESS_SOURCE_TYPE_WEB
 }
 
 func (h handlerAPI) UpdateStream(_ context.Context, req *livekit.UpdateStreamRequest) (*livekit.EgressInfo, error) {
@@ -49,7 +59,7 @@ func (h handlerAPI) UpdateEgress(_ context.Context, req *livekit.UpdateEgressReq
 	return nil, errNotStreaming
 }
 
-// awaitStopped returns once the record has left ACTIVE.
+// awaitStopped returns once the record says that the egress ends.
 func (x *session) awaitStopped(ctx context.Context) {
 	select {
 	case <-x.stopping:

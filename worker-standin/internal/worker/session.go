@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
@@ -40,13 +41,14 @@ type session struct {
 	updates    *updates
 	tmp        string
 	neverStart bool // a test ordered that media never arrives
+	refused    atomic.Bool
 
 	mu       sync.Mutex // guards job.Info and what follows
 	ending   ending
 	opened   chan struct{} // closed when the source is open; a stop that comes before waits for it
 	ended    chan struct{}
 	endOnce  sync.Once
-	stopping chan struct{} // closed when the record has left ACTIVE
+	stopping chan struct{} // closed when the record says that the egress ends
 	pid      int           // of the ffmpeg that finishes the file, for CPU accounting
 }
 
@@ -88,21 +90,30 @@ func (x *session) run() {
 	stopLimit := x.watchLimit()
 	defer stopLimit()
 	if !x.awaitStart(src) {
-		src.abandon()
-		result = x.result()
+		result = x.leave(src)
 		return
 	}
 	x.activate(src)
 	x.awaitEnd(src)
 	endedAt := time.Now()
 	if src.replaced() {
-		logger.Warnw("another worker runs this egress now, leaving without an update", nil, "egressID", x.job.ID)
-		src.abandon()
-		result = resultDuplicate
+		result = x.leave(src)
 		return
 	}
 	x.conclude(src, endedAt)
 	result = x.result()
+}
+
+// leave ends a session that makes no file. One that was pushed out by its own identity says nothing: another worker runs
+// this egress now.
+func (x *session) leave(src source) string {
+	src.abandon()
+	if src.replaced() {
+		logger.Warnw("another worker runs this egress now, leaving without an update", nil, "egressID", x.job.ID)
+		return resultDuplicate
+	}
+	x.abort()
+	return x.result()
 }
 
 // open joins the source; only the end of the whole worker interrupts it, as in the real one.
@@ -142,19 +153,17 @@ func (x *session) openFailed(err error) {
 }
 
 func (x *session) awaitStart(src source) bool {
-	if x.neverStart {
+	if x.neverStart || x.refused.Load() {
 		<-x.ended
-		x.abort()
 		return false
 	}
 	select {
 	case <-src.started():
-		return true
+		return !x.isEnded()
 	case <-x.ended:
 	case <-src.ended():
 		x.end(ending{reason: livekit.EndReasonSrcClosed})
 	}
-	x.abort()
 	return false
 }
 
@@ -184,7 +193,9 @@ func (x *session) awaitEnd(src source) {
 		return
 	}
 	x.job.Info.UpdateStatus(livekit.EgressStatus_EGRESS_ENDING)
-	x.updates.send(x.job.Info)
+	if !src.replaced() {
+		x.updates.send(x.job.Info)
+	}
 }
 
 // abort ends a session that never recorded.
@@ -202,6 +213,7 @@ func (x *session) abort() {
 		x.job.Info.SetAborted(livekit.MsgStoppedBeforeStarted)
 	}
 	x.updates.send(x.job.Info)
+	close(x.stopping)
 }
 
 func (x *session) fail(err error) {
@@ -213,6 +225,7 @@ func (x *session) fail(err error) {
 	}
 	x.setFailed(e)
 	x.updates.send(x.job.Info)
+	close(x.stopping)
 }
 
 // setFailed expects the lock.
@@ -241,14 +254,18 @@ func (x *session) launchFailed(err error, stored bool) {
 		x.updates.send(x.job.Info)
 		x.mu.Unlock()
 	}
-	x.updates.start()
 	x.finish(resultProcessError)
 }
 
-// abandon forgets an egress whose record could not be created.
-func (x *session) abandon() {
-	x.updates.start()
-	x.finish(resultAborted)
+// abandon kills an egress whose record could not be created. Like the real worker's handler it hears of it only when its
+// source is open, and sends one last record nevertheless.
+func (x *session) abandon(cause error) {
+	x.refused.Store(true)
+	select {
+	case <-x.opened:
+	case <-x.ended:
+	}
+	x.end(ending{reason: livekit.EndReasonKilled, err: psrpc.NewErrorf(psrpc.PermissionDenied, "%s", cause.Error()), result: resultAborted})
 }
 
 func (x *session) finish(result string) {

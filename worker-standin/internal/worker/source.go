@@ -3,9 +3,14 @@ package worker
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
 	"time"
 
 	"reelkit/worker-standin/internal/compose"
+	"reelkit/worker-standin/internal/job"
 	"reelkit/worker-standin/internal/media"
 )
 
@@ -25,6 +30,9 @@ type source interface {
 
 func (s *Server) openSource(ctx context.Context, x *session) (source, error) {
 	if s.switches.NoMedia {
+		if tokenExpired(x.job.Token, time.Now()) {
+			return nil, errTokenExpired
+		}
 		return s.openEmpty(x), nil
 	}
 	room, err := media.Join(ctx, x.job, x.tmp)
@@ -76,8 +84,39 @@ type emptySource struct {
 func (s *Server) openEmpty(x *session) source {
 	ready := make(chan struct{})
 	close(ready)
-	gone, leave := s.rooms.follow(x.job.Info.RoomName)
+	gone, leave := s.follow(x.job)
 	return emptySource{begun: time.Now(), ready: ready, gone: gone, leave: leave}
+}
+
+// follow watches the room where this worker may ask for it: on the server of its own configuration.
+func (s *Server) follow(j *job.Job) (gone <-chan struct{}, leave func()) {
+	if j.WSURL != s.conf.WSURL || s.conf.APIKey == "" {
+		return nil, func() {}
+	}
+	return s.rooms.follow(j.Info.RoomName)
+}
+
+const tokenLeeway = time.Minute // LiveKit's own
+
+var errTokenExpired = errors.New("unauthorized: the token of the request has expired")
+
+// tokenExpired reads a token's end where no server is asked to. What it cannot read it takes for valid.
+func tokenExpired(token string, now time.Time) bool {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return false
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return false
+	}
+	var claims struct {
+		Expiry float64 `json:"exp"`
+	}
+	if json.Unmarshal(payload, &claims) != nil || claims.Expiry == 0 {
+		return false
+	}
+	return now.After(time.Unix(int64(claims.Expiry), 0).Add(tokenLeeway))
 }
 
 func (e emptySource) started() <-chan struct{} { return e.ready }
