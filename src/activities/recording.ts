@@ -3,13 +3,12 @@ import { heartbeat, log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { Storage } from '../config.ts';
 import type { LiveKitClient } from '../livekit/client.ts';
-import { DISPATCH_LIMIT_MS } from '../livekit/workers.ts';
 import type { Grants } from '../livekit/grants.ts';
-import { recorderToken } from '../livekit/recorder-token.ts';
 import { infoOf, reportOf } from '../livekit/record.ts';
+import { recorderToken } from '../livekit/recorder-token.ts';
 import type { LiveKitRecords } from '../livekit/records.ts';
 import { decodeStart, forAttempt, streamUrlsChanged, withStorages } from '../livekit/request/index.ts';
-import { type Workers, WorkerRefusal, WorkerSilent } from '../livekit/workers.ts';
+import { DISPATCH_LIMIT_MS, WorkerRefusal, WorkerSilent, type Workers } from '../livekit/workers.ts';
 import { attemptEgressId } from '../recording/attempt.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import { roomOf } from '../recording/source.ts';
@@ -44,9 +43,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
 
   return {
     async requestCapacity({ recordingId, fleet, request, costCores, queuedSinceMs }) {
-      const hindrance = await look().catch((error: unknown) =>
-        noCapacity(`could not look for a free worker: ${messageOf(error)}`),
-      );
+      const hindrance = await look().catch((error: unknown) => unseen('could not look for a free worker', error));
       if (!hindrance) return null;
       // Not awaited: who still waits at its next try wakes the fleet again.
       if (hindrance.kind === 'no_capacity') void wake(fleet, 'a recording waits');
@@ -128,7 +125,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
 
     async publishRecord(facts) {
       const info = infoOf(facts);
-      if (facts.unlisted && !(await livekit.knowsEgress(facts.recordingId)))
+      if (facts.unlisted && (await livekit.recordOf(facts.recordingId)) === null)
         await deps.records.create(infoOf({ ...facts, state: { status: 'STARTING' }, reports: [] }));
       if (facts.state.status !== 'STARTING') await deps.records.update(info);
     },
@@ -137,16 +134,16 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
   async function dispatch(input: DispatchInput): Promise<StartOutcome> {
     const { recordingId, attempt, costCores } = input;
     const egressId = attemptEgressId(recordingId, attempt);
-    const start = await prepare(input, egressId);
+    const start = await prepare(input, egressId).catch(notSent);
     if ('kind' in start) return start;
     const passedOver = new Set<string>();
     const untilMs = Date.now() + DISPATCH_LIMIT_MS;
     let last: StartOutcome | undefined;
     while (passedOver.size < WORKERS_ASKED && Date.now() < untilMs) {
-      const worker = await choice.choose(recordingId, costCores, passedOver);
-      if ('missing' in worker) {
+      const worker = await choice.choose(recordingId, costCores, passedOver, input.admitted).catch(notSent);
+      if (!('topic' in worker)) {
         choice.release(recordingId);
-        return last ?? noCapacity(worker.missing);
+        return last ?? ('missing' in worker ? noCapacity(worker.missing) : worker);
       }
       last = await startOn(worker, egressId, start);
       if (last.kind === 'started') {
@@ -164,11 +161,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
   }
 
   /** Only within this does the worker find its record granted; a start that was not answered is refused from then on. */
-  async function startOn(
-    worker: AssignedWorker,
-    egressId: string,
-    { bytes, roomId }: Prepared,
-  ): Promise<StartOutcome> {
+  async function startOn(worker: AssignedWorker, egressId: string, { bytes, roomId }: Prepared): Promise<StartOutcome> {
     const reply = await deps.grants.during(egressId, () => workers.start(worker.topic, bytes));
     const outcome = classifyStart(reply, { egressId, worker, ...(roomId ? { roomId } : {}) });
     if (outcome.kind === 'unknown' || outcome.kind === 'declined') deps.grants.giveUp(egressId);
@@ -212,8 +205,17 @@ interface Prepared {
   roomId: string;
 }
 
-function noCapacity(message: string): Hindrance {
-  return { kind: 'no_capacity', message };
+function noCapacity(message: string) {
+  return { kind: 'no_capacity', message } as const;
+}
+
+/** As long as nothing has left, a failure leaves no doubt, and the attempt is made again under its own id. */
+function notSent(error: unknown): Hindrance {
+  return unseen('the start could not be prepared', error);
+}
+
+function unseen(what: string, error: unknown): Hindrance {
+  return { ...noCapacity(`${what}: ${messageOf(error)}`), roomUnseen: true };
 }
 
 function fromBase64(text: string): Uint8Array {

@@ -24,10 +24,10 @@ import {
   fleetWorkflowId,
   kickSignal,
   lookSignal,
-  reportSignal,
   type RecordingInput,
   type RecordingMemo,
   recordingWorkflowId,
+  reportSignal,
   viewQuery,
 } from '../workflows/messages.ts';
 import { ApiError, errors } from './errors.ts';
@@ -159,8 +159,15 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
     extend: (id, extension) => update(id, () => handle(id).executeUpdate(extendUpdate, { args: [extension] })),
 
     async report(recordingId, report) {
-      await within(CALL_MS, () => handle(recordingId).signal(reportSignal, report)).catch(ignoreEnded);
+      const isWanted = await within(CALL_MS, () => handle(recordingId).signal(reportSignal, report)).then(
+        () => true,
+        (error: unknown) => {
+          ignoreEnded(error);
+          return false;
+        },
+      );
       if (isTerminal(report.status)) void handOn();
+      return isWanted;
     },
 
     async lookAtRoom(room, why) {

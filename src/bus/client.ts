@@ -2,6 +2,7 @@
 // so every outcome says whether one was given. Nothing here calls twice.
 import { RpcError, type RpcErrorCode } from './error.ts';
 import { newClientId, newRequestId } from './ids.ts';
+import { subscribeAll } from './subscribe-all.ts';
 import { claimChannel, grantChannel, type RpcName, replyChannel, requestChannel } from './topics.ts';
 import type { BusTransport, Unsubscribe } from './transport.ts';
 import {
@@ -253,9 +254,9 @@ function createInbox(bus: BusTransport, clientId: string, pending: ReadonlyMap<s
     if (reply) pending.get(reply.requestId)?.reply(reply);
   };
   const subscribe = (service: string) =>
-    Promise.all([
-      bus.subscribe(claimChannel(service, clientId), onClaim),
-      bus.subscribe(replyChannel(service, clientId), onReply),
+    subscribeAll([
+      () => bus.subscribe(claimChannel(service, clientId), onClaim),
+      () => bus.subscribe(replyChannel(service, clientId), onReply),
     ]);
   return {
     async open(service: string): Promise<void> {

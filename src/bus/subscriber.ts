@@ -31,8 +31,8 @@ interface Wanted {
   name: string;
   listeners: Set<BusListener>;
   confirmed: boolean;
-  /** Told when it is confirmed. */
-  waiters: Set<() => void>;
+  /** Told when it is confirmed or refused. */
+  waiters: Set<(refusal?: Error) => void>;
 }
 
 export function createSubscriber(options: SubscriberOptions): Subscriber {
@@ -84,10 +84,9 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
   const restore = async (connection: Redis) => {
     ready = true;
     connections += 1;
-    tries = 0;
     await Promise.all([...wanted.values()].map((one) => confirm(connection, one)));
+    if (redis === connection) tries = 0;
   };
-  /** Who fails to confirm ends the connection: the next one begins with a clean slate. */
   const confirm = async (connection: Redis, one: Wanted) => {
     try {
       await connection[one.kind](one.name);
@@ -96,7 +95,9 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
       for (const waiter of one.waiters) waiter();
     } catch (error) {
       options.onProblem(error);
-      connection.disconnect();
+      if (isRefusal(error)) for (const waiter of one.waiters) waiter(error);
+      // Whether it is subscribed is unknown: the next connection begins with a clean slate.
+      else connection.disconnect();
     }
   };
   const forget = async (one: Wanted) => {
@@ -109,17 +110,14 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
   };
   const untilConfirmed = (one: Wanted) =>
     new Promise<void>((resolve, reject) => {
-      const done = (settle: () => void) => {
+      const waiter = (refusal?: Error) => {
         clearTimeout(timer);
-        one.waiters.delete(onConfirmed);
-        settle();
+        one.waiters.delete(waiter);
+        if (refusal) reject(refusal);
+        else resolve();
       };
-      const onConfirmed = () => done(resolve);
-      const timer = setTimeout(
-        () => done(() => reject(new Error('the subscription was not confirmed'))),
-        options.confirmTimeoutMs,
-      );
-      one.waiters.add(onConfirmed);
+      const timer = setTimeout(waiter, options.confirmTimeoutMs, new Error('the subscription was not confirmed'));
+      one.waiters.add(waiter);
     });
 
   const beat = async () => {
@@ -165,6 +163,11 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
       redis?.disconnect();
     },
   };
+}
+
+/** Redis' own no, of an ACL for instance: another connection would hear the same. */
+function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError';
 }
 
 function keyOf(kind: Kind, name: string): string {

@@ -189,6 +189,7 @@ export function reportOf(info: EgressInfo): EgressReport {
       .filter((file) => file.filename || file.location)
       .map(fileOf),
     info: keptInfo(info),
+    ...(info.streamResults.length > 0 ? { hasStreams: true } : {}),
     ...present({
       room: info.roomName || undefined,
       // What EgressInfo calls started is when the worker took the request; Chrome may need seconds from there to the first frame.

@@ -3,8 +3,8 @@
 // then repeats it for minutes.
 import { EgressInfo } from '@livekit/protocol';
 import { RpcError, type RpcServer, type Served } from '../bus/server.ts';
-import type { EgressReport } from '../recording/egress.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
+import type { EgressReport } from '../recording/egress.ts';
 import type { Grants } from './grants.ts';
 import { reportOf } from './record.ts';
 
@@ -12,13 +12,18 @@ const EMPTY = new Uint8Array();
 
 export interface ReportsParts {
   grants: Grants;
-  /** Durable once it settles; what no open recording wants is dropped. @throws while Temporal is away */
-  report(recordingId: string, report: EgressReport): Promise<void>;
+  /** Durable once it settles. @returns false when no open recording wants it @throws while Temporal is away */
+  report(recordingId: string, report: EgressReport): Promise<boolean>;
+  /** The last word of an attempt whose recording is not open any more. */
+  endGhost(recordingId: string, info: EgressInfo): Promise<unknown>;
   log: { warn(fields: object, message: string): void };
 }
 
 /** Serves the workers' IOInfo until it is stopped. */
-export async function serveReports(server: RpcServer, { grants, report, log }: ReportsParts): Promise<Served> {
+export async function serveReports(
+  server: RpcServer,
+  { grants, report, endGhost, log }: ReportsParts,
+): Promise<Served> {
   const created = await server.serveQueue({
     service: 'IOInfo',
     method: 'CreateEgress',
@@ -37,7 +42,7 @@ export async function serveReports(server: RpcServer, { grants, report, log }: R
       const attempt = parseAttemptEgressId(info.egressId);
       if (!attempt) return EMPTY;
       try {
-        await report(attempt.recordingId, reportOf(info));
+        if (!(await report(attempt.recordingId, reportOf(info)))) await endGhost(attempt.recordingId, info);
         return EMPTY;
       } catch (error) {
         log.warn({ egress: info.egressId, error: String(error) }, 'a report could not be kept; the worker repeats it');

@@ -7,22 +7,27 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import proto from '@temporalio/proto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Runtime, Worker } from '@temporalio/worker';
-import type { Hindrance, RecordingActivities } from '../../src/activities/contract.ts';
-import type { EgressSnapshot, EgressStatus } from '../../src/recording/egress.ts';
+import type { DeliveryActivities, Hindrance, RecordingActivities } from '../../src/activities/contract.ts';
+import { attemptEgressId } from '../../src/recording/attempt.ts';
+import type { EgressReport, EgressStatus } from '../../src/recording/egress.ts';
+import type { RecordState } from '../../src/recording/record-state.ts';
 import { type RecordingRequestInput, recordingRequestSchema } from '../../src/recording/request.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/recording/search-attributes.ts';
 import type { StartOutcome } from '../../src/recording/start-outcome.ts';
+import type { StreamChange } from '../../src/recording/streams.ts';
 import type { RecordingView } from '../../src/recording/view.ts';
 import {
   admittedSignal,
   cancelSignal,
   cancelUpdate,
   type ExtendBy,
-  egressSignal,
   extendSignal,
   extendUpdate,
   lookSignal,
   type RecordingInput,
+  reportSignal,
+  stopUpdate,
+  streamsUpdate,
   viewQuery,
 } from '../../src/workflows/messages.ts';
 import type { recording } from '../../src/workflows/recording.ts';
@@ -32,9 +37,10 @@ export const HOUR_MS = 3_600_000;
 /** As long as a test may wait for something that takes no virtual time. */
 const PATIENCE_MS = 60_000;
 
-export type Name = keyof RecordingActivities;
-type InputOf<N extends Name> = Parameters<RecordingActivities[N]>[0];
-type ResultOf<N extends Name> = Awaited<ReturnType<RecordingActivities[N]>>;
+type Activities = RecordingActivities & DeliveryActivities;
+export type Name = keyof Activities;
+type InputOf<N extends Name> = Parameters<Activities[N]>[0];
+type ResultOf<N extends Name> = Awaited<ReturnType<Activities[N]>>;
 
 /** What an activity does at its `call`th call, from 1. `undefined`: as on a good day. */
 export type Script = {
@@ -45,11 +51,23 @@ export type Script = {
   ) => ResultOf<N> | undefined | Promise<ResultOf<N> | undefined>;
 };
 
-export const NO_CAPACITY: Hindrance = { kind: 'no_capacity', sent: false, message: 'no worker is ready' };
-export const FULL_AT_LIVEKIT: StartOutcome = { kind: 'no_capacity', sent: true, message: 'no response from servers' };
-export const AMBIGUOUS: StartOutcome = { kind: 'ambiguous', message: 'no answer from LiveKit in time' };
+export const NO_CAPACITY: Hindrance = { kind: 'no_capacity', message: 'no worker is ready' };
 export const ROOM_MISSING: Hindrance = { kind: 'room_missing', message: 'requested room does not exist' };
-export const REFUSED: StartOutcome = { kind: 'refused', message: 'invalid_argument' };
+export const REFUSED: StartOutcome = { kind: 'refused', errorCode: 400, message: 'invalid_argument' };
+/** A worker was granted the start and did not answer, or said no. */
+export const unknown = (input: { recordingId: string; attempt: number }): StartOutcome => ({
+  kind: 'unknown',
+  egressId: attemptEgressId(input.recordingId, input.attempt),
+  message: 'the worker did not answer',
+});
+export const declined = (input: { recordingId: string; attempt: number }): StartOutcome => ({
+  kind: 'declined',
+  egressId: attemptEgressId(input.recordingId, input.attempt),
+  message: 'not enough CPU',
+});
+
+/** Nobody reads it here. */
+export const WIRE = 'd2lyZQ==';
 
 export interface RecordingEnvOptions {
   serverPath: string;
@@ -79,10 +97,15 @@ export async function createRecordingEnv(options: RecordingEnvOptions) {
 
   return {
     /** @param request what a client would send; a room of the recording's own when it names no source */
-    async start(script: Script = {}, request: Partial<RecordingRequestInput> = {}, first?: FirstMessages) {
-      const id = `r${runs.size + 1}`;
+    async start(
+      script: Script = {},
+      request: Partial<RecordingRequestInput> = {},
+      first?: FirstMessages,
+      more: Partial<RecordingInput> = {},
+    ) {
+      const id = `EG_test${String(runs.size + 1).padStart(6, '0')}`;
       const run = new RecordingRun(id, env, script);
-      runs.set(`recording/${id}`, run);
+      runs.set(id, run);
       const now = await env.currentTimeMs();
       const input: RecordingInput = {
         id,
@@ -91,9 +114,13 @@ export async function createRecordingEnv(options: RecordingEnvOptions) {
         costCores: 4,
         requestedAtMs: now,
         requestHash: 'hash',
+        wire: WIRE,
+        storages: [],
+        origin: 'livekit',
+        ...more,
       };
       const start = {
-        workflowId: `recording/${id}`,
+        workflowId: id,
         taskQueue,
         args: [input] as [RecordingInput],
         typedSearchAttributes: [
@@ -173,24 +200,23 @@ export class RecordingRun {
     return this.inputs('stopPart').map(({ egressId }) => egressId);
   }
 
-  egressId(part = 1, attempt = 1): string {
-    return `EG_${this.id}_${part}_${attempt}`;
+  /** @param attempt from 0 */
+  egressId(attempt = 0): string {
+    return attemptEgressId(this.id, attempt);
   }
 
-  snapshot(status: EgressStatus, more: Partial<EgressSnapshot> & { part?: number; attempt?: number } = {}) {
-    const { part = 1, attempt = 1, ...fields } = more;
-    return {
-      egressId: this.egressId(part, attempt),
-      status,
-      marker: { recordingId: this.id, part, attempt },
-      files: [],
-      ...fields,
-    } satisfies EgressSnapshot;
+  /** Statuses of LiveKit's record, in the order in which it was told. */
+  get published(): RecordState['status'][] {
+    return this.inputs('publishRecord').map(({ state }) => state.status);
   }
 
-  /** COMPLETE with a file, as LiveKit tells it. */
+  snapshot(status: EgressStatus, { attempt = 0, ...more }: Partial<EgressReport> & { attempt?: number } = {}) {
+    return { egressId: this.egressId(attempt), status, files: [], ...more } satisfies EgressReport;
+  }
+
+  /** COMPLETE with a file, as a worker reports it. */
   complete(details: string, more: Parameters<RecordingRun['snapshot']>[1] = {}) {
-    const filename = `${this.id}-part-${more.part ?? 1}.mp4`;
+    const filename = `${this.id}-${more.attempt ?? 0}.mp4`;
     return this.snapshot('COMPLETE', {
       details: `End reason: ${details}`,
       files: [{ filename, location: filename, sizeBytes: 1_000, durationMs: 5_000 }],
@@ -198,14 +224,15 @@ export class RecordingRun {
     });
   }
 
-  webhook(egress: EgressSnapshot): Promise<void> {
-    return this.handle.signal(egressSignal, egress);
+  report(report: EgressReport): Promise<void> {
+    return this.handle.signal(reportSignal, report);
   }
 
-  /** egress_updated ACTIVE, and the recording has taken note. */
-  async becomesActive(part = 1, attempt = 1): Promise<void> {
-    await this.until(({ parts }) => parts[part - 1]?.egressId !== undefined);
-    await this.webhook(this.snapshot('ACTIVE', { part, attempt, startedAtMs: await this.now() }));
+  /** The worker of this attempt reports ACTIVE, and the recording has taken note. */
+  async becomesActive(attempt = 0): Promise<void> {
+    const egressId = this.egressId(attempt);
+    await this.until(({ parts }) => parts.some((part) => part.egressId === egressId));
+    await this.report(this.snapshot('ACTIVE', { attempt, startedAtMs: await this.now() }));
     await this.until(({ stage }) => stage === 'recording');
   }
 
@@ -214,6 +241,8 @@ export class RecordingRun {
   cancelBySignal = () => this.handle.signal(cancelSignal, {});
   extendBySignal = (by: ExtendBy) => this.handle.signal(extendSignal, by);
   cancel = () => this.handle.executeUpdate(cancelUpdate, { args: [{}] });
+  stop = () => this.handle.executeUpdate(stopUpdate);
+  changeStreams = (change: StreamChange) => this.handle.executeUpdate(streamsUpdate, { args: [change] });
   extend = (by: ExtendBy) => this.handle.executeUpdate(extendUpdate, { args: [by] });
   view = () => this.handle.query(viewQuery);
   now = () => this.env.currentTimeMs();
@@ -273,12 +302,13 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function scriptedActivities(runs: Map<string, RecordingRun>): RecordingActivities {
+function scriptedActivities(runs: Map<string, RecordingRun>): Activities {
   const answer =
     <N extends Name>(name: N, goodDay: (run: RecordingRun, input: InputOf<N>, atMs: number) => ResultOf<N>) =>
     async (input: InputOf<N>): Promise<ResultOf<N>> => {
       const { info } = Context.current();
-      const run = runs.get(info.workflowExecution?.workflowId ?? '');
+      const [id = ''] = (info.workflowExecution?.workflowId ?? '').split('/');
+      const run = runs.get(id);
       if (!run) throw new Error('nobody runs this recording');
       const atMs = info.currentAttemptScheduledTimestampMs;
       run.calls.push({ name, input, atMs });
@@ -287,22 +317,20 @@ function scriptedActivities(runs: Map<string, RecordingRun>): RecordingActivitie
       return scripted ?? goodDay(run, input, atMs);
     };
   return {
-    startPart: answer('startPart', (run, { marker }, atMs) => ({
+    dispatch: answer('dispatch', (run, { attempt }, atMs) => ({
       kind: 'started',
-      egressId: run.egressId(marker.part, marker.attempt),
+      egressId: run.egressId(attempt),
       acceptedAtMs: atMs,
+      worker: { id: `worker-${attempt}`, topic: `topic-${attempt}` },
     })),
-    findPart: answer('findPart', () => null),
-    inspectPart: answer('inspectPart', (run, { marker }) => ({
-      egress: run.snapshot('ACTIVE', marker),
-      room: 'alive',
-      inRoom: true,
-      onWorker: 'yes',
-    })),
-    stopPart: answer('stopPart', () => undefined),
+    inspectPart: answer('inspectPart', () => ({ room: 'alive', inRoom: true, onWorker: 'yes' })),
+    stopPart: answer('stopPart', () => null),
+    changeRunningStreams: answer('changeRunningStreams', () => ({ kind: 'changed' })),
+    changeWantedStreams: answer('changeWantedStreams', (_, { wire }) => ({ kind: 'changed', wire: `${wire}+` })),
     inspectRoom: answer('inspectRoom', () => ({ room: 'alive' })),
     requestCapacity: answer('requestCapacity', () => null),
     wakeFleet: answer('wakeFleet', () => undefined),
+    publishRecord: answer('publishRecord', () => undefined),
     notifyUser: answer('notifyUser', () => undefined),
   };
 }

@@ -6,7 +6,6 @@ import type { Stage } from '../../src/recording/stage.ts';
 import { explainQuery, type FleetInput, kickSignal } from '../../src/workflows/messages.ts';
 import type { FleetRun, PassScript } from './fleet-env.ts';
 import {
-  AMBIGUOUS,
   HOUR_MS,
   MINUTE_MS,
   NO_CAPACITY,
@@ -15,6 +14,7 @@ import {
   type RecordingRun,
   ROOM_MISSING,
   type Script,
+  unknown,
 } from './recording-env.ts';
 
 export interface Scenario {
@@ -26,9 +26,7 @@ export interface Scenario {
 
 const endsByItself: Script = { inspectRoom: () => ({ room: 'gone' }) };
 const endsWhenStopped: Script = {
-  stopPart: async (_, __, run) => {
-    await run.webhook(run.complete('StopEgress API'));
-  },
+  stopPart: (_, __, run) => run.complete('StopEgress API'),
 };
 
 export const SCENARIOS: Record<string, Scenario> = {
@@ -38,7 +36,7 @@ export const SCENARIOS: Record<string, Scenario> = {
     drive: async (run) => {
       await run.becomesActive();
       await run.sleep(60 * MINUTE_MS);
-      await run.webhook(run.complete('Source closed'));
+      await run.report(run.complete('Source closed'));
     },
   },
   'waited-for-a-boot': {
@@ -50,12 +48,12 @@ export const SCENARIOS: Record<string, Scenario> = {
       await run.sleep(30 * MINUTE_MS);
       await run.admit();
       await run.becomesActive();
-      await run.webhook(run.complete('Source closed'));
+      await run.report(run.complete('Source closed'));
     },
   },
   expired: { ends: 'expired', script: { requestCapacity: () => NO_CAPACITY } },
-  'room-never-appeared': { ends: 'expired', script: { startPart: () => ROOM_MISSING }, request: { startWithin: '2m' } },
-  refused: { ends: 'failed', script: { startPart: () => REFUSED } },
+  'room-never-appeared': { ends: 'expired', script: { dispatch: () => ROOM_MISSING }, request: { startWithin: '2m' } },
+  refused: { ends: 'failed', script: { dispatch: () => REFUSED } },
   'room-ended-while-waiting': {
     ends: 'expired',
     script: { requestCapacity: () => NO_CAPACITY, inspectRoom: () => ({ room: 'gone' }) },
@@ -64,24 +62,27 @@ export const SCENARIOS: Record<string, Scenario> = {
       await run.look('room_finished');
     },
   },
-  'ambiguous-and-found': {
+  'unanswered-and-reported': {
     ends: 'completed',
-    script: { ...endsByItself, startPart: () => AMBIGUOUS, findPart: (_, __, run) => run.snapshot('STARTING') },
+    script: { ...endsByItself, dispatch: (_, input) => unknown(input) },
     drive: async (run) => {
-      await run.becomesActive();
-      await run.webhook(run.complete('Source closed'));
+      run.hold('dispatch');
+      await run.untilCalled('dispatch');
+      await run.report(run.snapshot('ACTIVE'));
+      run.release('dispatch');
+      await run.until(({ stage }) => stage === 'recording');
+      await run.report(run.complete('Source closed'));
     },
   },
-  'ambiguous-and-tried-again': {
+  'unanswered-and-tried-again': {
     ends: 'completed',
-    script: { ...endsByItself, startPart: (call) => (call === 1 ? AMBIGUOUS : undefined) },
+    script: { ...endsByItself, dispatch: (call, input) => (call === 1 ? unknown(input) : undefined) },
     drive: async (run) => {
       await run.until(({ stage }) => stage === 'waiting');
       await run.admit();
-      await run.becomesActive(1, 2);
-      await run.webhook(run.snapshot('ACTIVE', { attempt: 1 }));
-      await run.untilCalled('stopPart');
-      await run.webhook(run.complete('Source closed', { attempt: 2 }));
+      await run.becomesActive(1);
+      await run.report(run.snapshot('ACTIVE'));
+      await run.report(run.complete('Source closed', { attempt: 1 }));
     },
   },
   'next-part': {
@@ -89,16 +90,15 @@ export const SCENARIOS: Record<string, Scenario> = {
     drive: async (run) => {
       await run.becomesActive();
       await run.sleep(5 * MINUTE_MS);
-      await run.webhook(run.complete('CPU exhausted'));
-      await run.becomesActive(2);
-      await run.webhook(run.complete('StopEgress API', { part: 2 }));
+      await run.report(run.complete('CPU exhausted'));
+      await run.becomesActive(1);
+      await run.report(run.complete('StopEgress API', { attempt: 1 }));
     },
   },
   'worker-lost': {
     ends: 'completed',
     script: {
-      inspectPart: (call, _, run) =>
-        call > 2 ? undefined : { egress: run.snapshot('ACTIVE'), room: 'alive', inRoom: false, onWorker: 'no' },
+      inspectPart: (call) => (call > 2 ? undefined : { room: 'alive', inRoom: false, onWorker: 'no' }),
     },
     drive: async (run) => {
       await run.becomesActive();
@@ -106,8 +106,8 @@ export const SCENARIOS: Record<string, Scenario> = {
       await run.look('no worker shows it');
       await run.untilCalled('inspectPart');
       await run.sleep(10_000);
-      await run.becomesActive(2);
-      await run.webhook(run.complete('StopEgress API', { part: 2 }));
+      await run.becomesActive(1);
+      await run.report(run.complete('StopEgress API', { attempt: 1 }));
     },
   },
   'max-duration': {
@@ -138,10 +138,10 @@ export const SCENARIOS: Record<string, Scenario> = {
     ends: 'cancelled',
     script: endsWhenStopped,
     drive: async (run) => {
-      run.hold('startPart');
-      await run.untilCalled('startPart');
+      run.hold('dispatch');
+      await run.untilCalled('dispatch');
       await run.cancelBySignal();
-      run.release('startPart');
+      run.release('dispatch');
     },
   },
   'webhook-of-the-user': {
@@ -150,7 +150,7 @@ export const SCENARIOS: Record<string, Scenario> = {
     request: { webhookUrl: 'https://example.com/hook' },
     drive: async (run) => {
       await run.becomesActive();
-      await run.webhook(run.complete('Source closed'));
+      await run.report(run.complete('Source closed'));
     },
   },
 };

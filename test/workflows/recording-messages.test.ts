@@ -3,7 +3,7 @@ import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it, vi } from 'vitest';
 import { countActions } from '../support/actions.ts';
-import { HOUR_MS, MINUTE_MS, NO_CAPACITY } from '../support/recording-env.ts';
+import { HOUR_MS, MINUTE_MS, NO_CAPACITY, WIRE } from '../support/recording-env.ts';
 import { useRecordings } from '../support/use-recordings.ts';
 
 const recordings = useRecordings();
@@ -33,7 +33,7 @@ describe('extend', () => {
 
   it('while it records: answers with the new end and keeps to it', async () => {
     const run = await recordings.start(
-      { stopPart: (_, __, r) => r.webhook(r.complete('StopEgress API')) as Promise<undefined> },
+      { stopPart: (_, __, r) => r.complete('StopEgress API') },
       { maxDuration: '10m' },
     );
     await run.becomesActive();
@@ -46,7 +46,7 @@ describe('extend', () => {
 
   it('to an earlier end: it stops then, not when the old timer fires', async () => {
     const run = await recordings.start(
-      { stopPart: (_, __, r) => r.webhook(r.complete('StopEgress API')) as Promise<undefined> },
+      { stopPart: (_, __, r) => r.complete('StopEgress API') },
       { maxDuration: '6h' },
     );
     await run.becomesActive();
@@ -93,46 +93,49 @@ describe('extend', () => {
       type: 'RecordingEnded',
       message: 'the recording is being stopped',
     });
-    await run.webhook(run.complete('StopEgress API'));
+    await run.report(run.complete('StopEgress API'));
     await run.result();
   });
 });
 
-describe('an ended recording whose webhook is still being delivered', () => {
+describe('an ended recording of which LiveKit has not been told yet', () => {
   it('rejects updates as RecordingEnded and takes late signals without harm', async () => {
-    const run = await recordings.start(
-      { inspectRoom: () => ({ room: 'gone' }) },
-      { webhookUrl: 'https://example.com' },
-    );
+    const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
     await run.becomesActive();
-    run.hold('notifyUser');
-    await run.webhook(run.complete('Source closed'));
-    await run.untilCalled('notifyUser');
+    await run.untilCalled('publishRecord');
+    run.hold('publishRecord');
+    await run.report(run.complete('Source closed'));
+    await run.until(({ stage }) => stage === 'completed');
     expect((await rejection(run.cancel())).type).toBe('RecordingEnded');
     expect((await rejection(run.extend({ byMs: MINUTE_MS }))).type).toBe('RecordingEnded');
+    expect((await rejection(run.stop())).type).toBe('RecordingEnded');
+    expect((await rejection(run.changeStreams({ add: [], remove: [] }))).type).toBe('RecordingEnded');
     await run.extendBySignal({ byMs: MINUTE_MS });
     await run.cancelBySignal();
-    await run.webhook(run.snapshot('ACTIVE'));
-    await run.webhook(run.snapshot('ACTIVE', { attempt: 7 }));
+    await run.report(run.snapshot('ACTIVE'));
+    await run.report(run.snapshot('ACTIVE', { attempt: 7 }));
     await run.admit();
     await run.look();
-    run.release('notifyUser');
+    run.release('publishRecord');
     expect(await run.result()).toMatchObject({ stage: 'completed', reason: { code: 'finished' } });
     expect(run.stopped).toEqual([]);
   });
+});
 
-  it('has told the user its final state', async () => {
+describe("the user's webhook", () => {
+  it('gets the final state, from a workflow of its own', async () => {
     const run = await recordings.start(
       { inspectRoom: () => ({ room: 'gone' }) },
       { webhookUrl: 'https://example.com/hook' },
     );
     await run.becomesActive();
-    await run.webhook(run.complete('Source closed'));
+    await run.report(run.complete('Source closed'));
     const view = await run.result();
+    await run.untilCalled('notifyUser');
     expect(run.inputs('notifyUser')).toEqual([{ url: 'https://example.com/hook', view }]);
   });
 
-  it('ends the same when the user never takes its webhook', async () => {
+  it('holds no recording open when its receiver is down', async () => {
     const run = await recordings.start(
       {
         inspectRoom: () => ({ room: 'gone' }),
@@ -143,9 +146,125 @@ describe('an ended recording whose webhook is still being delivered', () => {
       { webhookUrl: 'https://example.com/hook' },
     );
     await run.becomesActive();
-    await run.webhook(run.complete('Source closed'));
-    expect(await run.result()).toMatchObject({ stage: 'completed', reason: { code: 'finished' } });
+    await run.report(run.complete('Source closed'));
+    const { endedAtMs = 0 } = await run.result();
+    expect((await run.now()) - endedAtMs).toBeLessThan(MINUTE_MS);
+    await recordings.env.client.workflow.getHandle(`${run.id}/webhook`).result();
     expect(run.count('notifyUser')).toBe(12);
+  });
+});
+
+describe("LiveKit's StopEgress", () => {
+  it('of one that waits: answered as aborted, and called off', async () => {
+    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY });
+    await run.until(({ stage }) => stage === 'waiting');
+    expect((await run.stop()).state).toMatchObject({ status: 'ABORTED', errorCode: 412 });
+    expect(await run.result()).toMatchObject({ stage: 'cancelled', parts: [] });
+    expect(run.published).toEqual(['ABORTED']);
+  });
+
+  it('of one that records: answered as ending once LiveKit knows, twice if need be, and the recording is complete', async () => {
+    const run = await recordings.start();
+    await run.becomesActive();
+    expect((await run.stop()).state).toEqual({ status: 'ENDING' });
+    expect(run.published).toEqual(['ACTIVE', 'ENDING']);
+    expect((await run.stop()).state).toEqual({ status: 'ENDING' });
+    await run.report(run.snapshot('ENDING'));
+    await run.report(run.complete('StopEgress API'));
+    expect(await run.result()).toMatchObject({ stage: 'completed', reason: { code: 'stopped' }, parts: [{ files: [{}] }] });
+    expect(run.published).toEqual(['ACTIVE', 'ENDING', 'COMPLETE']);
+    expect(run.count('stopPart')).toBe(1);
+  });
+
+  it('is answered as ending even when the file is finished before the answer', async () => {
+    const run = await recordings.start({ stopPart: (_, __, r) => r.complete('StopEgress API') });
+    await run.becomesActive();
+    expect((await run.stop()).state).toEqual({ status: 'ENDING' });
+    expect((await run.result()).stage).toBe('completed');
+  });
+});
+
+describe("LiveKit's UpdateStream", () => {
+  const change = { add: ['rtmp://example.com/app/key'], remove: [] };
+
+  it('of one that waits: kept for its start', async () => {
+    const run = await recordings.start({ requestCapacity: (call) => (call === 1 ? NO_CAPACITY : undefined) });
+    await run.until(({ stage }) => stage === 'waiting');
+    await run.changeStreams(change);
+    await run.admit();
+    await run.becomesActive();
+    expect(run.inputs('dispatch')[0]?.wire).toBe(`${WIRE}+`);
+    expect(run.count('changeRunningStreams')).toBe(0);
+  });
+
+  it('of one that records: passed on, and kept for the next part', async () => {
+    const run = await recordings.start();
+    await run.becomesActive();
+    await run.changeStreams(change);
+    expect(run.inputs('changeRunningStreams')).toEqual([{ ...change, egressId: run.egressId() }]);
+    await run.sleep(MINUTE_MS);
+    await run.report(run.complete('CPU exhausted'));
+    await run.becomesActive(1);
+    expect(run.inputs('dispatch').map(({ wire }) => wire)).toEqual([WIRE, `${WIRE}+`]);
+  });
+
+  it('that is refused keeps the code, and changes nothing', async () => {
+    const run = await recordings.start({
+      changeRunningStreams: () => ({ kind: 'refused', code: 'not_found', message: 'stream not found' }),
+    });
+    await run.becomesActive();
+    expect(await rejection(run.changeStreams(change))).toEqual({ type: 'Refused', message: 'stream not found' });
+    await run.sleep(MINUTE_MS);
+    await run.report(run.complete('CPU exhausted'));
+    await run.becomesActive(1);
+    expect(run.inputs('dispatch').map(({ wire }) => wire)).toEqual([WIRE, WIRE]);
+  });
+});
+
+describe("LiveKit's record", () => {
+  it('is told of each state once, over parts that were lost and continued', async () => {
+    const run = await recordings.start({
+      inspectPart: () => ({ room: 'alive', inRoom: false, onWorker: 'dead' }),
+      inspectRoom: (call) => ({ room: call > 1 ? 'gone' : 'alive' }),
+    });
+    await run.becomesActive();
+    await run.report(run.snapshot('ACTIVE'));
+    await run.look();
+    await run.becomesActive(1);
+    await run.report(run.snapshot('ENDING', { attempt: 1 }));
+    await run.report(run.complete('Source closed', { attempt: 1 }));
+    await run.result();
+    expect(run.published).toEqual(['ACTIVE', 'ACTIVE', 'COMPLETE']);
+    expect(run.inputs('publishRecord').map(({ retries }) => retries)).toEqual([0, 1, 1]);
+  });
+
+  it('begins with STARTING for a recording that LiveKit did not ask for', async () => {
+    const run = await recordings.start({}, {}, undefined, { origin: 'api' });
+    await run.becomesActive();
+    await run.stop();
+    await run.report(run.complete('StopEgress API'));
+    await run.result();
+    expect(run.published).toEqual(['STARTING', 'ACTIVE', 'ENDING', 'COMPLETE']);
+    expect(run.inputs('publishRecord').map(({ unlisted }) => unlisted)).toEqual([true, false, false, false]);
+  });
+
+  it('is told in order and until LiveKit hears it, and no recording is demand meanwhile', async () => {
+    let away = true;
+    const run = await recordings.start({
+      publishRecord: () => {
+        if (away) throw new Error('LiveKit does not answer');
+        return undefined;
+      },
+      inspectRoom: () => ({ room: 'gone' }),
+    });
+    await run.becomesActive();
+    await run.report(run.complete('Source closed'));
+    await run.until(({ stage }) => stage === 'completed');
+    await run.sleep(HOUR_MS);
+    away = false;
+    await run.result();
+    const told = run.published.filter((status, index, all) => status !== all[index - 1]);
+    expect(told).toEqual(['ACTIVE', 'COMPLETE']);
   });
 });
 
@@ -153,7 +272,7 @@ describe('signals', () => {
   it('before the first workflow task: a cancel starts nothing', async () => {
     const run = await recordings.start({}, {}, { signal: 'cancel', args: [{ by: 'alice' }] });
     expect(await run.result()).toMatchObject({ stage: 'cancelled', parts: [] });
-    expect(run.count('startPart')).toBe(0);
+    expect(run.count('dispatch')).toBe(0);
   });
 
   it('before the first workflow task: an extension counts', async () => {
@@ -163,7 +282,7 @@ describe('signals', () => {
     expect(endDeadlineMs - startedAtMs).toBe(11 * MINUTE_MS);
   });
 
-  it.each(['egress', 'look', 'cancel', 'extend', 'admitted'])(
+  it.each(['report', 'look', 'cancel', 'extend', 'admitted'])(
     'sent by hand as %s with nothing in it: never block the workflow',
     async (signal) => {
       const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
@@ -172,7 +291,8 @@ describe('signals', () => {
       await run.handle.signal(signal, null);
       await run.handle.signal(signal, 'text');
       await run.handle.signal(signal, { egressId: run.egressId(), status: 'COMPLETE' });
-      await run.webhook(run.complete('Source closed'));
+      await run.handle.signal(signal, { egressId: run.egressId(), status: 'COMPLETE', files: [null] });
+      await run.report(run.complete('Source closed'));
       expect((await run.result()).parts).toHaveLength(1);
     },
   );
@@ -180,11 +300,9 @@ describe('signals', () => {
   it('of other recordings: change nothing', async () => {
     const run = await recordings.start();
     await run.becomesActive();
-    await run.webhook({
-      ...run.snapshot('ACTIVE', { attempt: 2 }),
-      marker: { recordingId: 'other', part: 1, attempt: 2 },
-    });
-    await run.webhook(run.complete('Source closed', { egressId: 'EG_other' }));
+    await run.report(run.snapshot('ACTIVE', { egressId: 'EG_anotherOne1' }));
+    await run.report(run.complete('Source closed', { egressId: 'EG_anotherOne1_2' }));
+    await run.report(run.complete('Source closed', { egressId: 'something else' }));
     expect((await run.view()).stage).toBe('recording');
     expect(run.stopped).toEqual([]);
   });
@@ -201,13 +319,13 @@ describe('the answer to a cancel', () => {
     expect((await run.cancel()).stage).toBe('cancelled');
   });
 
-  it('does not wait for LiveKit while a start is under way', async () => {
+  it('does not wait for a worker that is being asked', async () => {
     const run = await recordings.start();
-    run.hold('startPart');
-    await run.untilCalled('startPart');
+    run.hold('dispatch');
+    await run.untilCalled('dispatch');
     expect((await run.cancel()).stage).toBe('starting');
-    run.release('startPart');
-    await run.webhook(run.complete('StopEgress API'));
+    run.release('dispatch');
+    await run.report(run.complete('StopEgress API'));
     expect((await run.result()).stage).toBe('cancelled');
   });
 });
@@ -217,7 +335,7 @@ describe('a cancel that arrives with the end', () => {
     const run = await recordings.start();
     await run.becomesActive();
     run.hold('stopPart');
-    const [answer] = await Promise.all([run.cancel(), run.webhook(run.complete('Source closed'))]);
+    const [answer] = await Promise.all([run.cancel(), run.report(run.complete('Source closed'))]);
     run.release('stopPart');
     expect(answer.id).toBe(run.id);
     const view = await run.result();
@@ -231,7 +349,7 @@ describe('Temporal actions', () => {
     const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
     await run.becomesActive();
     await run.sleep(HOUR_MS);
-    await run.webhook(run.complete('Source closed'));
+    await run.report(run.complete('Source closed'));
     await run.result();
     const count = countActions(await run.handle.fetchHistory());
     expect(count.by).toEqual({
@@ -249,7 +367,7 @@ describe('Temporal actions', () => {
     const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) }, { maxDuration: '24h' });
     await run.becomesActive();
     await run.sleep(20 * HOUR_MS);
-    await run.webhook(run.complete('Source closed'));
+    await run.report(run.complete('Source closed'));
     await run.result();
     expect(countActions(await run.handle.fetchHistory()).total).toBe(9);
   });

@@ -88,8 +88,9 @@ describe('installed', () => {
     const read = await kubectl('get', 'configmap', 'reelkit', '--output', 'jsonpath={.data.reelkit\\.yaml}');
     const file = parse(read);
     file.fleet.capacity.kubeconfig = await cluster.kubeconfigFor(installed, serviceAccount);
-    const env = { LIVEKIT_URL: 'ws://livekit', LIVEKIT_API_KEY: 'key', LIVEKIT_API_SECRET: 'secret' };
-    return parseConfig(file, env);
+    const livekit = { LIVEKIT_URL: 'ws://livekit', LIVEKIT_API_KEY: 'key', LIVEKIT_API_SECRET: 'secret' };
+    const redis = { LIVEKIT_REDIS_ADDRESS: 'redis.livekit:6379', WORKERS_REDIS_ADDRESS: 'redis.reelkit:6379' };
+    return parseConfig(file, { ...livekit, ...redis });
   }
 
   test('the Temporal worker has the rights and the template it needs to launch', async () => {
@@ -146,7 +147,11 @@ describe('installed', () => {
     return cluster.kubectl(['create', '--raw', path, '-f', '-'], JSON.stringify(eviction));
   };
 
-  test('an upgrade changes the template in its place', async () => {
+  test('an upgrade changes the template in its place, and keeps the key and the password that the first install made', async () => {
+    const secrets = () =>
+      kubectl('get', 'secret', 'reelkit-encryption', 'reelkit-workers-redis', '--output', 'jsonpath={.items[*].data}');
+    const made = await secrets();
+    expect(made).toMatch(/^\{"keys":"[^"]{60,}"\} \{"password":"[^"]{40,}"\}$/);
     const uid = () => kubectl('get', 'podtemplate', 'reelkit-egress', '--output', 'jsonpath={.metadata.uid}');
     const before = await uid();
     const { exitCode, stderr } = await withCluster(
@@ -158,12 +163,23 @@ describe('installed', () => {
     );
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(await uid()).toBe(before);
+    expect(await secrets()).toBe(made);
+  });
+
+  test('nobody writes over the key, as manifests that are rendered anew would', async () => {
+    const { stdout } = await helm.template(valuesOf('minimal'));
+    const secret = parseManifests(stdout).find(({ metadata }) => metadata.name === 'reelkit-encryption');
+    const another = JSON.stringify({ ...secret, metadata: { ...secret?.metadata, namespace: installed } });
+    await expect(cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], another)).rejects.toThrow(
+      'immutable',
+    );
   });
 
   test('an uninstall takes the workers with it', async () => {
     const { exitCode, stderr } = await withCluster('uninstall');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     await waitFor('the workers to go', podsLeft, (left) => left === '', 90_000);
+    expect(await kubectl('get', 'secrets', '--output', 'name')).toBe('secret/reelkit-encryption');
   });
 });
 

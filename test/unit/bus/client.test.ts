@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { RpcClaim } from '../../../src/bus/client.ts';
+import { createRpcClient, type RpcClaim } from '../../../src/bus/client.ts';
 import { RpcError } from '../../../src/bus/error.ts';
 import { replyChannel, requestChannel } from '../../../src/bus/topics.ts';
 import { decodeGrant, decodeRequest, encodeReply } from '../../../src/bus/wire.ts';
@@ -154,6 +154,14 @@ describe('a call', () => {
     expect(await caller.call(call())).toMatchObject({ code: 'unavailable' });
     broker.setAway(false);
     expect(await caller.call(call())).toMatchObject({ ok: true });
+  });
+
+  it('keeps no half of its subscriptions when the other half failed', async () => {
+    const { broker, bus } = makeBed();
+    const subscribe = vi.fn<typeof bus.subscribe>().mockImplementationOnce(bus.subscribe);
+    const half = { ...bus, subscribe: subscribe.mockRejectedValueOnce(new Error('no')) };
+    await expect(createRpcClient(half, { clientId: 'CLI_1', services: ['S'] })).rejects.toThrow('no');
+    expect(await broker.connect().channels('*')).toEqual([]);
   });
 
   it('is canceled by the end of the client', async () => {

@@ -129,6 +129,17 @@ describe('a server', () => {
     expect(await (await client()).call(call())).toMatchObject({ ok: false, code: 'malformed_result' });
   });
 
+  it('stays silent when there is nothing to answer', async () => {
+    const { server, client, call, serving, channels } = makeBed();
+    await server().serve(serving({ handle: async () => undefined }));
+    const caller = await client({ clientId: 'CLI_1' });
+    expect(await caller.call(call({ timeoutMs: SHORT_MS }))).toMatchObject({
+      code: 'deadline_exceeded',
+      granted: true,
+    });
+    expect(channels()).not.toContain(REPLY);
+  });
+
   it('sends its reply when the broker is back, as long as the caller waits', async () => {
     const { broker, server, client, call, serving } = makeBed();
     const handle = async (request: Uint8Array) => {
@@ -299,6 +310,18 @@ describe('a peer that was granted a request', () => {
     await settle();
     await grant('REQ_1', peer);
     if (answers) await bus.publish(replyChannel(METHOD.service, 'CLI_1'), reply('REQ_1', peer));
+    await new Promise((resolve) => setTimeout(resolve, 2 * TAKE_OVER_MS));
+    expect(handle).not.toHaveBeenCalled();
+  });
+
+  it('is not replaced when its answer overtakes the grant', async () => {
+    const { bus, server, serving, sendRequest, grant, reply } = makeBed();
+    const handle = vi.fn(async () => BYTES);
+    await server().serve(serving({ handle, takeOverAfterMs: TAKE_OVER_MS }));
+    await sendRequest();
+    await settle();
+    await bus.publish(replyChannel(METHOD.service, 'CLI_1'), reply('REQ_1', 'SRV_rkPeer'));
+    await grant('REQ_1', 'SRV_rkPeer');
     await new Promise((resolve) => setTimeout(resolve, 2 * TAKE_OVER_MS));
     expect(handle).not.toHaveBeenCalled();
   });
