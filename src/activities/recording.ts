@@ -127,6 +127,9 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       const info = infoOf(facts);
       if (facts.unlisted && (await livekit.recordOf(facts.recordingId)) === null)
         await deps.records.create(infoOf({ ...facts, state: { status: 'STARTING' }, reports: [] }));
+      // As a worker does that finishes its file.
+      if (facts.state.status === 'COMPLETE' && facts.told === 'ACTIVE')
+        await deps.records.update(infoOf({ ...facts, state: { ...facts.state, status: 'ENDING' } }));
       if (facts.state.status !== 'STARTING') await deps.records.update(info);
     },
   };

@@ -245,6 +245,7 @@ export class RecordingState {
       reports: [...this.reports].sort(([one], [other]) => one - other).map(([, info]) => info),
       retries: Math.max(0, this.view.parts.filter(({ egressId }) => egressId !== undefined).length - 1),
       unlisted: this.unlisted,
+      told: this.published.status,
     };
   }
 
