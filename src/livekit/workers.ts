@@ -3,6 +3,7 @@
 import { EgressInfo, StopEgressRequest, UpdateStreamRequest } from '@livekit/protocol';
 import type { RpcClient, RpcReply } from '../bus/client.ts';
 import type { DispatchReply } from '../recording/start-outcome.ts';
+import { redactText } from './request/index.ts';
 
 /** A worker that does not claim by then is passed over; a live one needs a millisecond. */
 const CLAIM_MS = 1_000;
@@ -47,7 +48,7 @@ export function createWorkers(client: RpcClient): Workers {
     if (reply.ok) return EgressInfo.fromBinary(reply.response);
     if (!reply.granted && couldNotAsk(reply.code)) throw new Error(`the workers could not be asked: ${reply.message}`);
     if (!reply.granted || reply.code === 'deadline_exceeded') throw new WorkerSilent(egressId);
-    throw new WorkerRefusal(reply.code, reply.message);
+    throw new WorkerRefusal(reply.code, redactText(reply.message));
   }
   return {
     async start(topic, request) {
@@ -75,7 +76,7 @@ function toDispatchReply(reply: RpcReply): DispatchReply {
   if (!granted) return { kind: 'not_granted', message: message || 'it did not claim the start' };
   // Canceled: this process ends, and the worker goes on.
   if (code === 'deadline_exceeded' || code === 'canceled') return { kind: 'no_answer', message };
-  return { kind: 'error', code, message };
+  return { kind: 'error', code, message: redactText(message) };
 }
 
 /** The bus is away, or this process ends. */
