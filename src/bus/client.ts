@@ -164,7 +164,9 @@ function callOne(line: Line, call: RpcCall): Promise<RpcReply> {
     grantedTo = serverId;
     call.onGranted?.(serverId);
     // It may have left all the same: nobody knows whether the server has started.
-    line.grant(call, { requestId, serverId }).catch((error) => fail('deadline_exceeded', sayWhy('grant not sent', error)));
+    line
+      .grant(call, { requestId, serverId })
+      .catch((error) => fail('deadline_exceeded', sayWhy('grant not sent', error)));
   };
   const giveUpUnclaimed = () => {
     if (grantedTo !== undefined) return;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { formatDuration, parseDuration } from './duration.ts';
 import { outputSchema, outputsProblems, sideSchema } from './request-outputs.ts';
 
-const LIMITS = {
+export const LIMITS = {
   /** LiveKit's own limit on room names and identities is 256 characters (livekit.yaml `limit.max_room_name_length`). */
   nameLength: 256,
   urlLength: 2_048,

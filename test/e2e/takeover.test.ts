@@ -9,7 +9,11 @@ import { receiveWebhooks } from '../support/webhooks.ts';
 
 const webhooks = await receiveWebhooks();
 // No worker at all: what is asked of LiveKit waits.
-const e2e = useStack({ fleet: { maxWorkers: 1 }, capacity: { bootDelay: '10m' }, stack: { webhookUrls: [webhooks.url] } });
+const e2e = useStack({
+  fleet: { maxWorkers: 1 },
+  capacity: { bootDelay: '10m' },
+  stack: { webhookUrls: [webhooks.url] },
+});
 let second: ReelkitService;
 let room = '';
 

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { RecordingActivities } from '../../src/activities/contract.ts';
 import { type Stack, startStack } from '../../src/dev/stack.ts';
 import { recordingRequestSchema } from '../../src/recording/request.ts';
-import { cancelUpdate, reportSignal, type RecordingInput, viewQuery } from '../../src/workflows/messages.ts';
+import { cancelUpdate, type RecordingInput, reportSignal, viewQuery } from '../../src/workflows/messages.ts';
 import type { recording } from '../../src/workflows/recording.ts';
 
 const DEPLOYMENT = 'reelkit';

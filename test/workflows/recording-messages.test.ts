@@ -45,10 +45,7 @@ describe('extend', () => {
   });
 
   it('to an earlier end: it stops then, not when the old timer fires', async () => {
-    const run = await recordings.start(
-      { stopPart: (_, __, r) => r.complete('StopEgress API') },
-      { maxDuration: '6h' },
-    );
+    const run = await recordings.start({ stopPart: (_, __, r) => r.complete('StopEgress API') }, { maxDuration: '6h' });
     await run.becomesActive();
     await run.extend({ untilMs: (await run.now()) + 5 * MINUTE_MS });
     const view = await run.result();
@@ -171,7 +168,11 @@ describe("LiveKit's StopEgress", () => {
     expect((await run.stop()).state).toEqual({ status: 'ENDING' });
     await run.report(run.snapshot('ENDING'));
     await run.report(run.complete('StopEgress API'));
-    expect(await run.result()).toMatchObject({ stage: 'completed', reason: { code: 'stopped' }, parts: [{ files: [{}] }] });
+    expect(await run.result()).toMatchObject({
+      stage: 'completed',
+      reason: { code: 'stopped' },
+      parts: [{ files: [{}] }],
+    });
     expect(run.published).toEqual(['ACTIVE', 'ENDING', 'COMPLETE']);
     expect(run.count('stopPart')).toBe(1);
   });

@@ -1,14 +1,6 @@
 // From request to an accepted part: at once, after waiting, after answers that prove nothing, or not at all.
 import { describe, expect, it } from 'vitest';
-import {
-  declined,
-  HOUR_MS,
-  MINUTE_MS,
-  NO_CAPACITY,
-  REFUSED,
-  ROOM_MISSING,
-  unknown,
-} from '../support/recording-env.ts';
+import { declined, HOUR_MS, MINUTE_MS, NO_CAPACITY, REFUSED, ROOM_MISSING, unknown } from '../support/recording-env.ts';
 import { useRecordings } from '../support/use-recordings.ts';
 
 const recordings = useRecordings();

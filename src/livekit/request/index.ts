@@ -4,7 +4,7 @@ export { liftRequest, roomNameOf, sourceOf } from './lift.ts';
 export { lowerRequest } from './lower.ts';
 export { copiedTrackOf, renderNames } from './names.ts';
 export { redactText, redactUrl } from './redact.ts';
-export { type Refusal, refusalOf } from './refusal.ts';
+export { refusalOf } from './refusal.ts';
 export { decodeStart, StartMessage } from './rpc.ts';
 export { withStorages } from './storages.ts';
 export { streamUrlsChanged } from './stream-urls.ts';

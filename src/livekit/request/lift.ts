@@ -2,7 +2,7 @@
 // itself travels beside it.
 import { EncodingOptionsPreset } from '@livekit/protocol';
 import type { RecordingRequest, RecordingSource } from '../../recording/request.ts';
-import { DEFAULTS } from '../../recording/request.ts';
+import { DEFAULTS, LIMITS } from '../../recording/request.ts';
 import { effectiveOutputs } from './outputs.ts';
 import { passthroughTrackOf } from './passthrough.ts';
 import { redactUrl } from './redact.ts';
@@ -16,7 +16,8 @@ export function liftRequest(message: StartMessage): RecordingRequest {
     source: sourceOf(message),
     outputs: liftOutputs(message),
     startWithin: DEFAULTS.startWithinMs,
-    maxDuration: DEFAULTS.maxDurationMs,
+    // LiveKit itself knows no limit: the longest there is.
+    maxDuration: LIMITS.maxDurationMs,
     priority: DEFAULTS.priority,
     labels: {},
   };
