@@ -90,7 +90,7 @@ describe('a request in the view', () => {
         { type: 'images' },
       ],
       startWithin: 15 * 60_000,
-      maxDuration: 6 * 3_600_000,
+      maxDuration: 24 * 3_600_000,
       priority: 3,
       labels: {},
     });
