@@ -89,6 +89,7 @@ const facts: RecordFacts = {
   reports: [],
   retries: 0,
   unlisted: false,
+  told: 'STARTING',
 };
 
 describe('a request that LiveKit brings', () => {

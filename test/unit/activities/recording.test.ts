@@ -411,6 +411,7 @@ describe('publishRecord', () => {
     reports: [],
     retries: 0,
     unlisted: false,
+    told: 'STARTING',
     ...change,
   });
   const publish = async (what: RecordFacts, recordOf: LiveKitClient['recordOf'] = async () => null) => {

@@ -38,6 +38,7 @@ function record(message: StartMessage, more: Partial<RecordFacts> = {}): EgressI
     reports: [],
     retries: 0,
     unlisted: false,
+    told: 'STARTING',
     ...more,
   });
   return EgressInfo.fromBinary(info.toBinary());

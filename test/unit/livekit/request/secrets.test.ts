@@ -26,6 +26,7 @@ const factsOf = (message: StartMessage, reports: string[] = []) => ({
   reports,
   retries: 0,
   unlisted: false,
+  told: 'STARTING',
 });
 
 describe('a secret', () => {
