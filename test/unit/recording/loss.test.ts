@@ -1,11 +1,17 @@
 // Whether an egress is alive: every combination of what the room and the workers say, young and old, in doubt or not.
 import { describe, expect, it } from 'vitest';
-import type { EgressSnapshot } from '../../../src/recording/egress.ts';
 import { CONFIRM_MS, doubtRecheckMs, judgeSighting, type Sighting } from '../../../src/recording/loss.ts';
 
-const ACTIVE: EgressSnapshot = { egressId: 'EG_1', status: 'ACTIVE', files: [] };
 const OLD_MS = 3_600_000;
-const base: Sighting = { egress: ACTIVE, inRoom: false, onWorker: 'no', hasRoom: true, ageMs: OLD_MS, doubtForMs: 0 };
+const base: Sighting = {
+  inRoom: false,
+  onWorker: 'no',
+  mayUpload: false,
+  roomGone: false,
+  hasRoom: true,
+  ageMs: OLD_MS,
+  doubtForMs: 0,
+};
 
 describe('an egress', () => {
   it.each([
@@ -15,9 +21,11 @@ describe('an egress', () => {
     [false, 'yes', 1_000, 0, 'alive'],
     [true, 'unknown', OLD_MS, 0, 'alive'],
     [true, 'unknown', 1_000, 0, 'alive'],
-    [true, 'no', OLD_MS, 0, 'unsure'], // a dead participant stays 20.5 s
-    [true, 'no', OLD_MS, 60_000, 'alive'], // a worker the provider does not know
-    [false, 'no', 1_000, 0, 'unsure'], // may not show yet
+    [true, 'no', OLD_MS, 0, 'unsure'],
+    [true, 'no', OLD_MS, CONFIRM_MS, 'lost'], // a recorder that died stays in the room for 20.5 s
+    [true, 'dead', OLD_MS, 0, 'lost'],
+    [false, 'dead', 100, 0, 'lost'],
+    [false, 'no', 1_000, 0, 'unsure'], // a look that began before it showed
     [false, 'no', 1_000, CONFIRM_MS, 'unsure'],
     [false, 'no', OLD_MS, 0, 'unsure'],
     [false, 'no', OLD_MS, CONFIRM_MS - 1, 'unsure'],
@@ -30,16 +38,22 @@ describe('an egress', () => {
     'in its room: %s, on a worker: %s, %i ms old, in doubt for %i ms: %s',
     (inRoom, onWorker, ageMs, doubtForMs, verdict) => {
       expect(judgeSighting({ ...base, inRoom, onWorker, ageMs, doubtForMs })).toBe(verdict);
-      // LiveKit's record proves nothing: 404 was measured for one that recorded.
-      expect(judgeSighting({ ...base, egress: null, inRoom, onWorker, ageMs, doubtForMs })).toBe(verdict);
     },
   );
 
   it('that has left its room to upload may do so for an hour on a worker that cannot be asked', () => {
-    const uploading: Sighting = { ...base, egress: { ...ACTIVE, status: 'ENDING' }, onWorker: 'unknown' };
+    const uploading: Sighting = { ...base, mayUpload: true, onWorker: 'unknown' };
     expect(judgeSighting({ ...uploading, doubtForMs: 3_599_999 })).toBe('unsure');
     expect(judgeSighting({ ...uploading, doubtForMs: 3_600_000 })).toBe('lost');
   });
+
+  it.each([{ mayUpload: true }, { roomGone: true }])(
+    'after which nothing can follow waits for its report: %o',
+    (more) => {
+      expect(judgeSighting({ ...base, ...more, doubtForMs: 90_000 })).toBe('unsure');
+      expect(judgeSighting({ ...base, ...more, doubtForMs: 100_000 })).toBe('lost');
+    },
+  );
 
   it('of a web page, which has no room to be seen in, gets the same patience', () => {
     expect(judgeSighting({ ...base, hasRoom: false, onWorker: 'unknown', doubtForMs: 60_000 })).toBe('unsure');

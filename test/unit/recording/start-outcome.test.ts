@@ -1,75 +1,58 @@
-// One row for each row of LiveKit's error matrix (facts of LiveKit, section 1.5) and for what was measured (section 0).
+// What the answer of a worker meant, row by row: what may run, what is used up, and what no worker will ever take.
 import { describe, expect, it } from 'vitest';
-import { classifyStart, type StartReply } from '../../../src/recording/start-outcome.ts';
+import { classifyStart, httpStatusOf } from '../../../src/recording/start-outcome.ts';
 
-const error = (httpStatus: number, twirpCode: string | undefined, message: string): StartReply => ({
-  kind: 'error',
-  httpStatus,
-  message,
-  ...(twirpCode === undefined ? {} : { twirpCode }),
-});
+const attempt = { egressId: 'EG_abcdefgh_1', worker: { id: 'w1', topic: 't1' } };
 
-describe('an answer of LiveKit', () => {
-  it('that accepts the request means started, at the time of the answer', () => {
-    expect(classifyStart({ kind: 'accepted', egressId: 'EG_1', atMs: 5 })).toEqual({
+describe('the answer of a worker', () => {
+  it('that accepts means started, at the time of the answer, on that worker', () => {
+    expect(classifyStart({ kind: 'accepted', atMs: 5 }, { ...attempt, roomId: 'RM_x' })).toEqual({
       kind: 'started',
-      egressId: 'EG_1',
+      egressId: 'EG_abcdefgh_1',
       acceptedAtMs: 5,
+      worker: attempt.worker,
+      roomId: 'RM_x',
+    });
+  });
+
+  it('that never came to a claim means that nothing can run, under this id or any', () => {
+    expect(classifyStart({ kind: 'not_granted', message: 'no claim' }, attempt)).toEqual({
+      kind: 'no_capacity',
+      message: 'w1: no claim',
+    });
+  });
+
+  it('that is missing after a grant means that it may run', () => {
+    expect(classifyStart({ kind: 'no_answer', message: 'time is over' }, attempt)).toMatchObject({
+      kind: 'unknown',
+      egressId: 'EG_abcdefgh_1',
     });
   });
 
   it.each([
-    // section 1.5
-    ['no worker connected', error(503, 'unavailable', 'no response from servers'), 'no_capacity'],
-    ['every worker full, draining or disabled', error(503, 'unavailable', 'no response from servers'), 'no_capacity'],
-    ['the race for a worker lost every time', error(503, 'unavailable', 'not enough CPU'), 'no_capacity'],
-    ['the worker shut down after its claim', error(503, 'unavailable', 'server is shutting down'), 'no_capacity'],
-    ['a bad request', error(400, 'invalid_argument', 'request has missing or invalid field: output'), 'refused'],
-    ['a missing room', error(404, 'not_found', 'requested room does not exist'), 'room_missing'],
-    ['a handler that does not start', error(500, 'internal', 'handler failed to start'), 'ambiguous'],
-    ['a handler that hangs', error(408, 'deadline_exceeded', 'request timed out'), 'ambiguous'],
-    ['a worker that died after its claim', error(408, 'deadline_exceeded', 'request timed out'), 'ambiguous'],
-    ['Redis down', error(500, 'internal', 'dial tcp 10.0.0.1:6379: connect: connection refused'), 'ambiguous'],
-    ['Redis down, a web page', error(503, 'unavailable', 'no response from servers'), 'no_capacity'],
-    ['LiveKit without Redis', error(503, 'unavailable', 'no response from servers'), 'no_capacity'],
-    ['LiveKit without Redis, as its list says it', error(500, 'internal', 'egress not connected'), 'ambiguous'],
-    ['a token without roomRecord', error(401, 'unauthenticated', 'permissions denied'), 'refused'],
-    ['a grant LiveKit does not give', error(403, 'permission_denied', 'permissions denied'), 'refused'],
-    // section 0, measured
-    ['408 canceled: four of four were running', error(408, 'canceled', 'request canceled'), 'ambiguous'],
-    ['500 unknown', error(500, 'unknown', 'dial tcp 127.0.0.1:6379: connect: connection refused'), 'ambiguous'],
-    ['409: it runs already', error(409, 'already_exists', 'egress already exists'), 'ambiguous'],
-    ['412', error(412, 'failed_precondition', 'egress with status EGRESS_ABORTED cannot be stopped'), 'ambiguous'],
-    ['429', error(429, 'resource_exhausted', 'too many requests'), 'ambiguous'],
-    ['a call this LiveKit does not know', error(404, 'bad_route', 'no handler for path'), 'refused'],
-    ['a body this LiveKit cannot read', error(400, 'malformed', 'failed to parse request proto'), 'refused'],
-    ['something else that was not found', error(404, 'not_found', 'track not found'), 'refused'],
-    ['a code of later days', error(418, 'teapot', 'short and stout'), 'ambiguous'],
-    // not LiveKit
-    ['a token with a wrong signature, in plain text', error(401, undefined, 'Unauthorized'), 'refused'],
-    ["a proxy's 502", error(502, undefined, 'Bad Gateway'), 'ambiguous'],
-    ["a proxy's 503", error(503, undefined, 'Service Unavailable'), 'ambiguous'],
-    ["a proxy's 504", error(504, undefined, 'Gateway Timeout'), 'ambiguous'],
-    ["a proxy's 404", error(404, undefined, 'Not Found'), 'ambiguous'],
-    ["a proxy's 413", error(413, undefined, 'Payload Too Large'), 'ambiguous'],
-    // no answer
-    ['no answer in time', { kind: 'timeout' }, 'ambiguous'],
-    ['a connection that broke', { kind: 'network', message: 'read ECONNRESET' }, 'ambiguous'],
-    ['a connection that was refused', { kind: 'network', message: 'connect ECONNREFUSED' }, 'ambiguous'],
-  ] as [string, StartReply, string][])('%s', (_, reply, kind) => {
-    expect(classifyStart(reply).kind).toBe(kind);
+    ['invalid_argument', 'refused'],
+    ['malformed_request', 'refused'],
+    ['permission_denied', 'refused'],
+    ['not_found', 'refused'],
+    ['failed_precondition', 'refused'],
+    ['unimplemented', 'refused'],
+    ['already_exists', 'unknown'],
+    ['deadline_exceeded', 'unknown'],
+    ['unavailable', 'declined'],
+    ['internal', 'declined'],
+    ['resource_exhausted', 'declined'],
+    ['a_code_of_later_days', 'declined'],
+  ] as const)('%s: %s, and the worker is quoted', (code, kind) => {
+    const outcome = classifyStart({ kind: 'error', code, message: 'words' }, attempt);
+    expect(outcome).toMatchObject({ kind, message: `w1 answered ${code}: words` });
   });
 
-  it('503 is no proof that nothing was started', () => {
-    expect(classifyStart(error(503, 'unavailable', 'no response from servers'))).toMatchObject({ sent: true });
-  });
-
-  it('is quoted with status, code and message', () => {
-    expect(classifyStart(error(408, 'canceled', 'request canceled'))).toMatchObject({
-      message: 'LiveKit answered 408 canceled: request canceled',
+  it('that refuses carries the code that LiveKit shows', () => {
+    expect(classifyStart({ kind: 'error', code: 'invalid_argument', message: '' }, attempt)).toMatchObject({
+      errorCode: 400,
     });
-    expect(classifyStart(error(502, undefined, 'Bad Gateway'))).toMatchObject({
-      message: 'LiveKit answered 502 without a code: Bad Gateway',
-    });
+    expect(['permission_denied', 'not_found', 'failed_precondition', 'unavailable', 'odd'].map(httpStatusOf)).toEqual([
+      403, 404, 412, 503, 0,
+    ]);
   });
 });

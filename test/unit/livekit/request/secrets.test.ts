@@ -26,7 +26,7 @@ const factsOf = (message: StartMessage, reports: string[] = []) => ({
   reports,
   retries: 0,
   unlisted: false,
-  told: 'STARTING',
+  told: 'STARTING' as const,
 });
 
 describe('a secret', () => {
