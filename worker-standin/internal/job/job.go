@@ -42,8 +42,11 @@ type Job struct {
 	Encoding    Encoding
 
 	File            *livekit.FileInfo
-	Path            *FilePath
-	DisableManifest bool
+	Path            *FilePath // nil: no file is made
+	DisableManifest bool      // of the file
+	Segments        *Segments
+	Images          []*Images
+	Streams         *Streams
 }
 
 // Composite says whether the whole room is drawn.
@@ -62,7 +65,7 @@ func Parse(conf *config.Config, req *rpc.StartEgressRequest, now time.Time) (*Jo
 		return nil, err
 	}
 	if !j.Passthrough {
-		if err := j.Encoding.chooseContainer(j.Audio, j.Video); err != nil {
+		if err := j.chooseFormats(); err != nil {
 			return nil, err
 		}
 		j.ResolvePath(j.identifier(), nil)
@@ -160,5 +163,5 @@ func errInput(field string) error {
 }
 
 func errUnsupported(what string) error {
-	return psrpc.NewErrorf(psrpc.InvalidArgument, "egress-standin does not support %s; it records rooms, participants and tracks to local files", what)
+	return psrpc.NewErrorf(psrpc.InvalidArgument, "egress-standin does not support %s; see its README", what)
 }
