@@ -96,8 +96,7 @@ func (j *Job) applyRequest(conf *config.Config, req *rpc.StartEgressRequest) err
 	case *rpc.StartEgressRequest_RoomComposite:
 		return j.roomComposite(conf, r.RoomComposite)
 	case *rpc.StartEgressRequest_Web:
-		j.Kind = Web
-		return errUnsupported("web egress")
+		return j.web(conf, r.Web)
 	case *rpc.StartEgressRequest_Participant:
 		return j.participant(conf, r.Participant)
 	case *rpc.StartEgressRequest_TrackComposite:
@@ -114,6 +113,9 @@ func (j *Job) applyRequest(conf *config.Config, req *rpc.StartEgressRequest) err
 }
 
 func (j *Job) connection(conf *config.Config, req *rpc.StartEgressRequest) error {
+	if j.Kind == Web {
+		return nil // a page needs no room
+	}
 	var err error
 	if j.Token, err = joinToken(conf, req, j.Info.RoomName); err != nil {
 		return err

@@ -173,6 +173,18 @@ func TestImagesAloneHaveNoSound(t *testing.T) {
 	}
 }
 
+func TestAPageNeedsNeitherRoomNorToken(t *testing.T) {
+	c, err := config.Parse("storage: {prefix: /rec}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := Parse(c, &rpc.StartEgressRequest{EgressId: "x", Request: &rpc.StartEgressRequest_Web{Web: &livekit.WebEgressRequest{
+		Url: "http://x", FileOutputs: []*livekit.EncodedFileOutput{{}}}}}, time.Now())
+	if err != nil || !strings.HasPrefix(j.File.Filename, "web-") || j.Info.SourceType != livekit.EgressSourceType_EGRESS_SOURCE_TYPE_WEB || !j.Audio || !j.Video {
+		t.Fatalf("got %v, %v", j, err)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	rows := []struct {
 		name, want string
@@ -212,7 +224,7 @@ func TestRefusals(t *testing.T) {
 		{"S3", "uploads to S3", roomRequest(func(r *livekit.RoomCompositeEgressRequest) {
 			r.FileOutputs[0].Output = &livekit.EncodedFileOutput_S3{S3: &livekit.S3Upload{}}
 		})},
-		{"web", "web egress", &rpc.StartEgressRequest{EgressId: "x", Request: &rpc.StartEgressRequest_Web{Web: &livekit.WebEgressRequest{Url: "http://x"}}}},
+		{"web", "invalid field: web url", &rpc.StartEgressRequest{EgressId: "x", Request: &rpc.StartEgressRequest_Web{Web: &livekit.WebEgressRequest{Url: "file:///x"}}}},
 		{"no identity", "request has missing or invalid field: identity", &rpc.StartEgressRequest{EgressId: "x", Request: &rpc.StartEgressRequest_Participant{Participant: &livekit.ParticipantEgressRequest{RoomName: "r"}}}},
 		{"no track", "request has missing or invalid field: track_id", &rpc.StartEgressRequest{EgressId: "x", Request: &rpc.StartEgressRequest_Track{Track: &livekit.TrackEgressRequest{RoomName: "r"}}}},
 		{"no tracks", "request has missing or invalid field: audio_track_id or video_track_id", &rpc.StartEgressRequest{EgressId: "x", Request: &rpc.StartEgressRequest_TrackComposite{TrackComposite: &livekit.TrackCompositeEgressRequest{RoomName: "r"}}}},

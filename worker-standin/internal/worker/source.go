@@ -29,6 +29,9 @@ type source interface {
 }
 
 func (s *Server) openSource(ctx context.Context, x *session) (source, error) {
+	if x.job.Kind == job.Web {
+		return s.openEmpty(x), nil
+	}
 	if s.switches.NoMedia {
 		if tokenExpired(x.job.Token, time.Now()) {
 			return nil, errTokenExpired
@@ -70,7 +73,7 @@ func tracksOf(recorded []media.Recorded) []compose.Track {
 	return tracks
 }
 
-// emptySource is ACTIVE at once and ends when its room is gone.
+// emptySource is ACTIVE at once and ends when its room is gone. It is also what a page is recorded from: nothing.
 type emptySource struct {
 	begun time.Time
 	ready chan struct{}
@@ -87,7 +90,7 @@ func (s *Server) openEmpty(x *session) source {
 
 // follow watches the room where this worker may ask for it: on the server of its own configuration.
 func (s *Server) follow(j *job.Job) (gone <-chan struct{}, leave func()) {
-	if j.WSURL != s.conf.WSURL || s.conf.APIKey == "" {
+	if j.Kind == job.Web || j.WSURL != s.conf.WSURL || s.conf.APIKey == "" {
 		return nil, func() {}
 	}
 	return s.rooms.follow(j.Info.RoomName)
