@@ -132,22 +132,17 @@ describe("the user's webhook", () => {
     expect(run.inputs('notifyUser')).toEqual([{ url: 'https://example.com/hook', view }]);
   });
 
-  it('holds no recording open when its receiver is down', async () => {
+  it('holds no recording open while its receiver does not answer', async () => {
     const run = await recordings.start(
-      {
-        inspectRoom: () => ({ room: 'gone' }),
-        notifyUser: () => {
-          throw new Error('the webhook answered 500');
-        },
-      },
+      { inspectRoom: () => ({ room: 'gone' }) },
       { webhookUrl: 'https://example.com/hook' },
     );
     await run.becomesActive();
+    run.hold('notifyUser');
     await run.report(run.complete('Source closed'));
-    const { endedAtMs = 0 } = await run.result();
-    expect((await run.now()) - endedAtMs).toBeLessThan(MINUTE_MS);
-    await run.sleep(30 * MINUTE_MS);
-    expect(run.count('notifyUser')).toBe(12);
+    expect(await run.result()).toMatchObject({ stage: 'completed' });
+    await run.untilCalled('notifyUser');
+    run.release('notifyUser');
   });
 });
 
