@@ -7,22 +7,27 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import proto from '@temporalio/proto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Runtime, Worker } from '@temporalio/worker';
-import type { Hindrance, RecordingActivities } from '../../src/activities/contract.ts';
-import type { EgressSnapshot, EgressStatus } from '../../src/recording/egress.ts';
+import type { DeliveryActivities, Hindrance, RecordingActivities } from '../../src/activities/contract.ts';
+import { attemptEgressId } from '../../src/recording/attempt.ts';
+import type { EgressReport, EgressStatus } from '../../src/recording/egress.ts';
 import { type RecordingRequestInput, recordingRequestSchema } from '../../src/recording/request.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/recording/search-attributes.ts';
-import type { StartOutcome } from '../../src/recording/start-outcome.ts';
+import type { AssignedWorker, StartOutcome } from '../../src/recording/start-outcome.ts';
+import type { StreamChange } from '../../src/recording/streams.ts';
 import type { RecordingView } from '../../src/recording/view.ts';
 import {
   admittedSignal,
   cancelSignal,
   cancelUpdate,
   type ExtendBy,
-  egressSignal,
   extendSignal,
   extendUpdate,
   lookSignal,
   type RecordingInput,
+  recordingWorkflowId,
+  reportSignal,
+  stopUpdate,
+  streamsUpdate,
   viewQuery,
 } from '../../src/workflows/messages.ts';
 import type { recording } from '../../src/workflows/recording.ts';
@@ -32,9 +37,10 @@ export const HOUR_MS = 3_600_000;
 /** As long as a test may wait for something that takes no virtual time. */
 const PATIENCE_MS = 60_000;
 
-export type Name = keyof RecordingActivities;
-type InputOf<N extends Name> = Parameters<RecordingActivities[N]>[0];
-type ResultOf<N extends Name> = Awaited<ReturnType<RecordingActivities[N]>>;
+type Activities = RecordingActivities & DeliveryActivities;
+export type Name = keyof Activities;
+type InputOf<N extends Name> = Parameters<Activities[N]>[0];
+type ResultOf<N extends Name> = Awaited<ReturnType<Activities[N]>>;
 
 /** What an activity does at its `call`th call, from 1. `undefined`: as on a good day. */
 export type Script = {
@@ -45,11 +51,30 @@ export type Script = {
   ) => ResultOf<N> | undefined | Promise<ResultOf<N> | undefined>;
 };
 
-export const NO_CAPACITY: Hindrance = { kind: 'no_capacity', sent: false, message: 'no worker is ready' };
-export const FULL_AT_LIVEKIT: StartOutcome = { kind: 'no_capacity', sent: true, message: 'no response from servers' };
-export const AMBIGUOUS: StartOutcome = { kind: 'ambiguous', message: 'no answer from LiveKit in time' };
-export const ROOM_MISSING: Hindrance = { kind: 'room_missing', message: 'requested room does not exist' };
-export const REFUSED: StartOutcome = { kind: 'refused', message: 'invalid_argument' };
+export const NO_CAPACITY: Hindrance = { kind: 'no_capacity', message: 'no worker is ready' };
+export const ROOM_MISSING: Hindrance = { kind: 'room_missing', message: 'room does not exist' };
+export const NOT_GRANTED: StartOutcome = { kind: 'no_capacity', message: 'w1: no worker claimed it' };
+export const REFUSED: StartOutcome = { kind: 'refused', errorCode: 400, message: 'w1 answered invalid_argument' };
+export const WORKER: AssignedWorker = { id: 'w1', topic: 'topic-1' };
+/** A worker was granted the start; what came of it nobody knows, or it said no. */
+export const UNKNOWN: Script['dispatch'] = (_, { attempt }, run) => ({
+  kind: 'unknown',
+  egressId: run.egressId(attempt),
+  message: 'w1 was granted the start and did not answer',
+});
+export const DECLINED: Script['dispatch'] = (_, { attempt }, run) => ({
+  kind: 'declined',
+  egressId: run.egressId(attempt),
+  message: 'w1 answered internal: handler failed to start',
+});
+/** Only the first call; the others are as on a good day. */
+export function once<N extends Name>(script: Script[N]): Script[N] {
+  return ((call: number, input: InputOf<N>, run: RecordingRun) =>
+    call === 1 ? script?.(call, input as never, run) : undefined) as Script[N];
+}
+
+/** What the first attempt asks; here it is only carried around. */
+export const FIRST_WIRE = 'wire';
 
 export interface RecordingEnvOptions {
   serverPath: string;
@@ -79,10 +104,14 @@ export async function createRecordingEnv(options: RecordingEnvOptions) {
 
   return {
     /** @param request what a client would send; a room of the recording's own when it names no source */
-    async start(script: Script = {}, request: Partial<RecordingRequestInput> = {}, first?: FirstMessages) {
-      const id = `r${runs.size + 1}`;
+    async start(
+      script: Script = {},
+      { origin = 'livekit', ...request }: Partial<RecordingRequestInput> & Partial<Pick<RecordingInput, 'origin'>> = {},
+      first?: FirstMessages,
+    ) {
+      const id = `EG_test${String(runs.size + 1).padStart(4, '0')}`;
       const run = new RecordingRun(id, env, script);
-      runs.set(`recording/${id}`, run);
+      runs.set(id, run);
       const now = await env.currentTimeMs();
       const input: RecordingInput = {
         id,
@@ -91,9 +120,12 @@ export async function createRecordingEnv(options: RecordingEnvOptions) {
         costCores: 4,
         requestedAtMs: now,
         requestHash: 'hash',
+        wire: FIRST_WIRE,
+        storages: [null],
+        origin,
       };
       const start = {
-        workflowId: `recording/${id}`,
+        workflowId: recordingWorkflowId(id),
         taskQueue,
         args: [input] as [RecordingInput],
         typedSearchAttributes: [
@@ -145,6 +177,8 @@ export interface FirstMessages {
 
 export type RecordingEnv = Awaited<ReturnType<typeof createRecordingEnv>>;
 
+type ReportFields = Partial<EgressReport> & { attempt?: number };
+
 export class RecordingRun {
   readonly id: string;
   readonly calls: { name: Name; input: InputOf<Name>; atMs: number }[] = [];
@@ -173,24 +207,29 @@ export class RecordingRun {
     return this.inputs('stopPart').map(({ egressId }) => egressId);
   }
 
-  egressId(part = 1, attempt = 1): string {
-    return `EG_${this.id}_${part}_${attempt}`;
+  /** Of an attempt, from 0. */
+  egressId(attempt = 0): string {
+    return attemptEgressId(this.id, attempt);
   }
 
-  snapshot(status: EgressStatus, more: Partial<EgressSnapshot> & { part?: number; attempt?: number } = {}) {
-    const { part = 1, attempt = 1, ...fields } = more;
-    return {
-      egressId: this.egressId(part, attempt),
-      status,
-      marker: { recordingId: this.id, part, attempt },
-      files: [],
-      ...fields,
-    } satisfies EgressSnapshot;
+  /** What LiveKit was told, in order. */
+  get published(): EgressStatus[] {
+    return this.inputs('publishRecord').map(({ state }) => state.status);
   }
 
-  /** COMPLETE with a file, as LiveKit tells it. */
-  complete(details: string, more: Parameters<RecordingRun['snapshot']>[1] = {}) {
-    const filename = `${this.id}-part-${more.part ?? 1}.mp4`;
+  get attempts(): number[] {
+    return this.inputs('dispatch').map(({ attempt }) => attempt);
+  }
+
+  /** As the worker of an attempt would report. */
+  snapshot(status: EgressStatus, { attempt = 0, ...more }: ReportFields = {}): EgressReport {
+    const egressId = this.egressId(attempt);
+    return { egressId, status, files: [], info: `${egressId} ${status}`, ...more };
+  }
+
+  /** COMPLETE with a file. */
+  complete(details: string, more: ReportFields = {}): EgressReport {
+    const filename = `${this.egressId(more.attempt)}.mp4`;
     return this.snapshot('COMPLETE', {
       details: `End reason: ${details}`,
       files: [{ filename, location: filename, sizeBytes: 1_000, durationMs: 5_000 }],
@@ -198,15 +237,23 @@ export class RecordingRun {
     });
   }
 
-  webhook(egress: EgressSnapshot): Promise<void> {
-    return this.handle.signal(egressSignal, egress);
+  report(report: EgressReport): Promise<void> {
+    return this.handle.signal(reportSignal, report);
   }
 
-  /** egress_updated ACTIVE, and the recording has taken note. */
-  async becomesActive(part = 1, attempt = 1): Promise<void> {
-    await this.until(({ parts }) => parts[part - 1]?.egressId !== undefined);
-    await this.webhook(this.snapshot('ACTIVE', { part, attempt, startedAtMs: await this.now() }));
+  /** An attempt was accepted, its worker reports ACTIVE, and the recording has taken note. */
+  async becomesActive(attempt = 0): Promise<void> {
+    await this.untilAccepted(attempt);
+    await this.report(this.snapshot('ACTIVE', { attempt, startedAtMs: await this.now() }));
     await this.until(({ stage }) => stage === 'recording');
+  }
+
+  untilAccepted(attempt = 0): Promise<RecordingView> {
+    return this.until(({ parts }) => parts.at(-1)?.egressId === this.egressId(attempt));
+  }
+
+  async untilPublished(status: EgressStatus): Promise<void> {
+    await eventually(`LiveKit's record says ${status}`, () => this.published.includes(status));
   }
 
   admit = () => this.handle.signal(admittedSignal);
@@ -214,6 +261,8 @@ export class RecordingRun {
   cancelBySignal = () => this.handle.signal(cancelSignal, {});
   extendBySignal = (by: ExtendBy) => this.handle.signal(extendSignal, by);
   cancel = () => this.handle.executeUpdate(cancelUpdate, { args: [{}] });
+  stop = () => this.handle.executeUpdate(stopUpdate);
+  changeStreams = (change: StreamChange) => this.handle.executeUpdate(streamsUpdate, { args: [change] });
   extend = (by: ExtendBy) => this.handle.executeUpdate(extendUpdate, { args: [by] });
   view = () => this.handle.query(viewQuery);
   now = () => this.env.currentTimeMs();
@@ -226,6 +275,11 @@ export class RecordingRun {
     return view;
   }
 
+  /** Until the user's webhook was delivered or given up. */
+  async delivered(): Promise<void> {
+    await this.env.client.workflow.getHandle(`${this.id}/webhook`).result();
+  }
+
   async until(holds: (view: RecordingView) => boolean): Promise<RecordingView> {
     for (const startedAt = Date.now(); ; ) {
       const view = await this.view();
@@ -236,11 +290,7 @@ export class RecordingRun {
   }
 
   async untilCalled(name: Name, times = 1): Promise<void> {
-    for (const startedAt = Date.now(); this.count(name) < times; await pause(10)) {
-      if (Date.now() - startedAt > PATIENCE_MS) {
-        throw new Error(`${name} was called ${this.count(name)} times: ${this.calls.map((call) => call.name)}`);
-      }
-    }
+    await eventually(`${name} is called ${times} times`, () => this.count(name) >= times);
   }
 
   /** The next calls of this activity stay open until `release`. */
@@ -269,16 +319,23 @@ export class RecordingRun {
   }
 }
 
+async function eventually(what: string, holds: () => boolean): Promise<void> {
+  for (const startedAt = Date.now(); !holds(); await pause(10)) {
+    if (Date.now() - startedAt > PATIENCE_MS) throw new Error(`it never happened: ${what}`);
+  }
+}
+
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function scriptedActivities(runs: Map<string, RecordingRun>): RecordingActivities {
+function scriptedActivities(runs: Map<string, RecordingRun>): Activities {
   const answer =
     <N extends Name>(name: N, goodDay: (run: RecordingRun, input: InputOf<N>, atMs: number) => ResultOf<N>) =>
     async (input: InputOf<N>): Promise<ResultOf<N>> => {
       const { info } = Context.current();
-      const run = runs.get(info.workflowExecution?.workflowId ?? '');
+      const [recordingId = ''] = (info.workflowExecution?.workflowId ?? '').split('/');
+      const run = runs.get(recordingId);
       if (!run) throw new Error('nobody runs this recording');
       const atMs = info.currentAttemptScheduledTimestampMs;
       run.calls.push({ name, input, atMs });
@@ -287,22 +344,24 @@ function scriptedActivities(runs: Map<string, RecordingRun>): RecordingActivitie
       return scripted ?? goodDay(run, input, atMs);
     };
   return {
-    startPart: answer('startPart', (run, { marker }, atMs) => ({
+    dispatch: answer('dispatch', (run, { attempt }, atMs) => ({
       kind: 'started',
-      egressId: run.egressId(marker.part, marker.attempt),
+      egressId: run.egressId(attempt),
       acceptedAtMs: atMs,
+      worker: WORKER,
+      roomId: `RM_${run.id}`,
     })),
-    findPart: answer('findPart', () => null),
-    inspectPart: answer('inspectPart', (run, { marker }) => ({
-      egress: run.snapshot('ACTIVE', marker),
-      room: 'alive',
-      inRoom: true,
-      onWorker: 'yes',
+    inspectPart: answer('inspectPart', () => ({ room: 'alive', inRoom: true, onWorker: 'yes' })),
+    stopPart: answer('stopPart', () => null),
+    changeRunningStreams: answer('changeRunningStreams', () => ({ kind: 'changed' })),
+    changeWantedStreams: answer('changeWantedStreams', (_, { wire, add, remove }) => ({
+      kind: 'changed',
+      wire: [wire, ...add.map((url) => `+${url}`), ...remove.map((url) => `-${url}`)].join(' '),
     })),
-    stopPart: answer('stopPart', () => undefined),
     inspectRoom: answer('inspectRoom', () => ({ room: 'alive' })),
     requestCapacity: answer('requestCapacity', () => null),
     wakeFleet: answer('wakeFleet', () => undefined),
+    publishRecord: answer('publishRecord', () => undefined),
     notifyUser: answer('notifyUser', () => undefined),
   };
 }

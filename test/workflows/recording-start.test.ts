@@ -1,13 +1,16 @@
-// From request to an accepted part: at once, after waiting, after answers that prove nothing, or not at all.
+// From request to an accepted part: at once, after waiting, after attempts that came to nothing, or not at all.
 import { describe, expect, it } from 'vitest';
 import {
-  AMBIGUOUS,
-  FULL_AT_LIVEKIT,
+  DECLINED,
   HOUR_MS,
   MINUTE_MS,
   NO_CAPACITY,
+  NOT_GRANTED,
+  once,
   REFUSED,
   ROOM_MISSING,
+  UNKNOWN,
+  WORKER,
 } from '../support/recording-env.ts';
 import { useRecordings } from '../support/use-recordings.ts';
 
@@ -18,21 +21,26 @@ describe('a worker is free', () => {
     const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
     await run.becomesActive();
     await run.sleep(10 * MINUTE_MS);
-    await run.webhook(run.complete('Source closed'));
+    await run.report(run.complete('Source closed'));
     const view = await run.result();
     expect(view).toMatchObject({
       stage: 'completed',
       reason: { code: 'finished' },
-      parts: [{ number: 1, attempts: 1, egressId: run.egressId(), files: [{ sizeBytes: 1_000 }] }],
+      parts: [{ number: 1, attempts: 1, egressId: run.id, worker: WORKER, files: [{ sizeBytes: 1_000 }] }],
     });
-    expect(run.count('startPart')).toBe(1);
+    expect(run.attempts).toEqual([0]);
     expect(run.count('requestCapacity')).toBe(1);
   });
 
-  it('ends as refused, with what LiveKit said, when LiveKit will never accept the request', async () => {
-    const run = await recordings.start({ startPart: () => REFUSED });
-    expect(await run.result()).toMatchObject({ stage: 'failed', reason: { code: 'refused' }, parts: [] });
-    expect(run.count('startPart')).toBe(1);
+  it('ends as refused, with what the worker said, when no worker will ever accept the request', async () => {
+    const run = await recordings.start({ dispatch: () => REFUSED });
+    expect(await run.result()).toMatchObject({
+      stage: 'failed',
+      reason: { code: 'refused', message: 'w1 answered invalid_argument' },
+      parts: [],
+    });
+    expect(run.attempts).toEqual([0]);
+    expect(run.inputs('publishRecord').at(-1)?.state).toMatchObject({ status: 'FAILED', errorCode: 400 });
   });
 });
 
@@ -48,7 +56,7 @@ describe('no worker is free', () => {
     expect(await run.view()).toMatchObject({ stage: 'waiting', waiting: { sinceMs: waiting.waiting?.sinceMs } });
     await run.admit();
     await run.becomesActive();
-    await run.webhook(run.complete('Source closed'));
+    await run.report(run.complete('Source closed'));
     const view = await run.result();
     expect(view.stage).toBe('completed');
     expect(view.waiting).toBeUndefined();
@@ -56,16 +64,32 @@ describe('no worker is free', () => {
     expect(view.spent?.queueMs).toBeGreaterThanOrEqual(30 * MINUTE_MS);
     // 30 s, 1, 2, 4, then every 5 minutes: a lost signal costs minutes, not the recording.
     expect(run.count('requestCapacity')).toBeLessThanOrEqual(12);
-    expect(run.count('startPart')).toBe(1);
+    expect(run.count('dispatch')).toBe(1);
   });
 
   it('finds capacity by itself when the signal of the fleet is lost', async () => {
     const run = await recordings.start({ requestCapacity: (call) => (call < 4 ? NO_CAPACITY : undefined) });
     await run.until(({ stage }) => stage === 'waiting');
     await run.sleep(10 * MINUTE_MS);
-    await run.until(({ parts }) => parts[0]?.egressId !== undefined);
-    expect(run.inputs('startPart').map(({ marker }) => marker.attempt)).toEqual([1]);
+    await run.untilAccepted();
+    expect(run.attempts).toEqual([0]);
     expect(run.count('requestCapacity')).toBe(4);
+  });
+
+  it('waits while it cannot be looked for a worker, and takes no failed look for a sign that the room exists', async () => {
+    let broken = true;
+    const run = await recordings.start({
+      requestCapacity: () => {
+        if (broken) throw new Error('the bus is down');
+        return ROOM_MISSING;
+      },
+      inspectRoom: () => ({ room: 'gone' }),
+    });
+    const { waiting } = await run.until(({ stage }) => stage === 'waiting');
+    expect(waiting).toMatchObject({ for: 'capacity' });
+    expect(waiting?.detail).toContain('the bus is down');
+    broken = false;
+    expect(await run.result()).toMatchObject({ stage: 'expired', reason: { code: 'room_never_appeared' } });
   });
 
   it('expires at its start deadline, exactly, and says what was missing', async () => {
@@ -84,7 +108,7 @@ describe('no worker is free', () => {
     room = 'gone';
     await run.look('room_finished');
     expect(await run.result()).toMatchObject({ stage: 'expired', reason: { code: 'room_ended' }, parts: [] });
-    expect(run.count('startPart')).toBe(0);
+    expect(run.count('dispatch')).toBe(0);
   });
 
   it('believes no room_finished event of a room that lives on', async () => {
@@ -94,26 +118,21 @@ describe('no worker is free', () => {
     await run.untilCalled('inspectRoom');
     await run.until(({ stage }) => stage === 'waiting');
     await run.admit();
-    await run.until(({ parts }) => parts[0]?.egressId !== undefined);
+    await run.untilAccepted();
   });
 
   it('stays in the queue while an admitted start goes wrong, so that newcomers stand behind it', async () => {
-    const run = await recordings.start({
-      requestCapacity: () => NO_CAPACITY,
-      startPart: (call) => (call === 1 ? FULL_AT_LIVEKIT : undefined),
-    });
+    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY, dispatch: once(() => NOT_GRANTED) });
     const first = await run.until(({ stage }) => stage === 'waiting');
-    run.hold('startPart');
+    run.hold('dispatch');
     await run.admit();
-    await run.untilCalled('startPart');
+    await run.untilCalled('dispatch');
     expect((await run.view()).stage).toBe('waiting');
-    run.release('startPart');
-    await run.untilCalled('findPart');
-    await run.until(({ waiting }) => waiting?.detail === 'no response from servers');
+    run.release('dispatch');
+    await run.until(({ waiting }) => waiting?.detail === 'w1: no worker claimed it');
     expect((await run.view()).waiting?.sinceMs).toBe(first.waiting?.sinceMs);
     await run.admit();
-    const view = await run.until(({ parts }) => parts[0]?.egressId !== undefined);
-    expect(view.parts[0]?.egressId).toBe(run.egressId(1, 2));
+    await run.untilAccepted();
   });
 
   it('goes on with the next part only before its own end: no start after an extend `until` has passed', async () => {
@@ -129,33 +148,33 @@ describe('no worker is free', () => {
 describe('the room is not there', () => {
   it('waits for a room that appears later', async () => {
     const run = await recordings.start({
-      requestCapacity: (call) => (call === 1 ? ROOM_MISSING : undefined),
-      startPart: (call) => (call === 1 ? ROOM_MISSING : undefined),
+      requestCapacity: once(() => ROOM_MISSING),
+      dispatch: once(() => ROOM_MISSING),
     });
     expect((await run.until(({ stage }) => stage === 'waiting')).waiting?.for).toBe('room');
     expect(run.count('wakeFleet')).toBe(0);
     await run.look('room_started');
-    await run.untilCalled('startPart');
+    await run.untilCalled('dispatch');
     await run.sleep(MINUTE_MS);
-    const view = await run.until(({ parts }) => parts[0]?.egressId !== undefined);
+    const view = await run.untilAccepted();
     expect(view.parts[0]?.attempts).toBe(1);
   });
 
   it('expires when the room never appears', async () => {
-    const run = await recordings.start({ startPart: () => ROOM_MISSING });
+    const run = await recordings.start({ dispatch: () => ROOM_MISSING });
     expect(await run.result()).toMatchObject({ stage: 'expired', reason: { code: 'room_never_appeared' } });
   });
 
   it('does not take one 404 for the end of a room that lives', async () => {
     const run = await recordings.start({
-      requestCapacity: (call) => (call === 1 ? NO_CAPACITY : undefined),
-      startPart: (call) => (call === 1 ? ROOM_MISSING : undefined),
+      requestCapacity: once(() => NO_CAPACITY),
+      dispatch: once(() => ROOM_MISSING),
       inspectRoom: () => ({ room: 'alive' }),
     });
     await run.until(({ stage }) => stage === 'waiting');
     await run.admit();
     await run.sleep(MINUTE_MS);
-    await run.until(({ parts }) => parts[0]?.egressId !== undefined);
+    await run.untilAccepted();
   });
 
   it('takes a 404 of a room that is gone from the list as its end', async () => {
@@ -167,138 +186,182 @@ describe('the room is not there', () => {
   });
 });
 
-describe('an answer that proves nothing', () => {
-  it('adopts the egress that is found, and starts no second one', async () => {
-    const run = await recordings.start({
-      startPart: () => AMBIGUOUS,
-      findPart: (_, __, r) => r.snapshot('ACTIVE', { startedAtMs: 1_000 }),
-    });
-    const view = await run.until(({ stage }) => stage === 'recording');
-    expect(view.parts[0]).toMatchObject({ egressId: run.egressId(), attempts: 1 });
-    expect(run.count('startPart')).toBe(1);
-  });
-
-  it('tries again with the next attempt number when nothing appeared', async () => {
-    const run = await recordings.start({ startPart: (call) => (call === 1 ? AMBIGUOUS : undefined) });
+describe('an attempt that no worker was granted', () => {
+  it('is made again under the same id, because nothing can run under it', async () => {
+    const run = await recordings.start({ dispatch: once(() => NOT_GRANTED) });
     await run.until(({ stage }) => stage === 'waiting');
     await run.admit();
-    await run.until(({ parts }) => parts[0]?.egressId !== undefined);
-    expect(run.inputs('startPart').map(({ marker }) => marker.attempt)).toEqual([1, 2]);
-    expect(run.inputs('findPart')).toHaveLength(1);
+    const view = await run.untilAccepted(0);
+    expect(run.attempts).toEqual([0, 0]);
+    expect(view.parts[0]?.attempts).toBe(1);
+    expect(run.stopped).toEqual([]);
+  });
+});
+
+describe('an attempt that its worker declined', () => {
+  it('is followed by one with the next id, and needs no stop', async () => {
+    const run = await recordings.start({ dispatch: once(DECLINED) });
+    const { waiting } = await run.until(({ stage }) => stage === 'waiting');
+    expect(waiting).toMatchObject({ for: 'capacity', detail: 'w1 answered internal: handler failed to start' });
+    await run.admit();
+    const view = await run.untilAccepted(1);
+    expect(run.attempts).toEqual([0, 1]);
+    expect(view.parts[0]?.attempts).toBe(2);
+    expect(run.stopped).toEqual([]);
   });
 
-  it('searches after a 503 too, because an earlier try inside LiveKit may have been claimed', async () => {
+  it('and reported as failed leaves no trace: the early report of the next one is believed', async () => {
     const run = await recordings.start({
-      startPart: () => FULL_AT_LIVEKIT,
-      findPart: (_, __, r) => r.snapshot('STARTING'),
-    });
-    await run.until(({ parts }) => parts[0]?.egressId !== undefined);
-    expect(run.count('startPart')).toBe(1);
-  });
-
-  it('takes a start that Temporal gave up on as ambiguous', async () => {
-    const run = await recordings.start({
-      startPart: () => {
-        throw new Error('the process died');
+      dispatch: async (call, input, r) => {
+        if (call === 1) {
+          await r.report(r.snapshot('FAILED', { errorCode: 500, error: 'handler failed to start' }));
+          return DECLINED?.(call, input, r);
+        }
+        await r.report(r.snapshot('ACTIVE', { attempt: 1, startedAtMs: await r.now() }));
+        return UNKNOWN?.(call, input, r);
       },
-      findPart: (_, __, r) => r.snapshot('ACTIVE'),
-    });
-    await run.until(({ parts }) => parts[0]?.egressId !== undefined);
-    expect(run.count('startPart')).toBe(1);
-  });
-
-  it('believes a webhook that comes before the answer, and searches for nothing', async () => {
-    const run = await recordings.start({ startPart: () => AMBIGUOUS });
-    run.hold('startPart');
-    await run.untilCalled('startPart');
-    await run.webhook(run.snapshot('STARTING'));
-    run.release('startPart');
-    await run.until(({ parts }) => parts[0]?.egressId === run.egressId());
-    expect(run.count('findPart')).toBe(0);
-  });
-
-  it('keeps the further news when webhooks overtake each other before the answer', async () => {
-    const run = await recordings.start();
-    run.hold('startPart');
-    await run.untilCalled('startPart');
-    await run.webhook(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
-    await run.webhook(run.snapshot('STARTING'));
-    run.release('startPart');
-    await run.until(({ stage }) => stage === 'recording');
-  });
-
-  it('adopts an egress that appears while it waits', async () => {
-    const run = await recordings.start({ startPart: () => AMBIGUOUS });
-    await run.until(({ stage }) => stage === 'waiting');
-    await run.webhook(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
-    await run.until(({ stage }) => stage === 'recording');
-    expect(run.count('startPart')).toBe(1);
-  });
-
-  it('adopts an egress that a look finds while it waits', async () => {
-    const run = await recordings.start({
-      startPart: () => AMBIGUOUS,
-      findPart: (call, _, r) => (call === 1 ? undefined : r.snapshot('ACTIVE')),
     });
     await run.until(({ stage }) => stage === 'waiting');
-    await run.look('EG_x already records for it');
-    await run.until(({ parts }) => parts[0]?.egressId === run.egressId());
-    expect(run.count('startPart')).toBe(1);
-  });
-
-  it('stops the stranger when two egresses came of one part', async () => {
-    const run = await recordings.start({ startPart: (call) => (call === 1 ? AMBIGUOUS : undefined) });
-    await run.until(({ stage }) => stage === 'waiting');
-    run.hold('startPart');
     await run.admit();
-    await run.untilCalled('startPart', 2);
-    await run.webhook(run.snapshot('ACTIVE', { attempt: 1 }));
-    run.release('startPart');
-    await run.untilCalled('stopPart');
-    expect(run.stopped).toEqual([run.egressId(1, 1)]);
-    expect((await run.view()).parts[0]?.egressId).toBe(run.egressId(1, 2));
+    const view = await run.until(({ stage }) => stage === 'recording');
+    expect(view.parts).toMatchObject([{ number: 1, egressId: run.egressId(1) }]);
+    expect(run.attempts).toEqual([0, 1]);
   });
+});
 
-  it('stops, once, a stranger that comes to life while the right one records', async () => {
-    const run = await recordings.start({ startPart: (call) => (call === 1 ? AMBIGUOUS : undefined) });
+describe('an attempt without an answer', () => {
+  it('is given up, stopped where it shows, and followed by one with the next id', async () => {
+    const run = await recordings.start({ dispatch: once(UNKNOWN) });
     await run.until(({ stage }) => stage === 'waiting');
+    expect(run.stopped).toEqual([run.egressId(0)]);
     await run.admit();
-    await run.becomesActive(1, 2);
-    await run.webhook(run.snapshot('ACTIVE', { attempt: 1 }));
-    await run.webhook(run.snapshot('ENDING', { attempt: 1 }));
-    await run.untilCalled('stopPart');
-    await run.webhook(run.complete('StopEgress API', { attempt: 1 }));
-    expect((await run.view()).stage).toBe('recording');
-    expect(run.stopped).toEqual([run.egressId(1, 1)]);
+    await run.untilAccepted(1);
+    expect(run.attempts).toEqual([0, 1]);
   });
 
-  it('goes on when the stranger cannot be stopped', async () => {
+  it('is the same when Temporal gave up on its dispatch', async () => {
     const run = await recordings.start({
-      startPart: (call) => (call === 1 ? AMBIGUOUS : undefined),
+      dispatch: once(() => {
+        throw new Error('the process died');
+      }),
+    });
+    const { waiting } = await run.until(({ stage }) => stage === 'waiting');
+    expect(waiting?.detail).toContain('the process died');
+    expect(run.stopped).toEqual([run.egressId(0)]);
+    await run.admit();
+    await run.untilAccepted(1);
+  });
+
+  it('goes on when it cannot be stopped', async () => {
+    const run = await recordings.start({
+      dispatch: once(UNKNOWN),
       stopPart: () => {
         throw new Error('request timed out');
       },
     });
     await run.until(({ stage }) => stage === 'waiting');
     await run.admit();
-    await run.becomesActive(1, 2);
-    await run.webhook(run.snapshot('ACTIVE', { attempt: 1 }));
-    await run.sleep(MINUTE_MS);
-    await run.webhook(run.complete('StopEgress API', { attempt: 2 }));
+    await run.becomesActive(1);
+    await run.report(run.complete('StopEgress API', { attempt: 1 }));
     expect((await run.result()).stage).toBe('completed');
+  });
+
+  it('is believed when its report came before: it is adopted, and nobody else is started', async () => {
+    const run = await recordings.start({ dispatch: UNKNOWN });
+    run.hold('dispatch');
+    await run.untilCalled('dispatch');
+    await run.report(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
+    run.release('dispatch');
+    const view = await run.until(({ stage }) => stage === 'recording');
+    expect(view.parts).toMatchObject([{ egressId: run.id, attempts: 1 }]);
+    expect(run.attempts).toEqual([0]);
+    expect(run.stopped).toEqual([]);
+  });
+
+  it('that only reported STARTING may yet come to nothing: it is given up', async () => {
+    const run = await recordings.start({ dispatch: once(UNKNOWN) });
+    run.hold('dispatch');
+    await run.untilCalled('dispatch');
+    await run.report(run.snapshot('STARTING'));
+    run.release('dispatch');
+    await run.until(({ stage }) => stage === 'waiting');
+    await run.admit();
+    await run.untilAccepted(1);
+    expect(run.stopped).toEqual([run.egressId(0)]);
+  });
+
+  it('that reports late, while the next one is made, is stopped where it shows', async () => {
+    const run = await recordings.start({ dispatch: once(UNKNOWN) });
+    await run.until(({ stage }) => stage === 'waiting');
+    run.hold('dispatch');
+    await run.admit();
+    await run.untilCalled('dispatch', 2);
+    await run.report(run.snapshot('ACTIVE'));
+    run.release('dispatch');
+    await run.becomesActive(1);
+    expect(new Set(run.stopped)).toEqual(new Set([run.egressId(0)]));
+    expect((await run.view()).parts).toMatchObject([{ egressId: run.egressId(1) }]);
+  });
+
+  it('that reports late, more than once, is told to stop once more and no more', async () => {
+    const run = await recordings.start({ dispatch: once(UNKNOWN) });
+    await run.until(({ stage }) => stage === 'waiting');
+    await run.admit();
+    await run.becomesActive(1);
+    await run.report(run.snapshot('ACTIVE'));
+    await run.untilCalled('stopPart', 2);
+    await run.report(run.snapshot('ACTIVE'));
+    await run.report(run.snapshot('ENDING'));
+    await run.report(run.complete('StopEgress API'));
+    await run.sleep(MINUTE_MS);
+    expect((await run.view()).stage).toBe('recording');
+    expect(run.stopped).toEqual([run.egressId(0), run.egressId(0)]);
+  });
+});
+
+describe('reports that come before the answer', () => {
+  it('count once the answer is there', async () => {
+    const run = await recordings.start();
+    run.hold('dispatch');
+    await run.untilCalled('dispatch');
+    await run.report(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
+    expect((await run.view()).stage).toBe('starting');
+    run.release('dispatch');
+    await run.until(({ stage }) => stage === 'recording');
+  });
+
+  it('may overtake each other: the further news is kept', async () => {
+    const run = await recordings.start();
+    run.hold('dispatch');
+    await run.untilCalled('dispatch');
+    await run.report(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
+    await run.report(run.snapshot('STARTING'));
+    run.release('dispatch');
+    await run.until(({ stage }) => stage === 'recording');
+  });
+
+  it('and tell its end already make it an ended part', async () => {
+    const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
+    run.hold('dispatch');
+    await run.untilCalled('dispatch');
+    await run.report(run.complete('Source closed'));
+    await run.report(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
+    run.release('dispatch');
+    expect(await run.result()).toMatchObject({ stage: 'completed', parts: [{ files: [{}] }] });
   });
 });
 
 describe('a scheduled recording', () => {
   it('tells the fleet at once and starts when it is due', async () => {
     const dueAtMs = (await recordings.env.currentTimeMs()) + 2 * HOUR_MS;
-    const run = await recordings.start({}, { startAt: new Date(dueAtMs).toISOString() });
+    const run = await recordings.start({}, { startAt: new Date(dueAtMs).toISOString(), origin: 'api' });
     await run.untilCalled('wakeFleet');
     expect((await run.view()).stage).toBe('scheduled');
-    expect(run.count('startPart')).toBe(0);
+    expect(run.count('dispatch')).toBe(0);
+    expect(run.published).toEqual([]);
     await run.sleep(2 * HOUR_MS + 1_000);
     await run.becomesActive();
-    const started = run.calls.find(({ name }) => name === 'startPart');
+    const started = run.calls.find(({ name }) => name === 'dispatch');
     expect(started?.atMs).toBeGreaterThanOrEqual(dueAtMs);
     expect(started?.atMs).toBeLessThan(dueAtMs + 30_000);
     expect((await run.view()).spent?.queueMs).toBeLessThan(30_000);
