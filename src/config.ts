@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { DEFAULT_COSTS } from './fleet/cost.ts';
 import { parseDuration } from './recording/duration.ts';
 import { checkPathTemplate, DEFAULT_PATH_TEMPLATE } from './recording/path-template.ts';
+import { recordingRequestSchema } from './recording/request.ts';
+import type { SourceKind } from './recording/rules.ts';
 import { isKeyId, isKeyText, MAX_KEYS } from './temporal/keys.ts';
 
 const duration = (fallback: string) =>
@@ -189,12 +191,13 @@ const kubernetesCapacity = z.strictObject({
   manageUnowned: z.boolean().default(false),
 });
 
+const fleetName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, { error: 'must be lower-case letters, digits and dashes' });
+
 const fleet = z.strictObject({
   /** One fleet for each LiveKit deployment (each Redis). */
-  name: z
-    .string()
-    .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, { error: 'must be lower-case letters, digits and dashes' })
-    .default('default'),
+  name: fleetName.default('default'),
   minWorkers: z.coerce.number().int().min(0).default(0),
   maxWorkers: z.coerce.number().int().min(1).default(10),
   /** Free CPU cores kept ready beyond demand. */
@@ -224,6 +227,9 @@ const fleet = z.strictObject({
         : undefined,
   }),
 });
+
+const SOURCE_KINDS = ['room', 'web', 'participant', 'tracks'] as const satisfies SourceKind[];
+const sourceKind = z.enum(SOURCE_KINDS);
 
 const encryption = z.strictObject({
   /**
@@ -265,6 +271,32 @@ const encryption = z.strictObject({
     .default([]),
 });
 
+const { startWithin, maxDuration, priority, labels } = recordingRequestSchema.shape;
+
+/** Defaults for requests that do not say (recording/rules.ts). For each field the first rule that matches and gives it decides. */
+const rule = z.strictObject({
+  match: z
+    .strictObject({
+      /** `*` stands for any characters, `?` for one. */
+      room: z.string().min(1).max(256).optional(),
+      source: z
+        .union([sourceKind, z.array(sourceKind).min(1)], {
+          error: `must be of ${SOURCE_KINDS.join(', ')}, one or a list`,
+        })
+        .optional(),
+      /** Of the token that asked; what comes from LiveKit has none. */
+      apiKey: z.string().min(1).max(256).optional(),
+      labels: z.record(z.string(), z.string().max(255)).optional(),
+    })
+    .optional(),
+  startWithin: startWithin.unwrap().optional(),
+  maxDuration: maxDuration.unwrap().optional(),
+  priority: priority.unwrap().optional(),
+  labels: labels.unwrap().optional(),
+  tenant: z.string().min(1).max(63).optional(),
+  fleet: fleetName.optional(),
+});
+
 export const configSchema = z
   .strictObject({
     livekit,
@@ -282,6 +314,7 @@ export const configSchema = z
       .refine((template) => checkPathTemplate(template) === undefined, { error: 'is not a valid path template' })
       .default(DEFAULT_PATH_TEMPLATE),
     fleet,
+    rules: z.array(rule).max(100).default([]),
     /** How everything that Temporal stores is encrypted. */
     encryption: encryption.prefault({}),
     /** REELKIT_LOG_LEVEL. */
@@ -456,7 +489,9 @@ function variableFor(key: string): string | undefined {
 }
 
 function valueAt(value: unknown, path: string[]): unknown {
-  return path.reduce<unknown>((inner, key) => (isRecord(inner) ? inner[key] : undefined), value);
+  const entry = (inner: unknown, key: string) =>
+    isRecord(inner) ? inner[key] : Array.isArray(inner) ? inner[Number(key)] : undefined;
+  return path.reduce<unknown>(entry, value);
 }
 
 function setAt(target: Record<string, unknown>, path: string[], value: unknown): void {

@@ -6,6 +6,8 @@ import type { Served } from './bus/server.ts';
 import type { Buses } from './buses.ts';
 import type { Config } from './config.ts';
 import { createIntakeRecordings } from './intake-recordings.ts';
+import { createLiveKitClient } from './livekit/client.ts';
+import { endGhost } from './livekit/ghosts.ts';
 import type { Grants } from './livekit/grants.ts';
 import { serveIntake } from './livekit/intake.ts';
 import { createLiveKitRecords } from './livekit/records.ts';
@@ -34,7 +36,14 @@ export interface Door {
 export async function openDoor(parts: DoorParts): Promise<Door> {
   const { buses, client, recordings, grants, log } = parts;
   const report: Recordings['report'] = (id, what) => recordings.report(id, what);
-  const reports = await serveReports(buses.workers.server, { grants, report, log });
+  const records = createLiveKitRecords(buses.livekit.client);
+  const { recordOf } = createLiveKitClient(parts.config.livekit);
+  const reports = await serveReports(buses.workers.server, {
+    grants,
+    report,
+    endGhost: (id, info) => endGhost({ recordOf, records }, id, info),
+    log,
+  });
   const health = watchTemporal(client);
   const intake = parts.takesRequests ? await openIntake(parts, () => health.ok) : undefined;
   return {

@@ -17,6 +17,7 @@ import { infoOf } from './livekit/record.ts';
 import { liftRequest, type StartMessage } from './livekit/request/index.ts';
 import { recordStateOf } from './recording/record-state.ts';
 import type { RecordFacts } from './recording/record-state.ts';
+import type { RecordingRequest } from './recording/request.ts';
 import { applyRules, type Rule } from './recording/rules.ts';
 import { roomOf } from './recording/source.ts';
 import type { RecordingView } from './recording/view.ts';
@@ -28,7 +29,7 @@ const CALL_MS = 8_000;
 export interface IntakeSettings {
   fleet: string;
   costs: CostTable;
-  rules: Rule[];
+  rules: readonly Rule[];
 }
 
 export function createIntakeRecordings(
@@ -86,11 +87,12 @@ function inputOf(message: StartMessage, { fleet, costs, rules }: IntakeSettings,
   const lifted = liftRequest(message);
   const room = roomOf(lifted.source);
   const rule = applyRules(rules, { source: lifted.source.type, ...(room === undefined ? {} : { room }) });
-  const request = { ...lifted, ...rule.limits };
+  const { fleet: ruledFleet, tenant: _, ...defaults } = rule;
+  const request = { ...lifted, ...defaults } as RecordingRequest;
   const wire = Buffer.from(message.toBinary()).toString('base64');
   return {
     id: message.egressId,
-    fleet: rule.fleet ?? fleet,
+    fleet: ruledFleet ?? fleet,
     request,
     costCores: costOf(request.source, costs),
     requestedAtMs: atMs,

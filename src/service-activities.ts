@@ -16,7 +16,7 @@ import type { FleetSources } from './fleet-sources.ts';
 import { createLiveKitClient } from './livekit/client.ts';
 import type { Grants } from './livekit/grants.ts';
 import { createLiveKitRecords } from './livekit/records.ts';
-import { createWorkers } from './livekit/workers.ts';
+import { createWorkers, WorkerRefusal, WorkerSilent, type Workers } from './livekit/workers.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { MeasureSinks } from './workflows/measures.ts';
@@ -66,7 +66,8 @@ export function createServiceActivities(parts: ActivityParts): object {
       client,
       fleet,
       provider,
-      workers,
+      presence,
+      stopEgress: (egressId) => stopIfItRuns(workers, egressId),
       log,
       arrivals,
       onPass: ({ durationMs, observation, plan, problem }) => {
@@ -80,6 +81,15 @@ export function createServiceActivities(parts: ActivityParts): object {
       },
     }),
   };
+}
+
+/** Ended, or on no worker: there is nothing to stop. */
+async function stopIfItRuns(workers: Workers, egressId: string): Promise<void> {
+  try {
+    await workers.stop(egressId);
+  } catch (error) {
+    if (!(error instanceof WorkerRefusal || error instanceof WorkerSilent)) throw error;
+  }
 }
 
 /** What workflows may tell this process. */

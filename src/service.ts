@@ -19,6 +19,7 @@ import { createHintOf } from './livekit/webhook.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { runPhases } from './shutdown.ts';
+import { createPayloadCodec } from './temporal/codec.ts';
 import { keyProblem } from './temporal/key-check.ts';
 import { type Keyring, loadKeyring } from './temporal/keys.ts';
 import {
@@ -170,7 +171,7 @@ function httpParts(context: Context): HttpParts {
 }
 
 function createApiApp(context: Context) {
-  const { config, metrics } = context;
+  const { config, keyring, metrics } = context;
   const { client } = context.temporal;
   const { name: fleet, costs } = config.fleet;
   const countByStage = createStageCounter(client, fleet);
@@ -185,6 +186,8 @@ function createApiApp(context: Context) {
       pathTemplate: config.pathTemplate,
     },
     recordings: context.recordings,
+    codec: createPayloadCodec(keyring.keys),
+    uiOrigins: config.encryption.uiOrigins,
     hintOf: createHintOf(config.livekit.apiKey, config.livekit.apiSecret),
     readFleet: createFleetReader({ client, config, countByStage, observeWorkers: context.sources.observe }),
   });

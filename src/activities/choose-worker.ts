@@ -2,6 +2,7 @@
 // just sent until a worker shows it. It promises no room: the worker's own claim decides.
 import { type Bin, binOf, place } from '../fleet/admission.ts';
 import type { ObservedWorker, Sight } from '../fleet/observation.ts';
+import { DISPATCH_LIMIT_MS } from '../livekit/workers.ts';
 import type { AssignedWorker } from '../recording/start-outcome.ts';
 import type { PartInspection } from './contract.ts';
 
@@ -10,11 +11,13 @@ export interface WorkerChoice {
    * The fullest worker with room, beside what others hold there; held for this recording until it starts, is released, or a moment
    * has passed.
    * @param not topics that were tried
+   * @param admitted the fleet just promised room
    */
   choose(
     recordingId: string,
     costCores: number,
     not?: ReadonlySet<string>,
+    admitted?: boolean,
   ): Promise<AssignedWorker | { missing: string }>;
   /** It did not start there: others may have the room. */
   release(recordingId: string): void;
@@ -46,8 +49,10 @@ interface Hold {
 
 /** A look is shared this long, so that a burst of starts asks the workers once. */
 const FRESH_MS = 500;
-/** From the choice to the worker's answer: a workflow task, and a dispatch of at most 5 s. */
-const CHOSEN_MS = 10_000;
+/** The same for who was admitted: the room it was promised may be younger than an older look. */
+const ADMITTED_FRESH_MS = 100;
+/** From the choice to the worker's answer: a workflow task, and a dispatch. */
+const CHOSEN_MS = 5_000 + DISPATCH_LIMIT_MS;
 /** By then a started egress shows in its worker's own answer. */
 const STARTED_MS = 3_000;
 const PASSED_OVER_MS = { first: 2_000, most: 60_000 };
@@ -90,8 +95,8 @@ export function createWorkerChoice(
   }
 
   return {
-    async choose(recordingId, costCores, not = new Set()) {
-      const sight = await withCordons(await look(now() - FRESH_MS));
+    async choose(recordingId, costCores, not = new Set(), admitted = false) {
+      const sight = await withCordons(await look(now() - (admitted ? ADMITTED_FRESH_MS : FRESH_MS)));
       const found = candidates(sight.workers, recordingId).filter(({ worker: { topic } }) => !not.has(topic));
       const trusted = found.filter(({ worker: { topic } }) => trust.has(topic));
       const chosen = fullest(trusted, costCores);

@@ -64,6 +64,8 @@ export interface DispatchInput {
   /** Names of configured storages for its uploads, in order; null: as the request says. */
   storages: (string | null)[];
   costCores: number;
+  /** The fleet counted it in a moment ago: only a fresh look at the workers counts. */
+  admitted: boolean;
   /** The worker before is proven dead, so the recorder may keep its name in the room: UpdateLayout goes on working. */
   keepsIdentity: boolean;
 }

@@ -1,8 +1,9 @@
 // The apply step of a pass: does what the plan says and writes down what could not be done. Every act may be repeated.
 import { CapacityError } from '../capacity/provider.ts';
 import { afterLaunch, type LaunchRefusal } from '../fleet/backoff.ts';
-import type { FleetMemory } from '../fleet/observation.ts';
+import type { FleetMemory, WorkerNotes } from '../fleet/observation.ts';
 import type { FleetPlan } from '../fleet/plan.ts';
+import { CORDON_TTL_MS } from '../fleet/policy.ts';
 import type { FleetDeps } from './fleet-deps.ts';
 
 /** Signals in flight at a time; each is a write to another workflow. */
@@ -10,8 +11,12 @@ const SIGNALS_AT_ONCE = 50;
 
 /** @returns the plan's memory, corrected by what failed, so that the next pass tries again */
 export async function apply(deps: FleetDeps, plan: FleetPlan, token: string): Promise<FleetMemory> {
-  const [launched, notAdmitted, notDrained] = await Promise.all([
+  const { presence } = deps;
+  // Before anybody is told of room there.
+  await failedOf(deps, plan.uncordon, 'uncordon', ({ topic }) => presence.uncordon(topic));
+  const [launched, notCordoned, notAdmitted, notDrained] = await Promise.all([
     launch(deps, plan, token),
+    failedOf(deps, plan.cordon, 'cordon', ({ topic }) => presence.cordon(topic, CORDON_TTL_MS)),
     failedOf(deps, plan.admit, 'admit', ({ id }) => deps.recordings.admit(id)),
     failedOf(deps, plan.retire, 'drain', ({ id }) => deps.provider.drain(id)),
     failedOf(deps, plan.protect, 'protect', async ({ id, busy }) => deps.provider.protect?.(id, busy)),
@@ -19,7 +24,7 @@ export async function apply(deps: FleetDeps, plan: FleetPlan, token: string): Pr
     tellRecordings(deps, plan),
     stopOrphans(deps, plan),
   ]);
-  const memory = forget(plan.memory, notAdmitted, notDrained);
+  const memory = afterwards(plan, deps.now(), { notCordoned, notAdmitted, notDrained });
   return launched ? afterLaunch(memory, launched, deps.now()) : memory;
 }
 
@@ -45,25 +50,22 @@ function refusalOf(error: unknown): LaunchRefusal {
 
 function tellRecordings(deps: FleetDeps, { lost, look }: FleetPlan) {
   const messages = [
-    ...lost.flatMap(({ recordingId, egressId, evidence }) =>
-      recordingId === undefined
-        ? []
-        : [{ id: recordingId, look: { why: `the worker of ${egressId} is gone: ${evidence}` } }],
-    ),
-    ...look.map(({ recordingId, why }) => ({ id: recordingId, look: { why } })),
+    ...lost.map(({ recordingId, egressId, evidence }) => ({
+      id: recordingId,
+      look: { code: 'lost' as const, egressId, why: `${egressId} is lost: ${evidence}` },
+    })),
+    ...look.map(({ recordingId, code, why }) => ({ id: recordingId, look: { code, why } })),
   ];
   return failedOf(deps, messages, 'signal', (message) => deps.recordings.look(message.id, message.look));
 }
 
-/** The index lags behind; before anything is stopped, the recording itself is asked for. */
-function stopOrphans({ recordings, livekit, log, ...deps }: FleetDeps, { orphans }: FleetPlan) {
-  const items = orphans.map(({ egressId, recordingId, why }) => ({ id: egressId, recordingId, why }));
-  return failedOf({ recordings, livekit, log, ...deps }, items, 'stop', async ({ id, recordingId, why }) => {
-    if (why.includes('not open') && (await recordings.isOpen(recordingId))) {
-      log.info({ egress: id, recording: recordingId }, 'an egress looked orphaned, but its recording is open');
-      return;
-    }
-    await livekit.stopEgress(id);
+/** The index lags behind, and shows one fleet: before anything is stopped for not being open, the recording itself is asked for. */
+function stopOrphans(deps: FleetDeps, { orphans }: FleetPlan) {
+  const items = orphans.map(({ egressId, recordingId, code }) => ({ id: egressId, recordingId, code }));
+  return failedOf(deps, items, 'stop', async ({ id, recordingId, code }) => {
+    const state = code === 'not_open' ? await deps.recordings.stateOf(recordingId) : 'ended';
+    if (state === 'ended') await deps.stopEgress(id);
+    else if (state === 'unknown') deps.log.warn({ egress: id }, 'an egress of no recording of ours; it is left alone');
   });
 }
 
@@ -90,12 +92,22 @@ async function failedOf<T extends { id: string }>(
   return failed;
 }
 
-function forget(memory: FleetMemory, notAdmitted: string[], notDrained: string[]): FleetMemory {
-  const leases = Object.fromEntries(Object.entries(memory.leases).filter(([id]) => !notAdmitted.includes(id)));
+interface Failed {
+  notCordoned: string[];
+  notAdmitted: string[];
+  notDrained: string[];
+}
+
+/** What failed is as if it had not been decided; a cordon counts from when it was set. */
+function afterwards({ memory, cordon }: FleetPlan, nowMs: number, failed: Failed): FleetMemory {
+  const leases = Object.fromEntries(Object.entries(memory.leases).filter(([id]) => !failed.notAdmitted.includes(id)));
   const workers = { ...memory.workers };
-  for (const id of notDrained) {
-    const { drainAskedMs: _, ...notes } = workers[id] ?? {};
-    workers[id] = notes;
-  }
+  for (const { id, isNew } of cordon) if (isNew) workers[id] = { ...workers[id], cordonedMs: nowMs };
+  for (const id of failed.notCordoned) workers[id] = without('cordonedMs', workers[id]);
+  for (const id of failed.notDrained) workers[id] = without('drainAskedMs', workers[id]);
   return { ...memory, leases, workers };
+}
+
+function without(key: keyof WorkerNotes, notes: WorkerNotes = {}): WorkerNotes {
+  return Object.fromEntries(Object.entries(notes).filter(([name]) => name !== key));
 }

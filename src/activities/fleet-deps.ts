@@ -4,14 +4,9 @@ import type { Arrivals } from '../fleet/arrivals.ts';
 import type { Observation } from '../fleet/observation.ts';
 import type { FleetPlan } from '../fleet/plan.ts';
 import type { FleetPolicy } from '../fleet/policy.ts';
+import type { Presence } from '../livekit/presence.ts';
 import type { Probe } from '../livekit/probe.ts';
-import type { EgressSnapshot } from '../recording/egress.ts';
 import type { OpenRecordings } from './open-recordings.ts';
-
-interface FleetLiveKit {
-  listActiveEgresses(): Promise<EgressSnapshot[]>;
-  stopEgress(egressId: string): Promise<void>;
-}
 
 /** The part of pino that is used. */
 interface FleetLog {
@@ -31,7 +26,9 @@ export interface DonePass {
 export interface FleetDeps {
   recordings: OpenRecordings;
   provider: CapacityProvider;
-  livekit: FleetLiveKit;
+  presence: Pick<Presence, 'workers' | 'egresses' | 'cordon' | 'uncordon' | 'cordoned'>;
+  /** On its worker, by its worker-side id. Ended or unknown: does nothing. */
+  stopEgress(egressId: string): Promise<void>;
   probe: Probe;
   policy: FleetPolicy;
   bootTimeoutMs: number;

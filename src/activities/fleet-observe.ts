@@ -1,7 +1,7 @@
 // The observe step of a pass: reads workers, egresses and recordings, and changes nothing.
 import type { Arrival } from '../fleet/arrivals.ts';
-import type { FleetMemory, Observation, ObservedEgress } from '../fleet/observation.ts';
-import type { EgressSnapshot } from '../recording/egress.ts';
+import type { FleetMemory, Observation, Sight } from '../fleet/observation.ts';
+import { parseAttemptEgressId } from '../recording/attempt.ts';
 import type { FleetDeps } from './fleet-deps.ts';
 import { observeWorkers } from './fleet-workers.ts';
 import type { OpenRecording } from './open-recordings.ts';
@@ -13,8 +13,8 @@ const SETTLE_STEP_MS = 150;
 const SETTLE_LIMIT_MS = 3_000;
 
 /**
- * Recordings first, egresses last: an egress that starts in between is then seen as one that is in flight, never as one that
- * nobody wants.
+ * Recordings first, workers and egresses last: an egress that starts in between is then seen as one that is in flight, never as
+ * one that nobody wants.
  */
 export async function observe(
   deps: FleetDeps,
@@ -26,14 +26,14 @@ export async function observe(
   const open = await deps.recordings.list(fleet);
   for (const { id } of open) deps.arrivals?.listed(id);
   const notListed = arrivals(deps);
-  const workers = await observeWorkers(deps, memory.workers);
-  const activeEgresses = await listEgresses(deps);
-  const running = await addBelievedEgress(deps, open, activeEgresses);
+  const onBusProblem = (problem: string) =>
+    deps.log.warn({ problem }, "the workers' Redis did not answer; the pass goes on without it");
+  const sight = await observeWorkers({ ...deps, onBusProblem }, memory.workers);
+  const running = await addBelievedEgress(deps, open, knownEgresses(sight, memory));
   return {
     nowMs: deps.now(),
     kicked,
-    workers,
-    ...(activeEgresses ? { activeEgresses } : {}),
+    ...sight,
     waiting: open.filter(({ stage, waitingFor }) => stage === 'waiting' && waitingFor === 'capacity').map(toWaiting),
     scheduled: open.flatMap(({ stage, id, costCores, startAtMs }) =>
       stage === 'scheduled' && startAtMs !== undefined ? [{ id, costCores, dueMs: startAtMs }] : [],
@@ -67,31 +67,21 @@ function arrivals(deps: FleetDeps): readonly Arrival[] {
   return deps.arrivals?.recent(deps.now()) ?? [];
 }
 
-async function listEgresses({ livekit, log }: FleetDeps): Promise<ObservedEgress[] | undefined> {
-  try {
-    return (await livekit.listActiveEgresses()).map(toObserved);
-  } catch (error) {
-    log.warn({ error: String(error) }, 'LiveKit did not list its egresses; the pass goes on without them');
-    return undefined;
-  }
-}
-
-function toObserved({ egressId, marker, acceptedAtMs, startedAtMs }: EgressSnapshot): ObservedEgress {
-  return {
-    egressId,
-    ...(marker ? { recordingId: marker.recordingId } : {}),
-    ...(acceptedAtMs === undefined ? {} : { acceptedAtMs }),
-    ...(startedAtMs === undefined ? {} : { startedAtMs }),
-  };
+/** Those that live, and those that lived and may still be believed in. */
+function knownEgresses({ activeEgresses = [] }: Sight, { egresses = {} }: FleetMemory): Set<string> {
+  return new Set([...activeEgresses.map(({ egressId }) => egressId), ...Object.keys(egresses)]);
 }
 
 function toWaiting({ id, costCores, priority, sinceMs }: OpenRecording) {
   return { id, costCores, priority, sinceMs };
 }
 
-async function addBelievedEgress(deps: FleetDeps, open: OpenRecording[], egresses: ObservedEgress[] = []) {
+async function addBelievedEgress(deps: FleetDeps, open: OpenRecording[], egressIds: ReadonlySet<string>) {
   const timesSeen = new Map<string, number>();
-  for (const { recordingId = '' } of egresses) timesSeen.set(recordingId, (timesSeen.get(recordingId) ?? 0) + 1);
+  for (const egressId of egressIds) {
+    const recordingId = parseAttemptEgressId(egressId)?.recordingId ?? '';
+    timesSeen.set(recordingId, (timesSeen.get(recordingId) ?? 0) + 1);
+  }
   const running: Observation['running'] = [];
   for (const { id, stage } of open) {
     if (stage !== 'recording' && stage !== 'stopping') continue;

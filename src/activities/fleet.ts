@@ -15,7 +15,8 @@ import { createOpenRecordings } from './open-recordings.ts';
 
 const HEARTBEAT_EVERY_MS = 1_500;
 
-export interface FleetWiring extends Pick<FleetDeps, 'provider' | 'livekit' | 'log' | 'arrivals' | 'onPass'> {
+export interface FleetWiring
+  extends Pick<FleetDeps, 'provider' | 'presence' | 'stopEgress' | 'log' | 'arrivals' | 'onPass'> {
   client: Client;
   fleet: FleetConfig;
 }

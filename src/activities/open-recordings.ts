@@ -2,6 +2,7 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import type { Look } from '../fleet/strays.ts';
 import { DEFAULTS } from '../recording/request.ts';
 import { OPEN_STAGES, type OpenStage, type WaitingFor } from '../recording/stage.ts';
 import {
@@ -25,7 +26,13 @@ export interface OpenRecording {
 
 interface LookPayload {
   why: string;
+  /** `lost`: two witnesses say that `egressId` runs no more. */
+  code: Look['code'] | 'lost';
+  egressId?: string;
 }
+
+/** unknown: it has no workflow, so it is not Reelkit's, or its history is gone. */
+export type RecordingState = 'open' | 'ended' | 'unknown';
 
 export interface OpenRecordings {
   list(fleet: string): Promise<OpenRecording[]>;
@@ -35,8 +42,8 @@ export interface OpenRecordings {
   admit(id: string): Promise<boolean>;
   look(id: string, look: LookPayload): Promise<boolean>;
   /** Straight from its history, not from the index: for what must not be wrong. */
-  isOpen(id: string): Promise<boolean>;
-  /** The egress it believes in. A query: asked only when two claim to be it. */
+  stateOf(id: string): Promise<RecordingState>;
+  /** The oldest egress it believes in. A query: asked only when two claim to be it. */
   currentEgress(id: string): Promise<string | undefined>;
 }
 
@@ -59,12 +66,13 @@ export function createOpenRecordings(client: Client): OpenRecordings {
     },
     admit: (id) => unlessEnded(() => handle(id).signal(admittedSignal)),
     look: (id, look) => unlessEnded(() => handle(id).signal(lookSignal, look)),
-    async isOpen(id) {
-      let open = false;
+    async stateOf(id) {
+      let state: RecordingState = 'unknown';
       await unlessEnded(async () => {
-        open = (await handle(id).describe()).status.name === 'RUNNING';
+        const { status, type } = await handle(id).describe();
+        if (type === 'recording') state = status.name === 'RUNNING' ? 'open' : 'ended';
       });
-      return open;
+      return state;
     },
     async currentEgress(id) {
       const view = await handle(id).query(viewQuery);

@@ -3,13 +3,12 @@ import { heartbeat, log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { Storage } from '../config.ts';
 import type { LiveKitClient } from '../livekit/client.ts';
-import { DISPATCH_LIMIT_MS } from '../livekit/workers.ts';
 import type { Grants } from '../livekit/grants.ts';
-import { recorderToken } from '../livekit/recorder-token.ts';
 import { infoOf, reportOf } from '../livekit/record.ts';
+import { recorderToken } from '../livekit/recorder-token.ts';
 import type { LiveKitRecords } from '../livekit/records.ts';
 import { decodeStart, forAttempt, streamUrlsChanged, withStorages } from '../livekit/request/index.ts';
-import { type Workers, WorkerRefusal, WorkerSilent } from '../livekit/workers.ts';
+import { DISPATCH_LIMIT_MS, WorkerRefusal, WorkerSilent, type Workers } from '../livekit/workers.ts';
 import { attemptEgressId } from '../recording/attempt.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import { roomOf } from '../recording/source.ts';
@@ -128,7 +127,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
 
     async publishRecord(facts) {
       const info = infoOf(facts);
-      if (facts.unlisted && !(await livekit.knowsEgress(facts.recordingId)))
+      if (facts.unlisted && (await livekit.recordOf(facts.recordingId)) === null)
         await deps.records.create(infoOf({ ...facts, state: { status: 'STARTING' }, reports: [] }));
       if (facts.state.status !== 'STARTING') await deps.records.update(info);
     },
@@ -143,7 +142,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     const untilMs = Date.now() + DISPATCH_LIMIT_MS;
     let last: StartOutcome | undefined;
     while (passedOver.size < WORKERS_ASKED && Date.now() < untilMs) {
-      const worker = await choice.choose(recordingId, costCores, passedOver);
+      const worker = await choice.choose(recordingId, costCores, passedOver, input.admitted);
       if ('missing' in worker) {
         choice.release(recordingId);
         return last ?? noCapacity(worker.missing);
@@ -164,11 +163,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
   }
 
   /** Only within this does the worker find its record granted; a start that was not answered is refused from then on. */
-  async function startOn(
-    worker: AssignedWorker,
-    egressId: string,
-    { bytes, roomId }: Prepared,
-  ): Promise<StartOutcome> {
+  async function startOn(worker: AssignedWorker, egressId: string, { bytes, roomId }: Prepared): Promise<StartOutcome> {
     const reply = await deps.grants.during(egressId, () => workers.start(worker.topic, bytes));
     const outcome = classifyStart(reply, { egressId, worker, ...(roomId ? { roomId } : {}) });
     if (outcome.kind === 'unknown' || outcome.kind === 'declined') deps.grants.giveUp(egressId);

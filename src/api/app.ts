@@ -8,6 +8,7 @@ import { createAuthenticate } from './auth.ts';
 import { type ApiError, errors, problemDocument } from './errors.ts';
 import type { Recordings } from './recordings.ts';
 import { mountRoutes, type Route, toApiError } from './route.ts';
+import { allowOrigins, type CodecRouteParts, codecRoutes } from './routes/codec.ts';
 import { docsRoutes } from './routes/docs.ts';
 import { fleetRoutes, type ReadFleet } from './routes/fleet.ts';
 import { recordingEventRoutes } from './routes/recording-events.ts';
@@ -26,7 +27,9 @@ export interface HttpParts extends ServiceRouteParts {
   now?: () => number;
 }
 
-export interface ApiParts extends HttpParts {
+export interface ApiParts extends HttpParts, CodecRouteParts {
+  /** Origins whose pages may use the codec. */
+  uiOrigins: readonly string[];
   settings: StartSettings;
   recordings: Recordings;
   hintOf: HintOf;
@@ -35,7 +38,7 @@ export interface ApiParts extends HttpParts {
 
 export function createApp(parts: ApiParts): Express {
   const routes = apiRoutes(parts);
-  return withRoutes(parts, [...routes, ...docsRoutes(routes)]);
+  return withRoutes(parts, [...routes, ...docsRoutes(routes)], parts.uiOrigins);
 }
 
 /** Of a process without the API: only what its platform asks. */
@@ -43,10 +46,11 @@ export function createServiceApp(parts: HttpParts): Express {
   return withRoutes(parts, serviceRoutes(parts));
 }
 
-function withRoutes(parts: HttpParts, routes: Route[]): Express {
+function withRoutes(parts: HttpParts, routes: Route[], uiOrigins: readonly string[] = []): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', 'simple');
   app.use(observe(parts), closeWhenStopping(parts.stopping));
+  app.use('/codec', allowOrigins(uiOrigins));
   mountRoutes(app, routes, {
     authenticate: createAuthenticate(parts.livekit.apiKey, parts.livekit.apiSecret),
     limitRate: limitRate(parts.requestsPerMinute),
@@ -76,6 +80,7 @@ function apiRoutes(parts: ApiParts): Route[] {
       report: (hint, outcome) =>
         log.debug({ kind: hint.kind, outcome }, 'webhook'),
     }),
+    ...codecRoutes(parts),
     ...serviceRoutes(parts),
   ];
 }

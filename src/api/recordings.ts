@@ -25,8 +25,8 @@ export interface Recordings {
   cancel(id: string, by: string | undefined): Promise<RecordingView>;
   /** @throws ApiError recording_not_found, recording_ended, invalid_extension */
   extend(id: string, extension: ExtendBy): Promise<RecordingView>;
-  /** What a worker reported. Durable once it settles; of ended or unknown recordings it is dropped. */
-  report(recordingId: string, report: EgressReport): Promise<void>;
+  /** What a worker reported. Durable once it settles. @returns false when the recording has ended, or never was */
+  report(recordingId: string, report: EgressReport): Promise<boolean>;
   /** Makes every recording of the room that waits or starts look at LiveKit. @returns how many */
   lookAtRoom(room: string, why: string): Promise<number>;
 }

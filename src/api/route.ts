@@ -4,6 +4,7 @@ import express, { type Express, type NextFunction, type Request, type RequestHan
 import type { z } from 'zod';
 import type { Authenticate, Caller } from './auth.ts';
 import { ApiError, type ErrorCode, errors } from './errors.ts';
+import { authorizationOf } from './operator-cookie.ts';
 import { fieldProblems } from './validation.ts';
 
 const BODY_LIMIT_BYTES = 64 * 1_024;
@@ -36,9 +37,13 @@ export interface RouteSpec<P, Q, B> {
   description?: string;
   tag: 'recordings' | 'fleet' | 'livekit' | 'service';
   auth: RouteAuth;
+  /** With `auth: 'token'`: refuses tokens for one room, and takes the operators' cookie as well. */
+  operatorsOnly?: boolean;
   params?: z.ZodType<P>;
   query?: z.ZodType<Q>;
   body?: z.ZodType<B>;
+  /** 64 KiB by default. */
+  bodyLimitBytes?: number;
   headers?: { name: string; description: string; pattern: string }[];
   responses: Record<number, { description: string; schema?: z.ZodType; contentType?: string }>;
   /** The errors a client should expect here, beside those that every route can answer. */
@@ -73,16 +78,22 @@ export function mountRoutes(app: Express, routes: readonly Route[], parts: Mount
 function handlersOf(route: Route, parts: MountParts): RequestHandler[] {
   const handlers: RequestHandler[] = [];
   if (route.method === 'post' && route.auth === 'token') handlers.push(parts.limitRate);
-  if (route.auth === 'token') handlers.push(authenticated(parts.authenticate));
+  if (route.auth === 'token') handlers.push(authenticated(parts.authenticate, route.operatorsOnly ?? false));
   if (route.auth === 'signature') handlers.push(express.text({ type: () => true, limit: WEBHOOK_LIMIT_BYTES }));
-  else if (route.body) handlers.push(jsonOnly, express.json({ limit: BODY_LIMIT_BYTES, strict: false }));
+  else if (route.body)
+    handlers.push(jsonOnly, express.json({ limit: route.bodyLimitBytes ?? BODY_LIMIT_BYTES, strict: false }));
   handlers.push(answering(route, parts.stopping));
   return handlers;
 }
 
-function authenticated(authenticate: Authenticate): RequestHandler {
+function authenticated(authenticate: Authenticate, operatorsOnly: boolean): RequestHandler {
   return async (request, response, next) => {
-    response.locals.caller = await authenticate(request.headers.authorization);
+    const { authorization, cookie } = request.headers;
+    // The Web UI may send its own user's token beside the cookie.
+    const caller = await authenticate((operatorsOnly ? authorizationOf(cookie) : undefined) ?? authorization);
+    if (operatorsOnly && caller.onlyRoom !== undefined)
+      throw errors.forbidden('The access token is for one room; this is for operators. `reelkit token` prints one.');
+    response.locals.caller = caller;
     next();
   };
 }

@@ -1,7 +1,7 @@
 // From a valid request to what Temporal is asked to start, and to the view that is answered. Pure.
 import type { Storage } from '../config.ts';
 import { type CostTable, costOf } from '../fleet/cost.ts';
-import { lowerRequest } from '../livekit/request/index.ts';
+import { lowerRequest, redactUrl } from '../livekit/request/index.ts';
 import { formatDuration } from '../recording/duration.ts';
 import { dueAtMs, openRecording } from '../recording/open.ts';
 import type { RecordingRequest, RecordingSource } from '../recording/request.ts';
@@ -35,7 +35,7 @@ export function recordingInput(
   return {
     id,
     fleet: settings.fleet,
-    request: stored,
+    request: withoutStreamKeys(stored),
     costCores: costOf(request.source, settings.costs),
     requestedAtMs: nowMs,
     requestHash: canonicalHash(request),
@@ -47,7 +47,22 @@ export function recordingInput(
 
 /** What was accepted stays what is done, also when the configured default changes before the recording starts. */
 function withStorage(request: RecordingRequest, fallback: string): RecordingRequest {
-  return { ...request, outputs: request.outputs.map((output) => ({ ...output, storage: output.storage ?? fallback })) };
+  return {
+    ...request,
+    outputs: request.outputs.map((output) =>
+      output.type === 'stream' ? output : { ...output, storage: output.storage ?? fallback },
+    ),
+  };
+}
+
+/** The view shows where a stream goes, not with which key. */
+function withoutStreamKeys(request: RecordingRequest): RecordingRequest {
+  return {
+    ...request,
+    outputs: request.outputs.map((output) =>
+      output.type === 'stream' ? { ...output, urls: output.urls.map(redactUrl) } : output,
+    ),
+  };
 }
 
 export function recordingMemo(input: RecordingInput): RecordingMemo {

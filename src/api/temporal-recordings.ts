@@ -159,8 +159,15 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
     extend: (id, extension) => update(id, () => handle(id).executeUpdate(extendUpdate, { args: [extension] })),
 
     async report(recordingId, report) {
-      await within(CALL_MS, () => handle(recordingId).signal(reportSignal, report)).catch(ignoreEnded);
+      const isWanted = await within(CALL_MS, () => handle(recordingId).signal(reportSignal, report)).then(
+        () => true,
+        (error: unknown) => {
+          ignoreEnded(error);
+          return false;
+        },
+      );
       if (isTerminal(report.status)) void handOn();
+      return isWanted;
     },
 
     async lookAtRoom(room, why) {

@@ -2,9 +2,18 @@
 // so every outcome says whether one was given. Nothing here calls twice.
 import { RpcError, type RpcErrorCode } from './error.ts';
 import { newClientId, newRequestId } from './ids.ts';
-import { claimChannel, grantChannel, replyChannel, requestChannel } from './topics.ts';
+import { subscribeAll } from './subscribe-all.ts';
+import { claimChannel, grantChannel, type RpcName, replyChannel, requestChannel } from './topics.ts';
 import type { BusTransport, Unsubscribe } from './transport.ts';
-import { decodeClaim, decodeReply, encodeGrant, encodeRequest, type WireClaim, type WireReply } from './wire.ts';
+import {
+  decodeClaim,
+  decodeReply,
+  encodeGrant,
+  encodeRequest,
+  type WireClaim,
+  type WireGrant,
+  type WireReply,
+} from './wire.ts';
 
 export interface RpcClaim {
   serverId: string;
@@ -80,13 +89,6 @@ const CLAIM_TIMEOUT_MS = 1_000;
 const MAX_MULTI_REPLIES = 10_000;
 const MAX_MESSAGE_CHARACTERS = 2_000;
 
-/** What comes back for one request. */
-interface Ears {
-  claim?: (claim: WireClaim) => void;
-  reply: (reply: WireReply) => void;
-  closed: () => void;
-}
-
 export async function createRpcClient(bus: BusTransport, options: RpcClientOptions = {}): Promise<RpcClient> {
   const clientId = options.clientId ?? newClientId();
   const now = options.now ?? Date.now;
@@ -94,123 +96,150 @@ export async function createRpcClient(bus: BusTransport, options: RpcClientOptio
   const inbox = createInbox(bus, clientId, pending);
   let closed = false;
 
-  const publishRequest = async (call: RpcQuestion & { requestId: string; expiryMs: number; multi?: boolean }) => {
-    if (closed) throw new RpcError('canceled', 'the client is closed');
-    await inbox.open(call.service);
-    const { requestId, expiryMs, request, multi = false, metadata = {} } = call;
-    const message = { requestId, clientId, sentAtMs: now(), expiryMs, multi, metadata, request };
-    await bus.publish(requestChannel(call), encodeRequest(message));
+  const line: Line = {
+    now,
+    listen(requestId, ears) {
+      pending.set(requestId, ears);
+      return () => {
+        if (pending.get(requestId) === ears) pending.delete(requestId);
+      };
+    },
+    async request({ requestId, expiryMs, multi = false, metadata = {}, request, ...name }) {
+      if (closed) throw new RpcError('canceled', 'the client is closed');
+      await inbox.open(name.service);
+      const message = { requestId, clientId, sentAtMs: now(), expiryMs, multi, metadata, request };
+      await bus.publish(requestChannel(name), encodeRequest(message));
+    },
+    grant: (name, grant) => bus.publish(grantChannel(name), encodeGrant(grant)),
   };
 
   await Promise.all((options.services ?? []).map((service) => inbox.open(service)));
   return {
     clientId,
-
-    call: (call) =>
-      new Promise((resolve) => {
-        const requestId = call.requestId ?? newRequestId();
-        const expiryMs = call.expiryMs ?? now() + call.timeoutMs;
-        let grantedTo: string | undefined;
-        let refused: WireReply | undefined;
-        let claims = 0;
-        const timers: NodeJS.Timeout[] = [];
-
-        const finish = (reply: RpcReply) => {
-          for (const timer of timers) clearTimeout(timer);
-          if (pending.get(requestId) === ears) pending.delete(requestId);
-          resolve(reply);
-        };
-        const fail = (code: RpcErrorCode | 'no_claim', message: string, serverId = grantedTo) =>
-          finish({ ok: false, code, message: shorten(message), granted: grantedTo !== undefined, serverId });
-        const answer = ({ serverId, response, error }: WireReply) =>
-          error ? fail(error.code, error.message, serverId) : finish({ ok: true, response, serverId });
-        const grant = (serverId: string) => {
-          grantedTo = serverId;
-          call.onGranted?.(serverId);
-          const message = encodeGrant({ requestId, serverId });
-          bus
-            .publish(grantChannel(call), message)
-            .catch((error) => fail('unavailable', sayWhy('grant not sent', error)));
-        };
-        const ears: Ears = {
-          claim: (claim) => {
-            if (grantedTo !== undefined) return;
-            claims += 1;
-            if (claim.handling) grantedTo = claim.serverId;
-            else if (now() < expiryMs && (call.choose?.(claim) ?? true)) grant(claim.serverId);
-          },
-          reply: (reply) => {
-            // A broadcast request that one server refuses may still be claimed by another.
-            if (reply.error && grantedTo === undefined && !call.queue) refused = reply;
-            else answer(reply);
-          },
-          closed: () => fail('canceled', 'the client was closed'),
-        };
-        const unclaimed = () => {
-          if (grantedTo !== undefined) return;
-          if (refused) answer(refused);
-          else fail('no_claim', claims > 0 ? `none of ${claims} claims was taken` : 'no server claimed the request');
-        };
-
-        pending.set(requestId, ears);
-        timers.push(
-          setTimeout(unclaimed, Math.min(call.claimTimeoutMs ?? CLAIM_TIMEOUT_MS, call.timeoutMs)),
-          setTimeout(() => fail('deadline_exceeded', `no answer within ${call.timeoutMs} ms`), call.timeoutMs),
-        );
-        publishRequest({ ...call, requestId, expiryMs }).catch((error) =>
-          fail(error instanceof RpcError ? error.code : 'unavailable', sayWhy('request not sent', error)),
-        );
-      }),
-
-    dryRun: ({ claimTimeoutMs = CLAIM_TIMEOUT_MS, ...call }) =>
-      new Promise((resolve, reject) => {
-        const requestId = newRequestId();
-        const finish = (claim: RpcClaim | undefined) => {
-          clearTimeout(timer);
-          pending.delete(requestId);
-          resolve(claim);
-        };
-        const timer = setTimeout(finish, claimTimeoutMs, undefined);
-        pending.set(requestId, {
-          claim: ({ serverId, affinity }) => finish({ serverId, affinity }),
-          reply: ({ error }) => error && finish(undefined),
-          closed: () => finish(undefined),
-        });
-        publishRequest({ ...call, requestId, expiryMs: now() + claimTimeoutMs }).catch((error) => {
-          finish(undefined);
-          reject(error);
-        });
-      }),
-
-    multi: (call, { waitMs, expected = MAX_MULTI_REPLIES }) =>
-      new Promise((resolve, reject) => {
-        const requestId = newRequestId();
-        const replies: RpcMultiReply[] = [];
-        const finish = () => {
-          clearTimeout(timer);
-          pending.delete(requestId);
-          resolve(replies);
-        };
-        const timer = setTimeout(finish, waitMs);
-        pending.set(requestId, {
-          reply: ({ serverId, response, error }) => {
-            replies.push(error ? { serverId, error } : { serverId, response });
-            if (replies.length >= Math.min(expected, MAX_MULTI_REPLIES)) finish();
-          },
-          closed: finish,
-        });
-        publishRequest({ ...call, requestId, expiryMs: now() + waitMs, multi: true }).catch((error) => {
-          finish();
-          reject(error);
-        });
-      }),
-
+    call: (call) => callOne(line, call),
+    dryRun: (call) => dryRun(line, call),
+    multi: (call, multiOptions) => askAll(line, call, multiOptions),
     async close() {
       closed = true;
       for (const ears of [...pending.values()]) ears.closed();
       await inbox.close();
     },
   };
+}
+
+/** What comes back for one request. */
+interface Ears {
+  claim?: (claim: WireClaim) => void;
+  reply: (reply: WireReply) => void;
+  closed: () => void;
+}
+
+/** What the three kinds of calls have in common. */
+interface Line {
+  now: () => number;
+  /** @returns to listen no longer */
+  listen(requestId: string, ears: Ears): () => void;
+  request(question: RpcQuestion & { requestId: string; expiryMs: number; multi?: boolean }): Promise<void>;
+  grant(name: RpcName, grant: WireGrant): Promise<void>;
+}
+
+function callOne(line: Line, call: RpcCall): Promise<RpcReply> {
+  const { promise, resolve } = withResolvers<RpcReply>();
+  const requestId = call.requestId ?? newRequestId();
+  const expiryMs = call.expiryMs ?? line.now() + call.timeoutMs;
+  let grantedTo: string | undefined;
+  let refused: WireReply | undefined;
+  let claims = 0;
+
+  const finish = (reply: RpcReply) => {
+    for (const timer of timers) clearTimeout(timer);
+    hangUp();
+    resolve(reply);
+  };
+  const fail = (code: RpcErrorCode | 'no_claim', message: string, serverId = grantedTo) =>
+    finish({ ok: false, code, message: shorten(message), granted: grantedTo !== undefined, serverId });
+  const answer = ({ serverId, response, error }: WireReply) =>
+    error ? fail(error.code, error.message, serverId) : finish({ ok: true, response, serverId });
+  const grant = (serverId: string) => {
+    grantedTo = serverId;
+    call.onGranted?.(serverId);
+    line.grant(call, { requestId, serverId }).catch((error) => fail('unavailable', sayWhy('grant not sent', error)));
+  };
+  const giveUpUnclaimed = () => {
+    if (grantedTo !== undefined) return;
+    if (refused) answer(refused);
+    else fail('no_claim', claims > 0 ? `none of ${claims} claims was taken` : 'no server claimed the request');
+  };
+
+  const hangUp = line.listen(requestId, {
+    claim(claim) {
+      if (grantedTo !== undefined) return;
+      claims += 1;
+      if (claim.handling) grantedTo = claim.serverId;
+      else if (line.now() < expiryMs && (call.choose?.(claim) ?? true)) grant(claim.serverId);
+    },
+    reply(reply) {
+      // A broadcast request that one server refuses may still be claimed by another.
+      if (reply.error && grantedTo === undefined && !call.queue) refused = reply;
+      else answer(reply);
+    },
+    closed: () => fail('canceled', 'the client was closed'),
+  });
+  const timers = [
+    setTimeout(giveUpUnclaimed, Math.min(call.claimTimeoutMs ?? CLAIM_TIMEOUT_MS, call.timeoutMs)),
+    setTimeout(() => fail('deadline_exceeded', `no answer within ${call.timeoutMs} ms`), call.timeoutMs),
+  ];
+  line
+    .request({ ...call, requestId, expiryMs })
+    .catch((error) => fail(error instanceof RpcError ? error.code : 'unavailable', sayWhy('request not sent', error)));
+  return promise;
+}
+
+async function dryRun(
+  line: Line,
+  { claimTimeoutMs = CLAIM_TIMEOUT_MS, ...question }: RpcQuestion & Pick<RpcCall, 'claimTimeoutMs'>,
+): Promise<RpcClaim | undefined> {
+  const requestId = newRequestId();
+  const { promise, resolve } = withResolvers<RpcClaim | undefined>();
+  const timer = setTimeout(resolve, claimTimeoutMs, undefined);
+  const hangUp = line.listen(requestId, {
+    claim: ({ serverId, affinity }) => resolve({ serverId, affinity }),
+    reply: ({ error }) => error && resolve(undefined),
+    closed: () => resolve(undefined),
+  });
+  try {
+    await line.request({ ...question, requestId, expiryMs: line.now() + claimTimeoutMs });
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    hangUp();
+  }
+}
+
+async function askAll(
+  line: Line,
+  question: RpcQuestion,
+  { waitMs, expected = MAX_MULTI_REPLIES }: RpcMultiOptions,
+): Promise<RpcMultiReply[]> {
+  const requestId = newRequestId();
+  const replies: RpcMultiReply[] = [];
+  const { promise, resolve } = withResolvers<void>();
+  const timer = setTimeout(resolve, waitMs);
+  const hangUp = line.listen(requestId, {
+    reply({ serverId, response, error }) {
+      replies.push(error ? { serverId, error } : { serverId, response });
+      if (replies.length >= Math.min(expected, MAX_MULTI_REPLIES)) resolve();
+    },
+    closed: resolve,
+  });
+  try {
+    await line.request({ ...question, requestId, expiryMs: line.now() + waitMs, multi: true });
+    await promise;
+    return replies;
+  } finally {
+    clearTimeout(timer);
+    hangUp();
+  }
 }
 
 /** One subscription for all claims of a service and one for all replies, whatever the number of calls. */
@@ -225,9 +254,9 @@ function createInbox(bus: BusTransport, clientId: string, pending: ReadonlyMap<s
     if (reply) pending.get(reply.requestId)?.reply(reply);
   };
   const subscribe = (service: string) =>
-    Promise.all([
-      bus.subscribe(claimChannel(service, clientId), onClaim),
-      bus.subscribe(replyChannel(service, clientId), onReply),
+    subscribeAll([
+      () => bus.subscribe(claimChannel(service, clientId), onClaim),
+      () => bus.subscribe(replyChannel(service, clientId), onReply),
     ]);
   return {
     async open(service: string): Promise<void> {
@@ -243,6 +272,15 @@ function createInbox(bus: BusTransport, clientId: string, pending: ReadonlyMap<s
       await Promise.allSettled(open.map((unsubscribe) => unsubscribe()));
     },
   };
+}
+
+/** Of Node 22; Reelkit runs on 20. */
+function withResolvers<T>() {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
 }
 
 function sayWhy(what: string, error: unknown): string {

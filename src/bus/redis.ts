@@ -1,6 +1,6 @@
 // The bus on Redis: one server, Sentinel or Cluster. One connection asks and publishes, another listens. Nothing waits for a
 // Redis that is away: every call ends within seconds. No error of ioredis is passed on, for it carries arguments.
-import { Cluster, Redis } from 'ioredis';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { Log } from '../log.ts';
 import {
   COMMAND_TIMEOUT_MS,
@@ -41,6 +41,11 @@ export async function createRedisTransport(
   { log, name = 'bus', connectTimeoutMs = FIRST_CONNECT_TIMEOUT_MS }: RedisTransportOptions = {},
 ): Promise<BusTransport> {
   const place = placeOf(settings);
+  // Made once: nothing about a connection is read from a file later.
+  const options = {
+    ...connectionOptions(settings, name),
+    ...(place.kind === 'sentinel' ? sentinelOptions(settings, place) : {}),
+  };
   let problem: string | undefined;
   const onProblem = (error: unknown) => {
     const words = wordsOf(error);
@@ -48,17 +53,23 @@ export async function createRedisTransport(
     problem = words;
   };
 
-  const commands = connectCommands(settings, place, name);
+  const commands = connectCommands(options, place);
   commands.on('error', onProblem);
-  commands.on('ready', () => log?.info({ redis: name }, 'connected to Redis'));
+  commands.on('ready', () => {
+    problem = undefined;
+    log?.info({ redis: name }, 'connected to Redis');
+  });
   const subscriber = createSubscriber({
-    connect: () => connectSubscriber(settings, place, name, commands),
+    connect: () => connectSubscriber(options, place, commands),
     retryDelayMs,
     confirmTimeoutMs: CONFIRM_TIMEOUT_MS,
     heartbeatMs: HEARTBEAT_MS,
     onProblem,
   });
-  const heartbeat = setInterval(() => void commands.ping().catch(onProblem), HEARTBEAT_MS);
+  const beat = () => {
+    if (commands.status === 'ready') commands.ping().catch(onProblem);
+  };
+  const heartbeat = setInterval(beat, HEARTBEAT_MS);
   heartbeat.unref();
 
   const isConnected = () => commands.status === 'ready' && subscriber.isComplete();
@@ -67,7 +78,8 @@ export async function createRedisTransport(
     try {
       return await within(COMMAND_TIMEOUT_MS, answer);
     } catch (error) {
-      throw fail(what, error);
+      // While it is away ioredis only says that it cannot write.
+      throw fail(what, commands.status === 'ready' ? error : (problem ?? 'not connected'));
     }
   };
   const listen = (
@@ -116,8 +128,8 @@ export async function createRedisTransport(
 
 type Commands = Redis | Cluster;
 
-function connectCommands(settings: RedisSettings, place: RedisPlace, name: string): Commands {
-  const options = { ...connectionOptions(settings, name), ...commandOptions };
+function connectCommands(connection: RedisOptions, place: RedisPlace): Commands {
+  const options = { ...connection, ...commandOptions };
   if (place.kind === 'cluster') {
     return new Cluster(place.nodes, {
       redisOptions: options,
@@ -128,28 +140,20 @@ function connectCommands(settings: RedisSettings, place: RedisPlace, name: strin
       dnsLookup: (address, callback) => callback(null, address),
     });
   }
-  return new Redis({ ...options, ...whereTo(settings, place), enableOfflineQueue: false, retryStrategy: retryDelayMs });
+  return new Redis({ ...options, ...nodeOf(place), enableOfflineQueue: false, retryStrategy: retryDelayMs });
 }
 
 /** Of a cluster any node will do, for it passes every message on to all; but one that lives. */
-function connectSubscriber(
-  settings: RedisSettings,
-  place: RedisPlace,
-  name: string,
-  commands: Commands,
-): Redis | undefined {
-  const where = place.kind === 'cluster' ? liveNodeOf(commands) : whereTo(settings, place);
-  if (!where) return undefined;
-  return new Redis({
-    ...connectionOptions(settings, `${name}-subscriber`),
-    ...where,
-    lazyConnect: true,
-    retryStrategy: () => null,
-  });
+function connectSubscriber(connection: RedisOptions, place: RedisPlace, commands: Commands): Redis | undefined {
+  const node = place.kind === 'cluster' ? liveNodeOf(commands) : nodeOf(place);
+  if (!node) return undefined;
+  const connectionName = `${connection.connectionName}-subscriber`;
+  return new Redis({ ...connection, ...node, connectionName, lazyConnect: true, retryStrategy: () => null });
 }
 
-function whereTo(settings: RedisSettings, place: Exclude<RedisPlace, { kind: 'cluster' }>) {
-  return place.kind === 'sentinel' ? sentinelOptions(settings, place) : place.node;
+/** Where Sentinel is asked is in the options already. */
+function nodeOf(place: RedisPlace): HostAndPort | Record<string, never> {
+  return place.kind === 'single' ? place.node : {};
 }
 
 function liveNodeOf(commands: Commands): HostAndPort | undefined {

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { Log } from '../log.ts';
 import { RpcError } from './error.ts';
 import { isReelkitServer, newServerId } from './ids.ts';
+import { subscribeAll } from './subscribe-all.ts';
 import { ANY_TOPIC, claimChannel, grantChannel, replyChannel, requestChannel, topicOf } from './topics.ts';
 import type { BusListener, BusTransport, Unsubscribe } from './transport.ts';
 import { createWaiting } from './waiting.ts';
@@ -78,11 +79,11 @@ export interface RpcServerOptions {
   serverId?: string;
   now?: () => number;
   log?: Pick<Log, 'warn'>;
-  /** Requests of one method that are claimed or handled at a time; more are not claimed. @default 1000 */
+  /** Requests of one method that are claimed or handled at a time; more are not claimed. @default 2000 */
   maxInFlight?: number;
 }
 
-const MAX_IN_FLIGHT = 1_000;
+const MAX_IN_FLIGHT = 2_000;
 /** A grant that takes longer is not waited for, whatever expiry the request names. */
 const MAX_GRANT_WAIT_MS = 60_000;
 const QUEUE_AFFINITY = 1;
@@ -142,57 +143,75 @@ interface Server {
 }
 
 async function serveMethod(server: Server, method: Method): Promise<Served> {
+  const { bus } = server;
+  const desk = createDesk(server, method);
+  // Grants first: a request that is claimed must not miss its own.
+  const answers = [() => subscribe(bus, method.topic, grantChannel(method), desk.onGrant)];
+  if (method.takeOverAfterMs !== undefined) {
+    answers.push(() => bus.psubscribe(replyChannel(method.service, ANY_TOPIC), desk.onReply));
+  }
+  const requests = () => subscribe(bus, method.topic, requestChannel(method), desk.onRequest);
+  const unsubscribe = await subscribeAll([...answers, requests]);
+  return {
+    async stop() {
+      desk.close();
+      await unsubscribe.pop()?.();
+      await desk.empty();
+      await Promise.all(unsubscribe.splice(0).map((one) => one()));
+    },
+  };
+}
+
+/** Where the requests of one method lie, from their arrival until they are answered or somebody else's. */
+function createDesk(server: Server, method: Method) {
   const { bus, serverId, now, log } = server;
   const { service, takeOverAfterMs } = method;
   const grants = createWaiting<string>();
   const replies = createWaiting<true>();
   const inFlight = new Map<string, Promise<void>>();
-  let stopped = false;
+  let closed = false;
 
   /** The story of one request. */
   const take = async (message: Uint8Array, request: WireRequest, context: RpcHandlerContext) => {
     const { requestId, expiryMs } = request;
-    const mayStart = () => now() < expiryMs;
     const waitMs = Math.min(expiryMs - now(), MAX_GRANT_WAIT_MS);
     const granted = grants.next(requestId, waitMs);
     const replied = takeOverAfterMs === undefined ? undefined : replies.next(requestId, waitMs + takeOverAfterMs);
     try {
       const affinity = await method.willing(message, request, context);
-      if (affinity === undefined || affinity < 0 || stopped || !mayStart()) return;
-      await bus.publish(
-        claimChannel(service, request.clientId),
-        encodeClaim({ requestId, serverId, affinity, handling: false }),
-      );
+      if (affinity === undefined || affinity < 0 || closed || now() >= expiryMs) return;
+      const claim = encodeClaim({ requestId, serverId, affinity, handling: false });
+      await bus.publish(claimChannel(service, request.clientId), claim);
       const winner = await granted;
-      if (winner === serverId) return await answer(request, context);
-      if (winner === undefined || !isReelkitServer(winner) || takeOverAfterMs === undefined) return;
-      const seen = await Promise.race([replied, pause(takeOverAfterMs)]);
-      if (seen || stopped || !mayStart() || !(await bus.lock(takeOverLockOf(requestId), TAKE_OVER_LOCK_MS))) return;
-      log.warn(
-        { requestId, method: method.method, peer: winner },
-        'a peer was granted a request and is silent: taken over',
-      );
-      await answer(request, context);
+      if (winner === undefined) return;
+      if (winner === serverId || (await isOursNow(winner, replied, request))) await answer(request, context);
     } finally {
       grants.settle(requestId, undefined);
       replies.settle(requestId, undefined);
     }
   };
 
+  /** The peer that was granted the request is silent, and no third process stands in for it. */
+  const isOursNow = async (peer: string, replied: Promise<true | undefined> | undefined, request: WireRequest) => {
+    const { requestId, expiryMs } = request;
+    if (takeOverAfterMs === undefined || !isReelkitServer(peer)) return false;
+    const seen = await Promise.race([replied, pause(takeOverAfterMs)]);
+    if (seen || closed || now() >= expiryMs) return false;
+    if (!(await bus.lock(takeOverLockOf(requestId), TAKE_OVER_LOCK_MS))) return false;
+    log.warn({ requestId, method: method.method, peer }, 'a peer was granted a request and is silent: taken over');
+    return true;
+  };
+
   const answer = async (request: WireRequest, context: RpcHandlerContext) => {
     const outcome = await outcomeOf(method, request, context, log);
     if (!outcome) return;
-    const reply = { requestId: request.requestId, serverId, sentAtMs: now(), response: new Uint8Array(), ...outcome };
-    await publishUntil(
-      bus,
-      replyChannel(service, request.clientId),
-      encodeReply(reply),
-      () => now() < request.expiryMs,
-    );
+    const { requestId, clientId, expiryMs } = request;
+    const reply = encodeReply({ requestId, serverId, sentAtMs: now(), response: new Uint8Array(), ...outcome });
+    await publishUntil(bus, replyChannel(service, clientId), reply, () => now() < expiryMs);
   };
 
   const onRequest: BusListener = (message, channel) => {
-    if (stopped || inFlight.size >= server.maxInFlight) return;
+    if (closed || inFlight.size >= server.maxInFlight) return;
     const request = decodeRequest(message);
     if (!request || request.multi || now() >= request.expiryMs || inFlight.has(request.requestId)) return;
     const { requestId, clientId, expiryMs, metadata } = request;
@@ -210,24 +229,16 @@ async function serveMethod(server: Server, method: Method): Promise<Served> {
   };
   const onReply: BusListener = (message) => {
     const reply = decodeReply(message);
-    if (!reply || !replies.has(reply.requestId)) return;
-    replies.settle(reply.requestId, true);
-    // Whose grant it was no longer matters.
-    grants.settle(reply.requestId, undefined);
+    if (reply) replies.settle(reply.requestId, true);
   };
-
-  // Grants first: a request that is claimed must not miss its own.
-  const unsubscribeGrants = await subscribe(bus, method.topic, grantChannel(method), onGrant);
-  const unsubscribeReplies =
-    takeOverAfterMs === undefined ? undefined : await bus.psubscribe(replyChannel(service, ANY_TOPIC), onReply);
-  const unsubscribeRequests = await subscribe(bus, method.topic, requestChannel(method), onRequest);
   return {
-    async stop() {
-      stopped = true;
-      await unsubscribeRequests();
-      await Promise.all(inFlight.values());
-      await Promise.all([unsubscribeGrants(), unsubscribeReplies?.()]);
+    onRequest,
+    onGrant,
+    onReply,
+    close: () => {
+      closed = true;
     },
+    empty: () => Promise.all(inFlight.values()),
   };
 }
 

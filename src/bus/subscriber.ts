@@ -2,6 +2,7 @@
 // ioredis' own restoring loses what was not confirmed when a connection broke, and its cluster subscriber more.
 import type { Redis } from 'ioredis';
 import type { BusListener, Unsubscribe } from './transport.ts';
+import { plain } from './wire.ts';
 
 export interface SubscriberOptions {
   /** A connection that is not tried again when it ends; undefined when there is nowhere to connect to at the moment. */
@@ -30,8 +31,8 @@ interface Wanted {
   name: string;
   listeners: Set<BusListener>;
   confirmed: boolean;
-  /** Told when it is confirmed. */
-  waiters: Set<() => void>;
+  /** Told when it is confirmed or refused. */
+  waiters: Set<(refusal?: Error) => void>;
 }
 
 export function createSubscriber(options: SubscriberOptions): Subscriber {
@@ -43,10 +44,10 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
   let tries = 0;
   let retry: NodeJS.Timeout | undefined;
 
-  const deliver = (key: string, channel: Uint8Array, message: Uint8Array) => {
+  const deliver = (key: string, channel: string, message: Uint8Array) => {
     for (const listener of wanted.get(key)?.listeners ?? []) {
       try {
-        listener(message, Buffer.from(channel).toString());
+        listener(message, channel);
       } catch (error) {
         options.onProblem(error);
       }
@@ -59,10 +60,10 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
     redis = connection;
     connection.on('error', options.onProblem);
     connection.on('messageBuffer', (channel: Buffer, message: Buffer) =>
-      deliver(keyOf('subscribe', channel.toString()), channel, message),
+      deliver(keyOf('subscribe', String(channel)), String(channel), plain(message)),
     );
     connection.on('pmessageBuffer', (pattern: string | Buffer, channel: Buffer, message: Buffer) =>
-      deliver(keyOf('psubscribe', String(pattern)), channel, message),
+      deliver(keyOf('psubscribe', String(pattern)), String(channel), plain(message)),
     );
     connection.on('ready', () => void restore(connection));
     connection.once('end', () => {
@@ -83,10 +84,9 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
   const restore = async (connection: Redis) => {
     ready = true;
     connections += 1;
-    tries = 0;
     await Promise.all([...wanted.values()].map((one) => confirm(connection, one)));
+    if (redis === connection) tries = 0;
   };
-  /** Who fails to confirm ends the connection: the next one begins with a clean slate. */
   const confirm = async (connection: Redis, one: Wanted) => {
     try {
       await connection[one.kind](one.name);
@@ -95,7 +95,9 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
       for (const waiter of one.waiters) waiter();
     } catch (error) {
       options.onProblem(error);
-      connection.disconnect();
+      if (isRefusal(error)) for (const waiter of one.waiters) waiter(error);
+      // Whether it is subscribed is unknown: the next connection begins with a clean slate.
+      else connection.disconnect();
     }
   };
   const forget = async (one: Wanted) => {
@@ -108,17 +110,14 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
   };
   const untilConfirmed = (one: Wanted) =>
     new Promise<void>((resolve, reject) => {
-      const done = (settle: () => void) => {
+      const waiter = (refusal?: Error) => {
         clearTimeout(timer);
-        one.waiters.delete(onConfirmed);
-        settle();
+        one.waiters.delete(waiter);
+        if (refusal) reject(refusal);
+        else resolve();
       };
-      const onConfirmed = () => done(resolve);
-      const timer = setTimeout(
-        () => done(() => reject(new Error('the subscription was not confirmed'))),
-        options.confirmTimeoutMs,
-      );
-      one.waiters.add(onConfirmed);
+      const timer = setTimeout(waiter, options.confirmTimeoutMs, new Error('the subscription was not confirmed'));
+      one.waiters.add(waiter);
     });
 
   const beat = async () => {
@@ -164,6 +163,11 @@ export function createSubscriber(options: SubscriberOptions): Subscriber {
       redis?.disconnect();
     },
   };
+}
+
+/** Redis' own no, of an ACL for instance: another connection would hear the same. */
+function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError';
 }
 
 function keyOf(kind: Kind, name: string): string {

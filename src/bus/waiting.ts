@@ -1,12 +1,9 @@
 // Who waits for a message with a certain id, and until when. Registered before the message can come, so that none is missed.
 
 export interface Waiting<T> {
-  /** @returns the message's value, or undefined when the time is over or `end` came */
+  /** @returns the message's value, or undefined when the time is over */
   next(id: string, limitMs: number): Promise<T | undefined>;
-  has(id: string): boolean;
   settle(id: string, value: T | undefined): void;
-  /** Everybody who waits gets undefined. */
-  end(): void;
 }
 
 export function createWaiting<T>(): Waiting<T> {
@@ -22,10 +19,6 @@ export function createWaiting<T>(): Waiting<T> {
         const timer = setTimeout(done, Math.max(0, limitMs), undefined);
         waiting.set(id, done);
       }),
-    has: (id) => waiting.has(id),
     settle: (id, value) => waiting.get(id)?.(value),
-    end: () => {
-      for (const done of [...waiting.values()]) done(undefined);
-    },
   };
 }

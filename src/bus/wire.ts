@@ -2,6 +2,7 @@
 // here throws on what came from outside, and everything has a bound.
 import { gunzipSync } from 'node:zlib';
 import { type Message, type MessageType, type PlainMessage, proto3, ScalarType } from '@bufbuild/protobuf';
+import { RpcError } from './error.ts';
 
 /** Of one message on the bus, also after it was inflated. LiveKit's HTTP API takes 10 MiB; egress requests are a few KiB. */
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
@@ -164,7 +165,7 @@ export function decodeReply(bytes: Uint8Array): WireReply | undefined {
 function encode<T extends Message<T>>(type: MessageType<T>, message: T): Uint8Array {
   const bytes = new Msg({ typeUrl: typeUrlOf(type), value: message.toBinary() }).toBinary();
   if (bytes.length > MAX_MESSAGE_BYTES) {
-    throw new RangeError(`a bus message of ${bytes.length} bytes: at most ${MAX_MESSAGE_BYTES} are sent`);
+    throw new RpcError('invalid_argument', `a message of ${bytes.length} bytes: at most ${MAX_MESSAGE_BYTES} are sent`);
   }
   return bytes;
 }
@@ -185,8 +186,13 @@ function typeUrlOf({ typeName }: { typeName: string }): string {
 
 function inflate(value: Uint8Array, compression: number): Uint8Array {
   if (compression === COMPRESSION_NONE) return value;
-  if (compression === COMPRESSION_GZIP) return gunzipSync(value, { maxOutputLength: MAX_MESSAGE_BYTES });
+  if (compression === COMPRESSION_GZIP) return plain(gunzipSync(value, { maxOutputLength: MAX_MESSAGE_BYTES }));
   throw new RangeError(`unknown compression ${compression}`);
+}
+
+/** A Buffer is one, but compares, prints and slices differently. */
+export function plain(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }
 
 /** Not empty, not endless, and no damaged text: an answer must bear exactly this id. */

@@ -6,6 +6,9 @@ import type { RecordingRequestInput } from '../recording/request.ts';
 export const SOURCES = ['room', 'participant', 'tracks'] as const;
 export type SourceKind = (typeof SOURCES)[number];
 
+/** Where a recording is asked for: through LiveKit, with its unmodified SDK, or at Reelkit's own API. */
+export type Door = 'sdk' | 'api';
+
 /** How a recording of the demo comes to its end. `max_duration` is left alone. */
 export type Role = 'extended' | 'cancelled' | 'room_closes' | 'max_duration';
 
@@ -14,6 +17,7 @@ export interface Actor {
   identity: string;
   toneHz: number;
   role: Role;
+  door: Door;
 }
 
 export interface Timing {
@@ -37,15 +41,15 @@ const roles: readonly Role[] = ['extended', 'cancelled', 'room_closes'];
 const lowestToneHz = 300;
 const highestToneHz = 2_400;
 const widestToneStepHz = 110;
-const encoding = { width: 640, height: 360, framerate: 15, videoBitrateKbps: 600, keyFrameIntervalSeconds: 2 };
+export const encoding = { width: 640, height: 360, framerate: 15, videoBitrateKbps: 600, keyFrameIntervalSeconds: 2 };
 /** Far beyond a boot, so that the demo's own limits speak first. */
-const startWithin = '5m';
+export const startWithin = '5m';
 
 export function castOf(rooms: number): Actor[] {
   const stepHz = Math.min(widestToneStepHz, Math.floor((highestToneHz - lowestToneHz) / rooms));
   return Array.from({ length: rooms }, (_, i) => {
     const room = roomName(i);
-    return { room, identity: `speaker-${room}`, toneHz: lowestToneHz + i * stepHz, role: roleOf(i, rooms) };
+    return { room, identity: `speaker-${room}`, toneHz: lowestToneHz + i * stepHz, role: roleOf(i, rooms), door: i % 2 === 0 ? 'sdk' : 'api' };
   });
 }
 

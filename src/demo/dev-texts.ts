@@ -17,6 +17,7 @@ export function welcome(at: Surroundings): string[] {
     `Reelkit          ${at.apiUrl}`,
     `API docs         ${at.apiUrl}/docs`,
     `Temporal Web UI  ${at.webUiUrl}`,
+    `  its payloads   sign in at ${at.apiUrl}/codec/sign-in, then let the UI's codec server include credentials`,
     `LiveKit          ${at.livekitUrl}`,
     `Recordings       ${at.recordingsDir}`,
     `Logs             ${at.logDir}`,

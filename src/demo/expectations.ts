@@ -145,7 +145,7 @@ function judgeFleet(evidence: Evidence): Finding[] {
 /** LiveKit's own list is the second witness: an egress that no recording owns was started once too often. */
 function judgeEgresses({ recordings, egressIds, logs }: Evidence): Finding[] {
   if (!egressIds) return [{ expected: 'LiveKit to list its egresses', seen: 'no answer', log: logs.livekit }];
-  const owned = new Set(recordings.flatMap(({ view }) => view?.parts.map(({ egressId }) => egressId) ?? []));
+  const owned = new Set(recordings.flatMap(({ view }) => view?.id ?? []));
   const strays = egressIds.filter((id) => !owned.has(id));
   if (strays.length === 0) return [];
   return [{ expected: 'no egress but those of the recordings', seen: strays.join(', '), log: logs.livekit }];

@@ -19,6 +19,7 @@ export function resultTable({ evidence, failures }: Outcome): string[] {
   return textTable<RecordingEvidence>(
     [
       { title: 'ROOM', text: ({ actor }) => actor.room },
+      { title: 'ASKED', text: ({ actor }) => (actor.door === 'sdk' ? "LiveKit's SDK" : 'API') },
       { title: 'RECORDING', text: ({ view }) => view?.id ?? '-' },
       { title: 'STAGE', text: ({ view }) => view?.stage ?? 'not accepted' },
       { title: 'REASON', text: ({ view }) => view?.reason?.code ?? '-' },
@@ -26,7 +27,7 @@ export function resultTable({ evidence, failures }: Outcome): string[] {
       { title: 'STARTED AFTER', align: 'right', text: ({ view }) => secondsText(startedAfterMs(view)) },
       { title: 'LENGTH', align: 'right', text: (recording) => lengthText(recording) },
       { title: 'SIZE', align: 'right', text: ({ files }) => sizeText(sumOf(files, ({ media }) => media?.sizeBytes)) },
-      { title: 'EGRESS', text: ({ view }) => view?.parts.map(({ egressId }) => egressId ?? '-').join(' ') || '-' },
+      { title: 'WORKER', text: ({ view }) => view?.parts.map(({ worker }) => worker?.id ?? '-').join(' ') || '-' },
       { title: 'VERDICT', text: ({ actor }) => (isVerified(actor.room, failures) ? 'verified' : 'FAILED') },
     ],
     evidence.recordings,

@@ -2,7 +2,9 @@
 
 import { messageOf } from '../dev/text.ts';
 import { type Backstage, type Closing, openBackstage, type Tell } from './backstage.ts';
-import { type Actor, castOf, requestFor, type SourceKind, type Timing, timingOf } from './cast.ts';
+import { formatDuration } from '../recording/duration.ts';
+import type { RecordingRequestInput } from '../recording/request.ts';
+import { type Actor, castOf, requestFor, type SourceKind, startWithin, type Timing, timingOf } from './cast.ts';
 import { createClient, type DemoClient } from './client.ts';
 import type { Evidence } from './evidence.ts';
 import { judge } from './expectations.ts';
@@ -54,7 +56,13 @@ export async function runDemo(options: DemoOptions, parts: DemoParts): Promise<O
   const backstage = await openBackstage({
     cast,
     stack: { stateDir: options.stateDir },
-    config: { fleet: { ...fleet, maxWorkers: options.rooms }, capacity, shutdownGrace: '4s' },
+    config: {
+      fleet: { ...fleet, maxWorkers: options.rooms },
+      capacity,
+      // What comes through LiveKit says nothing of limits.
+      rules: [{ startWithin, maxDuration: formatDuration(options.maxDurationMs) }],
+      shutdownGrace: '4s',
+    },
     tell,
     closing,
   });
@@ -67,7 +75,9 @@ export async function runDemo(options: DemoOptions, parts: DemoParts): Promise<O
   tell(`Temporal Web UI  ${stack.temporal.uiUrl}`);
   tell(`API docs         ${stack.api.url}/docs`);
   tell('');
-  tell(`${cast.length} recordings requested at the same moment, with ${workersBefore} workers`);
+  const bySdk = cast.filter(({ door }) => door === 'sdk').length;
+  tell(`${cast.length} recordings requested at the same moment, with ${workersBefore} workers:`);
+  tell(`${bySdk} through LiveKit with its unmodified SDK, ${cast.length - bySdk} at Reelkit's API`);
   const requests = await requestAll(cast, timing, options.source, backstage, client);
   const ids = requests.map(({ id }) => id);
   const watch = createWatch({ cast, timing, ids, client, screen, tell, casualty: backstage.casualty, signal });
@@ -92,16 +102,20 @@ function requestAll(
   cast: readonly Actor[],
   timing: Timing,
   source: SourceKind,
-  { speakers }: Backstage,
+  { speakers, reelkit }: Backstage,
   client: DemoClient,
 ): Promise<Requested[]> {
   const bodies = cast.map((actor, i) => {
     const tracks = speakers[i] ?? { audioTrackId: '', videoTrackId: '' };
     return requestFor(actor, source, tracks, timing);
   });
+  const request = (body: RecordingRequestInput, actor: Actor | undefined) =>
+    actor?.door === 'sdk'
+      ? client.requestBySdk(body, `${reelkit.recordingsDir}/${actor.room}.mp4`)
+      : client.request(body);
   return Promise.all(
-    bodies.map((body) =>
-      client.request(body).then(
+    bodies.map((body, i) =>
+      request(body, cast[i]).then(
         ({ id }) => ({ id }),
         (error: unknown) => ({ problem: messageOf(error) }),
       ),

@@ -101,7 +101,7 @@ export function reelkitConfig(
     workers: { redis: stack.workersRedis },
     api: { host: stack.api.host, port: stack.api.port, ...api },
     storages: storages ?? { local: { type: 'local', path: recordingsDir } },
-    encryption: { keyFile: keyFileIn(stack) },
+    encryption: { keyFile: keyFileIn(stack), uiOrigins: [stack.temporal.uiUrl] },
     ...rest,
     fleet: {
       ...fleet,

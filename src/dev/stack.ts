@@ -44,6 +44,8 @@ export interface StackOptions {
   report?: Report;
   /** LiveKit's Redis keeps its data across `restart('redis')`. */
   redisPersistence?: boolean;
+  /** Also told of LiveKit's webhooks, besides Reelkit. */
+  webhookUrls?: readonly string[];
   namespace?: string;
   searchAttributes?: SearchAttributes;
   temporalDynamicConfig?: Readonly<Record<string, unknown>>;
@@ -136,7 +138,7 @@ async function layOut(options: StackOptions, stateDir: string): Promise<Layout> 
     apiKey,
     apiSecret,
     redisAddress: loopback(ports.redis),
-    webhookUrl: `http://${loopback(ports.api)}/webhooks/livekit`,
+    webhookUrls: [`http://${loopback(ports.api)}/webhooks/livekit`, ...(options.webhookUrls ?? [])],
     emptyTimeoutSeconds: options.emptyTimeoutSeconds ?? 60,
     departureTimeoutSeconds: options.departureTimeoutSeconds ?? 10,
   });
@@ -147,6 +149,7 @@ async function layOut(options: StackOptions, stateDir: string): Promise<Layout> 
     databaseFile: join(stateDir, 'temporal.db'),
     namespace,
     searchAttributes: options.searchAttributes ?? SEARCH_ATTRIBUTES,
+    codecUrl: `http://${loopback(ports.api)}/codec`,
     dynamicConfig: options.temporalDynamicConfig ?? {},
   };
   const redis = { port: ports.redis, folder: redisDir, persistent: options.redisPersistence ?? false };

@@ -1,4 +1,4 @@
-// LiveKit's admission as arithmetic: which worker takes a request. An idle worker takes any request up to its CPU count, a busy
+// The workers' own admission as arithmetic: which worker takes a request. An idle worker takes any request up to its CPU count, a busy
 // one up to 80 % of it minus what is used (livekit/egress pkg/stats/monitor.go). Pure.
 import { MAX_CPU_UTILIZATION } from './cost.ts';
 import type { ObservedWorker } from './observation.ts';
@@ -14,6 +14,8 @@ export interface Bin {
   placed: number;
   /** Still takes requests, but is to be replaced. */
   outdated?: boolean;
+  /** Takes requests once the cordon is lifted: the last one to be filled. */
+  cordoned?: boolean;
 }
 
 const ROUNDING = 1e-9;
@@ -35,13 +37,12 @@ export function binOf(worker: ObservedWorker, kind: 'ready' | 'booting'): Bin {
   const declared = worker.egresses.reduce((sum, egress) => sum + egress.costCores, 0);
   const cpuCores = requests === 0 ? Math.min(worker.cpuCores, free) : worker.cpuCores;
   const usedCores = requests === 0 ? 0 : Math.max(declared, cpuCores * MAX_CPU_UTILIZATION - free);
-  const outdated = worker.outdated ? { outdated: true } : {};
-  return { id: worker.id, kind, cpuCores, usedCores, requests, placed: 0, ...outdated };
+  const marks = { ...(worker.outdated ? { outdated: true } : {}), ...(worker.cordoned ? { cordoned: true } : {}) };
+  return { id: worker.id, kind, cpuCores, usedCores, requests, placed: 0, ...marks };
 }
 
 /**
- * Puts a request where LiveKit would: on a busy worker with room before an idle one; the fullest first, so that large requests
- * keep their room.
+ * On a busy worker with room before an idle one; the fullest first, so that large requests keep their room.
  */
 export function place(bins: readonly Bin[], costCores: number, kinds: readonly Bin['kind'][] = KINDS): Bin | undefined {
   let best: Bin | undefined;
@@ -59,6 +60,7 @@ export function fill(bin: Bin, costCores: number): void {
 }
 
 function comesBefore(a: Bin, b: Bin): boolean {
-  const rank = (bin: Bin) => KINDS.indexOf(bin.kind) * 2 + (bin.requests === 0 ? 1 : 0);
+  const rank = ({ kind, cordoned, requests }: Bin) =>
+    KINDS.indexOf(kind) * 4 + (cordoned ? 2 : 0) + (requests === 0 ? 1 : 0);
   return rank(a) !== rank(b) ? rank(a) < rank(b) : roomOf(a) < roomOf(b);
 }

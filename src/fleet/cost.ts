@@ -27,5 +27,9 @@ export function costOf(source: RecordingSource, costs: CostTable = DEFAULT_COSTS
       return costs.participant;
     case 'tracks':
       return source.audioTrackId && source.videoTrackId ? costs.trackComposite : costs.track;
+    case 'track':
+      return costs.track;
+    case 'media':
+      return costs.participant;
   }
 }

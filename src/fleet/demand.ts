@@ -1,5 +1,6 @@
 // How much capacity is needed and who may start now: packs what is in flight, what waits and what is due onto the workers there
 // are and will be, in queue order. Pure.
+import { parseAttemptEgressId } from '../recording/attempt.ts';
 import { type Bin, binOf, fill, place, roomOf } from './admission.ts';
 import type { FleetMemory, Observation, ObservedWorker, WaitingRecording } from './observation.ts';
 import { EXPECTED_MS, type FleetPolicy, MISSED_PROBE_MS } from './policy.ts';
@@ -27,7 +28,7 @@ export function measureDemand(observation: Observation, memory: FleetMemory, pol
     admit: [],
     behind: [],
     setAside: [],
-    inFlight: withoutShown(underWay, observation),
+    inFlight: underWay,
     largestCores: largestCores(observation, newCores),
   };
   const put = (costCores: number) => place(demand.bins, costCores) ?? launchFor(demand.bins, costCores, newCores);
@@ -76,30 +77,10 @@ function inFlight(observation: Observation, memory: FleetMemory): Demand['inFlig
   return [...leased, ...observation.starting.filter(({ id }) => !known.has(id))];
 }
 
-/**
- * A worker shows an egress a moment before LiveKit lists it and tells whose it is. Until then it is taken for one of those on
- * their way, of the same cost, or a burst would be counted twice and get workers that nobody needs.
- */
-function withoutShown(inFlight: Demand['inFlight'], { workers, activeEgresses }: Observation): Demand['inFlight'] {
-  if (!activeEgresses) return inFlight;
-  const listed = new Set(activeEgresses.map(({ egressId }) => egressId));
-  const left = [...inFlight];
-  for (const { egressId, costCores } of shownByLasting(workers)) {
-    if (listed.has(egressId)) continue;
-    const index = left.findIndex((one) => one.costCores === costCores);
-    if (index >= 0) left.splice(index, 1);
-  }
-  return left;
-}
-
 /** Recordings that a worker already runs; one whose worker drains may need another. */
-export function startedIds(observation: Observation): Set<string> {
-  const recordingOf = new Map(observation.activeEgresses?.map((egress) => [egress.egressId, egress.recordingId]));
-  return new Set(shownByLasting(observation.workers).flatMap(({ egressId }) => recordingOf.get(egressId) ?? []));
-}
-
-function shownByLasting(workers: ObservedWorker[]) {
-  return workers.filter(({ state }) => state !== 'draining').flatMap(({ egresses }) => egresses);
+export function startedIds({ workers }: Observation): Set<string> {
+  const lasting = workers.filter(({ state }) => state !== 'draining').flatMap(({ egresses }) => egresses);
+  return new Set(lasting.flatMap(({ egressId }) => parseAttemptEgressId(egressId)?.recordingId ?? []));
 }
 
 export function openIds({ waiting, scheduled, running, starting }: Observation): string[] {

@@ -4,7 +4,7 @@ import type { Demand } from './demand.ts';
 import type { FleetMemory, Observation, ObservedWorker, WaitingRecording } from './observation.ts';
 import type { Sizing } from './sizing.ts';
 import type { Strays } from './strays.ts';
-import type { WorkerFact } from './upkeep.ts';
+import type { Cordons, WorkerFact } from './upkeep.ts';
 
 type ReasonCode =
   | 'launch'
@@ -12,6 +12,8 @@ type ReasonCode =
   | 'launch_held'
   | 'set_aside'
   | 'admit'
+  | 'cordon'
+  | 'uncordon'
   | 'drain'
   | 'remove'
   | 'boot_failed'
@@ -19,7 +21,8 @@ type ReasonCode =
   | 'lost'
   | 'orphan'
   | 'look'
-  | 'livekit_unknown';
+  | 'stranger'
+  | 'bus_unknown';
 
 export interface Reason {
   code: ReasonCode;
@@ -29,7 +32,7 @@ export interface Reason {
   lasting?: boolean;
 }
 
-export interface Decided extends Sizing {
+export interface Decided extends Sizing, Pick<Cordons, 'cordon' | 'uncordon'> {
   demand: Demand;
   retire: WorkerFact[];
   remove: WorkerFact[];
@@ -51,6 +54,10 @@ export function renderReasons(observation: Observation, memory: FleetMemory, dec
     ...ends.failedBoots.map(({ id, why }) => one('boot_failed', id, `${id} ended before it was ready: ${why}`)),
     ...overdue.map(({ id, why }) => one('boot_failed', id, `${id} ${why}: given up and draining`)),
     ...ends.vanished.map(({ id, why }) => one('worker_vanished', id, `${id} ended without being asked to: ${why}`)),
+    ...decided.cordon
+      .filter(({ isNew }) => isNew)
+      .map(({ id, why }) => one('cordon', id, `${id} ${why}: sending it nothing more`)),
+    ...decided.uncordon.map(({ id }) => one('uncordon', id, `${id} is needed after all`)),
     ...decided.retire
       .filter(({ id }) => !given.has(id))
       .map(({ id, why }) => one('drain', id, `${id} ${why}: draining`)),
@@ -58,11 +65,7 @@ export function renderReasons(observation: Observation, memory: FleetMemory, dec
     ...strays.lost
       .filter(({ again }) => !again)
       .map(({ egressId, recordingId, evidence }) =>
-        one(
-          'lost',
-          recordingId ?? egressId,
-          `${egressId}${recordingId ? ` of ${recordingId}` : ''} is lost: ${evidence}`,
-        ),
+        one('lost', recordingId, `${egressId} of ${recordingId} is lost: ${evidence}`),
       ),
     ...strays.orphans.map(({ egressId, why }) =>
       one('orphan', egressId, `${egressId} is an orphan, ${why}: stopping it`),
@@ -70,7 +73,8 @@ export function renderReasons(observation: Observation, memory: FleetMemory, dec
     ...strays.look
       .filter(({ again }) => !again)
       .map(({ recordingId, why }) => one('look', recordingId, `${recordingId} is asked to look: ${why}`)),
-    ...(observation.activeEgresses ? [] : [livekitUnknown]),
+    ...strangers(strays.strangers),
+    ...(observation.activeEgresses ? [] : [busUnknown]),
   ];
 }
 
@@ -89,12 +93,22 @@ export function holdKey(reasons: readonly Reason[]): string {
     .join('; ');
 }
 
-const livekitUnknown: Reason = {
-  code: 'livekit_unknown',
-  text: 'LiveKit did not list its egresses: nothing is called lost, nothing shrinks',
+const busUnknown: Reason = {
+  code: 'bus_unknown',
+  text: "the workers' Redis did not answer: nothing is called lost, nothing shrinks",
   ids: [],
   lasting: true,
 };
+
+/** Somebody else uses the workers' Redis. */
+function strangers(ids: readonly string[]): Reason[] {
+  const sorted = [...ids].sort();
+  return list(
+    'stranger',
+    sorted.map((id) => ({ id })),
+    (shown, count) => `${count} on the bus are not of Reelkit: ${shown}`,
+  ).map((reason) => ({ ...reason, lasting: true, ids: reason.ids.slice(0, SHOWN_IDS) }));
+}
 
 function launchReasons(observation: Observation, memory: FleetMemory, decided: Decided): Reason[] {
   const { launch, needed, existing, heldUntilMs } = decided;

@@ -82,7 +82,7 @@ interface ScheduledRecording {
 interface RunningRecording {
   id: string;
   stage: 'recording' | 'stopping';
-  /** The egress it believes in; asked for only when more than one carries its marker. */
+  /** The oldest egress it believes in; asked for only when there may be more than one. */
   egressId?: string;
 }
 
@@ -113,16 +113,23 @@ export interface WorkerNotes {
   silentSinceMs?: number;
   /** Takes no requests although we did not ask it to drain. */
   outOfServiceSinceMs?: number;
+  /** Nothing is sent to it since. */
+  cordonedMs?: number;
   drainAskedMs?: number;
   /** Its end has been counted. */
   ended?: boolean;
 }
 
-/** Carried from pass to pass in the fleet workflow; ids and times only, bounded by what is open. */
+/**
+ * Carried from pass to pass in the fleet workflow; ids and times only, bounded by what is open. An older Reelkit may have written it
+ * and a newer one may read it: what came later is optional, and what is not known is passed on.
+ */
 export interface FleetMemory {
   /** Admitted recordings whose egress is not seen yet: they hold their cost until then, or until the lease ends. */
   leases: Record<string, { costCores: number; untilMs: number }>;
   workers: Record<string, WorkerNotes>;
+  /** Egress -> worker, as last shown: of those that live or are believed in. */
+  egresses?: Record<string, string>;
   /** First seen as lost, orphaned or without an egress, by egress or recording id; confirmed when seen again later. */
   suspectSince: Record<string, number>;
   /** Last acted on, by the same ids, so that one fact is not told every pass. */

@@ -3,12 +3,20 @@
 import { bootBackoffMs } from './backoff.ts';
 import { type Demand, measureDemand, openIds, startedIds } from './demand.ts';
 import { holdKey, type Reason, renderLine, renderReasons } from './explain.ts';
-import type { FleetMemory, Observation, WaitingRecording, WorkerNotes } from './observation.ts';
+import {
+  EMPTY_MEMORY,
+  type FleetMemory,
+  type Observation,
+  type WaitingRecording,
+  type WorkerNotes,
+} from './observation.ts';
 import { type FleetPolicy, LEASE_MS } from './policy.ts';
 import { nextPassInMs } from './rhythm.ts';
 import { sizeFleet } from './sizing.ts';
 import { findStrays, type Look, type LostEgress, type OrphanEgress, type Strays } from './strays.ts';
 import {
+  type Cordons,
+  cordonWorkers,
   leavingWorkers,
   noteWorkers,
   overdueBoots,
@@ -25,7 +33,10 @@ import {
 export interface FleetPlan {
   /** Workers to launch, in one step. */
   launch: number;
-  /** Ask each to take no new egress and to end once idle. */
+  /** Send nothing to these; said again in every pass. */
+  cordon: Cordons['cordon'];
+  uncordon: Cordons['uncordon'];
+  /** Ask each to end. */
   retire: WorkerFact[];
   remove: WorkerFact[];
   /** For the platform: leave these busy ones alone, and these idle ones no longer. */
@@ -43,7 +54,9 @@ export interface FleetPlan {
   demand: Demand;
 }
 
-export function planFleet(seen: Observation, memory: FleetMemory, policy: FleetPolicy): FleetPlan {
+/** @param remembered may come from another version of Reelkit */
+export function planFleet(seen: Observation, remembered: Partial<FleetMemory>, policy: FleetPolicy): FleetPlan {
+  const memory: FleetMemory = { ...EMPTY_MEMORY, ...remembered };
   const overdue = overdueBoots(seen, memory, policy);
   const leaving = leavingWorkers(seen, memory);
   const observation = withoutLeaving(seen, memory, [...overdue, ...leaving]);
@@ -53,24 +66,33 @@ export function planFleet(seen: Observation, memory: FleetMemory, policy: FleetP
   const demand = measureDemand(observation, memory, policy);
   const strays = findStrays(observation, memory, notes, policy);
   const sizing = sizeFleet(observation, memory, demand, boots.launchNotBeforeMs);
-  const retire = eachOnce([
-    ...overdue,
-    ...leaving,
-    ...uselessWorkers(observation, notes, policy),
-    ...idleToRetire(observation, notes, demand, policy),
-  ]);
-  const remove = removableWorkers(observation, notes, strays.allAccountedFor);
-  const decided = { ...sizing, demand, retire, remove, overdue, ends, strays };
+  const useless = uselessWorkers(observation, notes, policy, strays.mayRun);
+  const goNow = eachOnce([...overdue, ...useless]);
+  const cordons = cordonWorkers(
+    withoutWorkers(observation, goNow),
+    notes,
+    eachOnce([
+      ...leaving,
+      ...replacedWorkers(observation, notes, demand.bins, policy),
+      ...surplusWorkers(observation, notes, demand.bins, policy),
+    ]),
+    strays.mayRun,
+  );
+  const retire = [...goNow, ...cordons.retire];
+  const remove = removableWorkers(observation, notes, strays.mayRun);
+  const decided = { ...sizing, demand, ...cordons, retire, remove, overdue, ends, strays };
   const reasons = renderReasons(observation, memory, decided);
   const line = renderLine(reasons, memory);
   const next = withHold(
-    { ...remember(observation, memory, notes, demand, strays, retire), ...boots },
+    { ...remember(observation, memory, withCordons(observation, notes, cordons), demand, strays, retire), ...boots },
     reasons,
     sizing.needed > 0,
   );
   const nextPass = nextPassInMs(observation, next, demand, policy, sizing.launch > 0);
   return {
     launch: sizing.launch,
+    cordon: cordons.cordon,
+    uncordon: cordons.uncordon,
     retire,
     remove,
     protect: protections(observation, memory, demand.bins),
@@ -86,15 +108,18 @@ export function planFleet(seen: Observation, memory: FleetMemory, policy: FleetP
   };
 }
 
-/** LiveKit picks the worker: while a start is under way, any idle one may be about to get it. */
-function idleToRetire(
-  observation: Observation,
+function withCordons(
+  { nowMs }: Observation,
   notes: Record<string, WorkerNotes>,
-  { bins, inFlight, admit }: Demand,
-  policy: FleetPolicy,
-): WorkerFact[] {
-  if (inFlight.length + admit.length > 0) return [];
-  return [...replacedWorkers(observation, notes, bins, policy), ...surplusWorkers(observation, notes, bins, policy)];
+  { cordon, uncordon }: Cordons,
+): Record<string, WorkerNotes> {
+  const next = { ...notes };
+  for (const { id } of cordon) next[id] = { cordonedMs: nowMs, ...next[id] };
+  for (const { id } of uncordon) {
+    const { cordonedMs: _, ...rest } = next[id] ?? {};
+    next[id] = rest;
+  }
+  return next;
 }
 
 /** A worker that is about to be asked to drain, or was, is no capacity any more, whatever its platform still says. */
@@ -105,6 +130,11 @@ function withoutLeaving(observation: Observation, memory: FleetMemory, leaving: 
     return drains && worker.state !== 'gone' ? { ...worker, state: 'draining' as const } : worker;
   });
   return { ...observation, workers };
+}
+
+function withoutWorkers(observation: Observation, facts: readonly WorkerFact[]): Observation {
+  const ids = new Set(facts.map(({ id }) => id));
+  return { ...observation, workers: observation.workers.filter(({ id }) => !ids.has(id)) };
 }
 
 /** For the first of its reasons. */
@@ -133,12 +163,12 @@ function remember(
   memory: FleetMemory,
   notes: Record<string, WorkerNotes>,
   demand: Demand,
-  { suspectSince, actedMs }: Strays,
+  { suspectSince, actedMs, egresses }: Strays,
   retire: WorkerFact[],
 ): FleetMemory {
   const drained = retire.map(({ id }) => [id, { ...notes[id], drainAskedMs: observation.nowMs }] as const);
   const workers = { ...notes, ...Object.fromEntries(drained) };
-  return { ...memory, leases: leasesAfter(observation, memory, demand), workers, suspectSince, actedMs };
+  return { ...memory, leases: leasesAfter(observation, memory, demand), workers, suspectSince, actedMs, egresses };
 }
 
 function leasesAfter(observation: Observation, memory: FleetMemory, demand: Demand): FleetMemory['leases'] {

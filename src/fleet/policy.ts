@@ -15,8 +15,10 @@ export interface FleetPolicy {
 
 /** From the `admitted` signal to an egress that a worker shows: one StartEgress, and a search for it when the answer was lost. */
 export const LEASE_MS = 45_000;
-/** An egress younger than this may not be shown by its worker yet (livekit/egress `io_create_timeout`). */
-export const FRESH_EGRESS_MS = 15_000;
+/** A dispatch looks at the cordons and may take 10 s from there; what is idle after this stays idle. */
+export const CORDON_SETTLE_MS = 12_000;
+/** Each pass renews the cordons; those of a fleet that is no more end by themselves. */
+export const CORDON_TTL_MS = 900_000;
 /** An idle worker that was asked to drain ends within a second; after this long it is removed. */
 export const DRAIN_LIMIT_MS = 30_000;
 /** A worker that was ready and has been silent this long no longer protects its egresses from being called lost. */

@@ -1,7 +1,13 @@
 // When the fleet looks again. Nothing open and the minimum at zero: never, until it is kicked. Pure.
 import type { Demand } from './demand.ts';
 import type { FleetMemory, Observation } from './observation.ts';
-import { type FleetPolicy, SLOWEST_BUSY_MS, STANDBY_INTERVAL_MS, UNEXPLAINED_KICK_MS } from './policy.ts';
+import {
+  CORDON_SETTLE_MS,
+  type FleetPolicy,
+  SLOWEST_BUSY_MS,
+  STANDBY_INTERVAL_MS,
+  UNEXPLAINED_KICK_MS,
+} from './policy.ts';
 import { surplusWorkers } from './upkeep.ts';
 
 export function nextPassInMs(
@@ -14,6 +20,7 @@ export function nextPassInMs(
   const times = [
     launching || isBusy(observation, memory, demand) ? busyMs(observation, memory, demand, policy) : undefined,
     ...backoffEnd(observation, memory, demand),
+    ...cordonEnds(observation, memory, policy),
     ...cooldownEnds(observation, memory, demand, policy),
     ...watch(observation, policy),
     observation.kicked ? UNEXPLAINED_KICK_MS : undefined,
@@ -64,12 +71,23 @@ function backoffEnd({ nowMs }: Observation, { launchNotBeforeMs }: FleetMemory, 
   return needed && launchNotBeforeMs > nowMs ? [launchNotBeforeMs - nowMs] : [];
 }
 
+/** When an idle worker to which nothing was sent for long enough may end. */
+function cordonEnds({ workers, nowMs }: Observation, memory: FleetMemory, policy: FleetPolicy): number[] {
+  return workers.flatMap(({ id, state, answered, egresses }) => {
+    const { cordonedMs, drainAskedMs } = memory.workers[id] ?? {};
+    const mayEnd = state !== 'gone' && answered && egresses.length === 0 && drainAskedMs === undefined;
+    return mayEnd && cordonedMs !== undefined
+      ? [Math.max(policy.busyIntervalMs, cordonedMs + CORDON_SETTLE_MS - nowMs)]
+      : [];
+  });
+}
+
 /** When the next worker that neither demand, headroom nor minimum holds has been idle long enough. */
 function cooldownEnds(observation: Observation, memory: FleetMemory, { bins }: Demand, policy: FleetPolicy): number[] {
   const surplus = surplusWorkers(observation, memory.workers, bins, { ...policy, cooldownMs: 0 });
   return surplus.flatMap(({ id }) => {
-    const { idleSinceMs, drainAskedMs } = memory.workers[id] ?? {};
-    if (idleSinceMs === undefined || drainAskedMs !== undefined) return [];
+    const { idleSinceMs, cordonedMs, drainAskedMs } = memory.workers[id] ?? {};
+    if (idleSinceMs === undefined || cordonedMs !== undefined || drainAskedMs !== undefined) return [];
     return [Math.max(policy.busyIntervalMs, idleSinceMs + policy.cooldownMs - observation.nowMs)];
   });
 }
@@ -77,7 +95,7 @@ function cooldownEnds(observation: Observation, memory: FleetMemory, { bins }: D
 function watch(observation: Observation, policy: FleetPolicy): number[] {
   const { nowMs, workers, waiting, running, starting, scheduled, activeEgresses } = observation;
   const recording = running.length + starting.length + waiting.length > 0;
-  // Nothing shrinks while LiveKit is silent, so idle workers are worth another look.
+  // Nothing shrinks while the bus is silent, so idle workers are worth another look.
   const working = workers.some(({ egresses, state, owned }) => {
     return egresses.length > 0 || state === 'unreachable' || (state === 'ready' && owned && !activeEgresses);
   });

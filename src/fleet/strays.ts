@@ -1,25 +1,35 @@
-// Egresses and recordings that do not match: an egress no worker has, an egress no recording wants, a recording no egress serves.
-// Pure. Every verdict needs two looks that agree; without LiveKit's list there is none.
+// Egresses and recordings that do not match: an egress that is lost, an egress no recording wants, a recording no egress serves.
+// Pure. What two witnesses agree on is acted on at once, the rest when a second look agrees; without the bus there is no verdict.
+import { parseAttemptEgressId } from '../recording/attempt.ts';
 import { formatDuration } from '../recording/duration.ts';
 import { openIds } from './demand.ts';
-import type { FleetMemory, Observation, ObservedEgress, WorkerNotes } from './observation.ts';
-import { CUT_OFF_LIMIT_MS, type FleetPolicy, FRESH_EGRESS_MS, LEASE_MS, SILENT_LIMIT_MS } from './policy.ts';
+import { evidenceOf, fateOf, type Verdict, type WorkerWord, wordOf } from './egress-fate.ts';
+import type { FleetMemory, Observation, ObservedEgress, ObservedWorker, WorkerNotes } from './observation.ts';
+import { type FleetPolicy, LEASE_MS } from './policy.ts';
 
 export interface LostEgress {
   egressId: string;
-  /** Absent: nothing of ours waits for it, so it is only reported. */
-  recordingId?: string;
+  recordingId: string;
   evidence: string;
   /** Its recording was told before, and has not acted yet. */
   again?: boolean;
 }
+
+/** not_open: its recording is not listed as open, which the recording itself must confirm. superseded: a later attempt records. */
+type OrphanCode = 'not_open' | 'superseded';
+
 export interface OrphanEgress {
   egressId: string;
   recordingId: string;
+  code: OrphanCode;
   why: string;
 }
+
+type LookCode = 'no_egress' | 'runs_already' | 'starting_for_long' | 'off_bus';
+
 export interface Look {
   recordingId: string;
+  code: LookCode;
   why: string;
   /** As above. */
   again?: boolean;
@@ -29,10 +39,14 @@ export interface Strays {
   lost: LostEgress[];
   orphans: OrphanEgress[];
   look: Look[];
+  /** Live egresses whose ids are none of Reelkit's: told of, never touched. */
+  strangers: string[];
   suspectSince: Record<string, number>;
   actedMs: Record<string, number>;
-  /** Every active egress is shown by a worker, or given up: nothing can run on a worker that does not answer. */
-  allAccountedFor: boolean;
+  /** Egress -> worker: of those that live, and of those that are still believed in. */
+  egresses: Record<string, string>;
+  /** Workers that do not answer and on which an egress may still run. */
+  mayRun: (workerId: string) => boolean;
 }
 
 export function findStrays(
@@ -41,8 +55,7 @@ export function findStrays(
   notes: Record<string, WorkerNotes>,
   policy: FleetPolicy,
 ): Strays {
-  const search = new Search(observation, memory, notes, policy);
-  return search.run();
+  return new Search(observation, memory, notes, policy).run();
 }
 
 class Search {
@@ -50,136 +63,151 @@ class Search {
     lost: [],
     orphans: [],
     look: [],
+    strangers: [],
     suspectSince: {},
     actedMs: {},
-    allAccountedFor: false,
+    egresses: {},
+    mayRun: () => true,
   };
-  private readonly shown: Set<string>;
-  private readonly drainingShown: Set<string>;
   private readonly open: Set<string>;
+  private readonly live: Map<string, ObservedEgress>;
+  private readonly workers: Map<string, ObservedWorker>;
+  /** Where each egress is, or was when it was last shown. */
+  private readonly homes: Map<string, string>;
+  private readonly drainingShown: Set<string>;
   private readonly observation: Observation;
   private readonly memory: FleetMemory;
+  private readonly notes: Record<string, WorkerNotes>;
   private readonly policy: FleetPolicy;
-  /** Workers that do not answer and may still run something. */
-  private readonly silent: string[];
 
   constructor(observation: Observation, memory: FleetMemory, notes: Record<string, WorkerNotes>, policy: FleetPolicy) {
     this.observation = observation;
     this.memory = memory;
+    this.notes = notes;
     this.policy = policy;
     this.open = new Set(openIds(observation));
-    this.shown = shownIds(observation.workers);
-    this.drainingShown = shownIds(observation.workers.filter(({ state }) => state === 'draining'));
-    this.silent = observation.workers
-      .filter(({ state, answered }) => !answered && (state === 'unreachable' || state === 'draining'))
-      .filter(({ id, cutOff }) => {
-        const { silentSinceMs, drainAskedMs, outOfServiceSinceMs } = notes[id] ?? {};
-        // One that never answered and is to end has been silent since then.
-        const sinceMs = silentSinceMs ?? drainAskedMs ?? outOfServiceSinceMs ?? observation.nowMs;
-        return observation.nowMs - sinceMs < (cutOff ? CUT_OFF_LIMIT_MS : SILENT_LIMIT_MS);
-      })
-      .map(({ id }) => id);
+    this.live = new Map(observation.activeEgresses?.map((egress) => [egress.egressId, egress]));
+    this.workers = new Map(observation.workers.map((worker) => [worker.id, worker]));
+    this.homes = homesOf(observation, memory);
+    const draining = observation.workers.filter(({ state }) => state === 'draining');
+    this.drainingShown = new Set(draining.flatMap(({ egresses }) => egresses.map(({ egressId }) => egressId)));
   }
 
   run(): Strays {
-    const { activeEgresses } = this.observation;
-    // Verdicts in the making survive an outage of LiveKit.
-    if (!activeEgresses)
-      return { ...this.strays, suspectSince: this.memory.suspectSince, actedMs: this.memory.actedMs };
-    for (const egress of activeEgresses) {
-      if (this.shown.has(egress.egressId)) this.judgeShown(egress);
-      else this.judgeUnseen(egress);
+    // Verdicts in the making survive an outage of the bus.
+    if (!this.observation.activeEgresses) {
+      const { suspectSince, actedMs } = this.memory;
+      return { ...this.strays, suspectSince, actedMs, egresses: Object.fromEntries(this.homes) };
     }
-    this.judgeRecordings(activeEgresses);
-    this.strays.allAccountedFor = activeEgresses.every((egress) => this.isAccountedFor(egress));
+    for (const egress of this.live.values()) this.judgeWanted(egress);
+    for (const egressId of new Set([...this.live.keys(), ...this.homes.keys()])) this.judgeLife(egressId);
+    this.judgeRecordings();
+    const hidden = this.hiddenHomes();
+    this.strays.mayRun = (workerId) => hidden.has(workerId) || hidden.has(undefined);
     return this.strays;
   }
 
-  /** Shown, or called lost and given up by its recording, which asks the room as well. */
-  private isAccountedFor({ egressId, recordingId }: ObservedEgress): boolean {
-    if (this.shown.has(egressId)) return true;
-    return egressId in this.strays.actedMs && (recordingId === undefined || !this.believes(recordingId));
-  }
-
-  /** A worker runs it. Does anybody want it? */
-  private judgeShown({ egressId, recordingId }: ObservedEgress): void {
-    if (recordingId === undefined) return;
-    const why = this.whyUnwanted(egressId, recordingId);
-    if (why === undefined || !this.confirmed(egressId, this.policy.confirmAfterMs)) return;
-    if (this.mayActAgain(egressId)) this.strays.orphans.push({ egressId, recordingId, why });
-  }
-
-  private whyUnwanted(egressId: string, recordingId: string): string | undefined {
-    if (!this.open.has(recordingId)) return 'its recording is not open';
-    const wanted = this.observation.running.find(({ id }) => id === recordingId)?.egressId;
-    return wanted !== undefined && wanted !== egressId ? `its recording runs ${wanted}` : undefined;
-  }
-
-  /** LiveKit calls it active and no worker shows it. */
-  private judgeUnseen({ egressId, recordingId, acceptedAtMs }: ObservedEgress): void {
-    const { nowMs } = this.observation;
-    const ageMs = acceptedAtMs === undefined ? undefined : nowMs - acceptedAtMs;
-    if (this.silent.length > 0 || (ageMs !== undefined && ageMs < FRESH_EGRESS_MS)) {
-      this.keep(egressId);
+  /** It lives. Does anybody want it? */
+  private judgeWanted({ egressId, recordingId, attempt = 0 }: ObservedEgress): void {
+    if (recordingId === undefined) {
+      this.strays.strangers.push(egressId);
       return;
     }
-    const confirmMs = Math.max(this.policy.confirmAfterMs, ageMs === undefined ? FRESH_EGRESS_MS : 0);
-    if (!this.confirmed(egressId, confirmMs)) return;
-    const told = this.wasTold(egressId);
-    const believedIn = recordingId !== undefined && this.believes(recordingId);
-    if (!this.mayActAgain(egressId) || (told && !believedIn)) return;
-    const evidence = this.evidence(egressId);
-    this.strays.lost.push({
-      egressId,
-      evidence,
-      ...(believedIn ? { recordingId } : {}),
-      ...(told ? { again: true } : {}),
-    });
+    const unwanted = this.whyUnwanted(recordingId, attempt);
+    if (!unwanted || !this.confirmed(egressId, this.policy.confirmAfterMs)) return;
+    if (this.mayActAgain(egressId)) this.strays.orphans.push({ egressId, recordingId, ...unwanted });
   }
 
-  /** It is open, not back in the queue, and no other egress serves it. */
-  private believes(recordingId: string): boolean {
-    const { running, starting, activeEgresses = [] } = this.observation;
-    const servedElsewhere = activeEgresses.some(
-      (egress) => egress.recordingId === recordingId && this.shown.has(egress.egressId),
+  private whyUnwanted(recordingId: string, attempt: number): Pick<OrphanEgress, 'code' | 'why'> | undefined {
+    if (!this.open.has(recordingId)) return { code: 'not_open', why: 'its recording is not open' };
+    const believed = this.observation.running.find(({ id }) => id === recordingId)?.egressId;
+    // A later one may be the next part, on its way to be believed in.
+    const isOlder = believed !== undefined && attempt < (parseAttemptEgressId(believed)?.attempt ?? 0);
+    return isOlder ? { code: 'superseded', why: `its recording runs ${believed}` } : undefined;
+  }
+
+  private judgeLife(egressId: string): void {
+    const onBus = this.live.get(egressId)?.onBus ?? false;
+    const home = this.homes.get(egressId);
+    const word = this.wordFor(egressId, home);
+    const verdict = fateOf(onBus, word);
+    const recordingId = parseAttemptEgressId(egressId)?.recordingId;
+    const isMissed = recordingId !== undefined && this.believes(recordingId, egressId);
+    if (home !== undefined && (this.live.has(egressId) || isMissed)) this.strays.egresses[egressId] = home;
+    if (isMissed && this.isSettled(verdict, egressId)) this.tell(egressId, recordingId, onBus, word);
+  }
+
+  /** Lost by two witnesses, or by one that has said so for long enough. */
+  private isSettled(verdict: Verdict, egressId: string): boolean {
+    if (verdict === 'lost') return true;
+    return verdict === 'suspect' && this.confirmed(egressId, this.policy.confirmAfterMs);
+  }
+
+  private tell(egressId: string, recordingId: string, onBus: boolean, word: WorkerWord): void {
+    const evidence = evidenceOf(onBus, word);
+    if (word === 'shows') this.askToLook(recordingId, 'off_bus', `${egressId}: ${evidence}`);
+    else {
+      const again = this.wasTold(egressId) ? { again: true } : {};
+      if (this.mayActAgain(egressId)) this.strays.lost.push({ egressId, recordingId, evidence, ...again });
+    }
+  }
+
+  private wordFor(egressId: string, home: string | undefined): WorkerWord {
+    if (home === undefined) return 'unknown';
+    const { silentSinceMs, drainAskedMs, outOfServiceSinceMs } = this.notes[home] ?? {};
+    const { nowMs } = this.observation;
+    // One that never answered and is to end has been silent since then.
+    const sinceMs = silentSinceMs ?? drainAskedMs ?? outOfServiceSinceMs ?? nowMs;
+    return wordOf(this.workers.get(home), egressId, nowMs - sinceMs);
+  }
+
+  /** It is open, not back in the queue, and no other egress of the same attempt or a later one lives. */
+  private believes(recordingId: string, egressId: string): boolean {
+    const attempt = parseAttemptEgressId(egressId)?.attempt ?? 0;
+    const servedElsewhere = [...this.live.values()].some(
+      (egress) => egress.recordingId === recordingId && egress.egressId !== egressId && (egress.attempt ?? 0) > attempt,
     );
-    return !servedElsewhere && [...running, ...starting].some(({ id }) => id === recordingId);
+    const believed = this.observation.running.find(({ id }) => id === recordingId)?.egressId;
+    if (servedElsewhere || (believed !== undefined && believed !== egressId)) return false;
+    const { running, starting } = this.observation;
+    return [...running, ...starting].some(({ id }) => id === recordingId);
   }
 
-  private evidence(egressId: string): string {
-    const { workers, nowMs } = this.observation;
-    const answered = workers.filter((worker) => worker.answered).length;
-    const forMs = nowMs - (this.memory.suspectSince[egressId] ?? nowMs);
-    return `LiveKit lists it as active; ${answered} worker${answered === 1 ? '' : 's'} answered and none runs it, for ${formatDuration(forMs)}`;
+  /** Where egresses may run that no port shows; undefined: anywhere. Others' are not on workers of this fleet. */
+  private hiddenHomes(): Set<string | undefined> {
+    const shown = new Set(this.observation.workers.flatMap(({ egresses }) => egresses.map(({ egressId }) => egressId)));
+    const wanted = [...this.live.values()].filter(({ recordingId = '' }) => this.open.has(recordingId));
+    const known = [...wanted.map(({ egressId }) => egressId), ...Object.keys(this.strays.egresses)];
+    return new Set(known.filter((egressId) => !shown.has(egressId)).map((egressId) => this.homes.get(egressId)));
   }
 
-  private judgeRecordings(activeEgresses: ObservedEgress[]): void {
-    const byRecording = new Map(activeEgresses.map((egress) => [egress.recordingId, egress]));
-    for (const { id } of this.observation.running) {
-      if (!byRecording.has(id)) this.askToLook(id, 'no active egress');
+  private judgeRecordings(): void {
+    const { running, starting, waiting } = this.observation;
+    const served = new Set([...this.live.values()].flatMap(({ recordingId }) => recordingId ?? []));
+    const missed = new Set(Object.keys(this.strays.egresses).map((id) => parseAttemptEgressId(id)?.recordingId));
+    for (const { id } of running) {
+      if (!served.has(id) && !missed.has(id)) this.askToLook(id, 'no_egress', 'no egress of it lives');
     }
-    for (const { id } of this.observation.starting) this.judgeStarting(id, byRecording.get(id));
-    for (const { id } of this.observation.waiting) {
-      const egress = byRecording.get(id);
-      if (egress && this.shown.has(egress.egressId) && !this.drainingShown.has(egress.egressId))
-        this.tellOfEgress(id, egress);
+    for (const { id } of starting) {
+      if (!served.has(id) && this.confirmed(keyOf(id), LEASE_MS))
+        this.askToLook(id, 'starting_for_long', `starting for over ${formatDuration(LEASE_MS)} without an egress`);
     }
+    for (const { id } of waiting) this.judgeWaiting(id);
   }
 
   /** Its start, or the news of it, may have been lost. */
-  private judgeStarting(id: string, egress: ObservedEgress | undefined): void {
-    if (egress?.startedAtMs !== undefined) this.tellOfEgress(id, egress);
-    else if (!egress && this.confirmed(id, LEASE_MS))
-      this.askToLook(id, `starting for over ${formatDuration(LEASE_MS)} without an egress`);
+  private judgeWaiting(id: string): void {
+    const mine = [...this.live.values()].find(
+      ({ recordingId, egressId }) => recordingId === id && !this.drainingShown.has(egressId),
+    );
+    if (mine && this.confirmed(keyOf(id), this.policy.confirmAfterMs))
+      this.askToLook(id, 'runs_already', `${mine.egressId} already records for it`);
   }
 
-  private tellOfEgress(id: string, { egressId }: ObservedEgress): void {
-    if (this.confirmed(id, this.policy.confirmAfterMs)) this.askToLook(id, `${egressId} already records for it`);
-  }
-
-  private askToLook(recordingId: string, why: string): void {
-    const told = this.wasTold(recordingId);
-    if (this.mayActAgain(recordingId)) this.strays.look.push({ recordingId, why, ...(told ? { again: true } : {}) });
+  private askToLook(recordingId: string, code: LookCode, why: string): void {
+    const key = keyOf(recordingId);
+    const again = this.wasTold(key) ? { again: true } : {};
+    if (this.mayActAgain(key)) this.strays.look.push({ recordingId, code, why, ...again });
   }
 
   private wasTold(key: string): boolean {
@@ -194,12 +222,6 @@ class Search {
     return sinceMs !== undefined && nowMs - sinceMs >= afterMs;
   }
 
-  private keep(key: string): void {
-    const { suspectSince, actedMs } = this.memory;
-    if (suspectSince[key] !== undefined) this.strays.suspectSince[key] = suspectSince[key];
-    if (actedMs[key] !== undefined) this.strays.actedMs[key] = actedMs[key];
-  }
-
   /** Now, and remembered; a fact that stays true is told again after a watch interval. */
   private mayActAgain(key: string): boolean {
     const { nowMs } = this.observation;
@@ -211,6 +233,13 @@ class Search {
   }
 }
 
-function shownIds(workers: Observation['workers']): Set<string> {
-  return new Set(workers.flatMap(({ egresses }) => egresses.map(({ egressId }) => egressId)));
+/** A recording has the id of its first egress; what is remembered of the two is kept apart. */
+function keyOf(recordingId: string): string {
+  return `recording ${recordingId}`;
+}
+
+/** Egress -> worker: what ports show now, over what they showed before. */
+function homesOf({ workers }: Observation, { egresses = {} }: FleetMemory): Map<string, string> {
+  const shown = workers.flatMap(({ id, egresses: own }) => own.map(({ egressId }) => [egressId, id] as const));
+  return new Map([...Object.entries(egresses), ...shown]);
 }

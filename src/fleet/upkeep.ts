@@ -1,10 +1,10 @@
 // What becomes of each worker: which ones failed to boot, which are idle too long, which may be removed. Pure.
-// A worker is asked to drain while it shows no egress, or when its machine goes anyway, and only removed when nothing can still run
-// on it.
+// A worker is asked to end only while it is idle and nothing can be on its way to it: first nothing is sent to it any more (a
+// cordon), then it is looked at again.
 import { formatDuration } from '../recording/duration.ts';
 import { type Bin, roomOf } from './admission.ts';
 import type { FleetMemory, Observation, ObservedWorker, WorkerNotes } from './observation.ts';
-import { DRAIN_LIMIT_MS, EXPECTED_MS, type FleetPolicy, SILENT_LIMIT_MS } from './policy.ts';
+import { CORDON_SETTLE_MS, DRAIN_LIMIT_MS, EXPECTED_MS, type FleetPolicy, SILENT_LIMIT_MS } from './policy.ts';
 
 export interface WorkerFact {
   id: string;
@@ -25,13 +25,16 @@ function noteWorker(worker: ObservedWorker, old: WorkerNotes, nowMs: number): Wo
   const { state, answered, egresses } = worker;
   const wasReady = old.wasReady === true || state === 'ready';
   const idle = answered && egresses.length === 0 && state === 'ready';
-  const isSilent = !answered && state !== 'gone' && (wasReady || state === 'unreachable');
+  const isSilent = state === 'unreachable' || (!answered && state !== 'gone' && wasReady);
+  // A mark that was lost has let something through; one that nobody remembers counts from now.
+  const cordonedMs = worker.cordoned === false ? undefined : (old.cordonedMs ?? (worker.cordoned ? nowMs : undefined));
   const outOfService = state === 'draining' && old.drainAskedMs === undefined;
   return {
     ...(wasReady ? { wasReady } : {}),
     ...(idle ? { idleSinceMs: old.idleSinceMs ?? nowMs } : {}),
     ...(isSilent ? { silentSinceMs: old.silentSinceMs ?? nowMs } : {}),
     ...(outOfService ? { outOfServiceSinceMs: old.outOfServiceSinceMs ?? nowMs } : {}),
+    ...(cordonedMs === undefined ? {} : { cordonedMs }),
     ...(old.drainAskedMs === undefined ? {} : { drainAskedMs: old.drainAskedMs }),
     ...(state === 'gone' ? { ended: true } : {}),
   };
@@ -73,7 +76,7 @@ export function overdueBoots(
     }));
 }
 
-/** Its machine goes, and LiveKit does not know: it takes nothing new from now on, and what it records it finishes. */
+/** Its machine goes: it gets nothing new from now on, and what it records it finishes. */
 export function leavingWorkers({ workers }: Observation, memory: FleetMemory): WorkerFact[] {
   return workers.flatMap(({ id, owned, state, leaving }): WorkerFact[] => {
     const asked = memory.workers[id]?.drainAskedMs !== undefined;
@@ -82,11 +85,17 @@ export function leavingWorkers({ workers }: Observation, memory: FleetMemory): W
   });
 }
 
-/** Silent or out of service for long: of no use, and asked to end once idle. */
-export function uselessWorkers(observation: Observation, notes: Record<string, WorkerNotes>, policy: FleetPolicy) {
-  return observation.workers.flatMap(({ id, owned, state, egresses }): WorkerFact[] => {
+/** Silent or out of service for long: of no use, and asked to end once nothing runs on it. */
+export function uselessWorkers(
+  observation: Observation,
+  notes: Record<string, WorkerNotes>,
+  policy: FleetPolicy,
+  mayRun: (workerId: string) => boolean,
+) {
+  return observation.workers.flatMap(({ id, owned, state, answered, egresses }): WorkerFact[] => {
     const { drainAskedMs, silentSinceMs, outOfServiceSinceMs } = notes[id] ?? {};
     if (!owned || drainAskedMs !== undefined || state === 'gone' || egresses.length > 0) return [];
+    if (!answered && mayRun(id)) return [];
     const silentMs = observation.nowMs - (silentSinceMs ?? observation.nowMs);
     if (silentMs >= SILENT_LIMIT_MS) return [{ id, why: `silent for ${formatDuration(silentMs)}` }];
     const outMs = observation.nowMs - (outOfServiceSinceMs ?? observation.nowMs);
@@ -153,9 +162,55 @@ export function protections({ workers }: Observation, memory: FleetMemory, bins:
   });
 }
 
+export interface Cordons {
+  /** Send nothing to these; each pass says it again. `isNew`: from now on. */
+  cordon: (WorkerFact & { topic: string; isNew: boolean })[];
+  /** They are needed after all, or busy. */
+  uncordon: { id: string; topic: string }[];
+  /** Long enough without anything sent to them, and idle: they may end. */
+  retire: WorkerFact[];
+}
+
+/**
+ * @param unwanted the workers that are to go once they are idle, with the reason
+ * @param mayRun whether an egress may be on it that its port does not show
+ */
+export function cordonWorkers(
+  { workers, nowMs }: Observation,
+  notes: Record<string, WorkerNotes>,
+  unwanted: readonly WorkerFact[],
+  mayRun: (workerId: string) => boolean,
+): Cordons {
+  const cordons: Cordons = { cordon: [], uncordon: [], retire: [] };
+  const reasons = new Map(unwanted.map(({ id, why }) => [id, why]));
+  for (const worker of workers) {
+    const { id, topic, owned, state } = worker;
+    const { cordonedMs, drainAskedMs } = notes[id] ?? {};
+    if (!owned || state === 'gone' || drainAskedMs !== undefined) continue;
+    const why = reasons.get(id);
+    if (why === undefined) {
+      if (cordonedMs !== undefined && topic !== undefined) cordons.uncordon.push({ id, topic });
+    } else if (isQuiet(worker, cordonedMs, nowMs) && !mayRun(id)) cordons.retire.push({ id, why });
+    else if (topic !== undefined) cordons.cordon.push({ id, why, topic, isNew: cordonedMs === undefined });
+  }
+  return cordons;
+}
+
+/** Idle, and nothing can be on its way to it. */
+function isQuiet(
+  { answered, egresses, topic, present, runs }: ObservedWorker,
+  cordonedMs: number | undefined,
+  nowMs: number,
+) {
+  const neverBegan = !answered && !runs;
+  const isIdle = (answered && egresses.length === 0) || neverBegan;
+  const isClosed = topic === undefined || (cordonedMs !== undefined && nowMs - cordonedMs >= CORDON_SETTLE_MS);
+  return isIdle && (isClosed || (neverBegan && !present));
+}
+
 /** Owned workers that are idle and that this pass put nothing on, longest idle first. */
 function retirable(observation: Observation, notes: Record<string, WorkerNotes>, bins: readonly Bin[]) {
-  // Without LiveKit's list the fleet does not know its demand well enough to shrink.
+  // Without the bus the fleet does not know its demand well enough to shrink.
   if (!observation.activeEgresses) return [];
   const owned = new Set(observation.workers.filter((worker) => worker.owned).map(({ id }) => id));
   return bins
@@ -168,11 +223,11 @@ function retirable(observation: Observation, notes: Record<string, WorkerNotes>,
     .sort((a, b) => a.idleSinceMs - b.idleSinceMs || (a.bin.id < b.bin.id ? -1 : 1));
 }
 
-/** Drained, idle, and still there. One that does not answer is removed only when every active egress is known elsewhere. */
+/** Drained, idle, and still there. One that does not answer is removed only when no egress can be on it. */
 export function removableWorkers(
   observation: Observation,
   notes: Record<string, WorkerNotes>,
-  allAccountedFor: boolean,
+  mayRun: (workerId: string) => boolean,
 ): WorkerFact[] {
   const { nowMs } = observation;
   return observation.workers.flatMap(({ id, owned, state, answered, egresses }): WorkerFact[] => {
@@ -181,6 +236,6 @@ export function removableWorkers(
     const why = `asked to drain ${formatDuration(nowMs - drainAskedMs)} ago`;
     if (answered) return egresses.length === 0 ? [{ id, why: `${why} and idle` }] : [];
     const silentLongEnough = silentSinceMs === undefined || nowMs - silentSinceMs >= SILENT_LIMIT_MS;
-    return silentLongEnough && allAccountedFor ? [{ id, why: `${why} and silent; no egress can be on it` }] : [];
+    return silentLongEnough && !mayRun(id) ? [{ id, why: `${why} and silent; no egress can be on it` }] : [];
   });
 }

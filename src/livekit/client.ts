@@ -1,4 +1,5 @@
 // What Reelkit asks of LiveKit's HTTP API: rooms, who is in them, and whether a record exists. Nothing here retries.
+import type { EgressInfo } from '@livekit/protocol';
 import { EgressClient, RoomServiceClient, ServerError } from 'livekit-server-sdk';
 
 export interface LiveKitSettings {
@@ -19,12 +20,12 @@ export function createLiveKitClient(settings: LiveKitSettings) {
   const rooms = new RoomServiceClient(host, settings.apiKey, settings.apiSecret, options);
 
   return {
-    /** Has LiveKit a record of it? */
-    async knowsEgress(egressId: string): Promise<boolean> {
+    /** @returns null when LiveKit has no record of it */
+    async recordOf(egressId: string): Promise<EgressInfo | null> {
       try {
-        return (await asked(egresses.listEgress({ egressId }))).length > 0;
+        return (await asked(egresses.listEgress({ egressId })))[0] ?? null;
       } catch (error) {
-        if (isTwirp(error, 'not_found')) return false;
+        if (isTwirp(error, 'not_found')) return null;
         throw error;
       }
     },

@@ -1,5 +1,6 @@
 // Who lives on the workers' Redis: a worker listens on its own topic for starts, an egress on its own id for its stop, and both
 // subscriptions end with their process. Also the cordons, marks by which all processes know whom to send nothing. Decides nothing.
+import { ANY_TOPIC, requestChannel, topicOf } from '../bus/topics.ts';
 import type { BusTransport } from '../bus/transport.ts';
 
 export interface Presence {
@@ -12,25 +13,27 @@ export interface Presence {
   uncordon(topic: string): Promise<void>;
   /** Those of them that are cordoned. */
   cordoned(topics: readonly string[]): Promise<Set<string>>;
-  /** Changes whenever the connection was made anew: whoever listened before may not listen again yet. */
+  /**
+   * Changes whenever the connection was made anew: whoever listened before may not listen again yet. NaN, which equals nothing,
+   * while it is being made.
+   */
   epoch(): number;
 }
 
-const STARTS = 'EgressInternal|StartEgress|';
-const STOPS = 'EgressHandler|StopEgress|';
-const REQUEST = '|REQ';
+const STARTS = requestChannel({ service: 'EgressInternal', method: 'StartEgress', topic: ANY_TOPIC });
+const STOPS = requestChannel({ service: 'EgressHandler', method: 'StopEgress', topic: ANY_TOPIC });
 const CORDON_KEY = 'reelkit:cordon:';
 
 type PresenceBus = Pick<BusTransport, 'channels' | 'setKey' | 'getKeys' | 'deleteKey' | 'health'>;
 
 export function createPresence(bus: PresenceBus): Presence {
-  const namesIn = async (prefix: string) => {
-    const channels = await bus.channels(`${prefix}*${REQUEST}`);
-    return new Set(channels.flatMap((channel) => nameIn(channel, prefix) ?? []));
+  const topicsOf = async (pattern: string) => {
+    const channels = await bus.channels(pattern);
+    return new Set(channels.flatMap((channel) => topicOf(channel) ?? []));
   };
   return {
-    workers: () => namesIn(STARTS),
-    egresses: () => namesIn(STOPS),
+    workers: () => topicsOf(STARTS),
+    egresses: () => topicsOf(STOPS),
     cordon: (topic, ttlMs) => bus.setKey(CORDON_KEY + topic, '1', ttlMs),
     uncordon: (topic) => bus.deleteKey(CORDON_KEY + topic),
     async cordoned(topics) {
@@ -38,21 +41,11 @@ export function createPresence(bus: PresenceBus): Presence {
       const marks = await bus.getKeys(topics.map((topic) => CORDON_KEY + topic));
       return new Set(topics.filter((_, index) => marks[index] != null));
     },
-    epoch: () => bus.health().reconnects,
+    epoch() {
+      const { ok, reconnects } = bus.health();
+      return ok ? reconnects : Number.NaN;
+    },
   };
-}
-
-function nameIn(channel: string, prefix: string): string | undefined {
-  if (!channel.startsWith(prefix) || !channel.endsWith(REQUEST)) return undefined;
-  const name = channel.slice(prefix.length, -REQUEST.length);
-  return name === '' || name.includes('|') ? undefined : unescapePart(name);
-}
-
-/** psrpc writes every character but letters, digits and `_` as `u+` and four hexadecimal digits, `U+` and eight beyond that. */
-function unescapePart(part: string): string {
-  return part.replaceAll(/u\+([0-9a-f]{4})|U\+([0-9a-f]{8})/g, (_, short?: string, long?: string) =>
-    String.fromCodePoint(Number.parseInt(short ?? long ?? '0', 16)),
-  );
 }
 
 export type PresenceKind = 'worker' | 'egress';

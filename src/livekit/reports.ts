@@ -12,13 +12,15 @@ const EMPTY = new Uint8Array();
 
 export interface ReportsParts {
   grants: Grants;
-  /** Durable once it settles; what no open recording wants is dropped. @throws while Temporal is away */
-  report(recordingId: string, report: EgressReport): Promise<void>;
+  /** Durable once it settles. @returns false when no open recording wants it @throws while Temporal is away */
+  report(recordingId: string, report: EgressReport): Promise<boolean>;
+  /** The last word of an attempt whose recording is not open any more. */
+  endGhost(recordingId: string, info: EgressInfo): Promise<unknown>;
   log: { warn(fields: object, message: string): void };
 }
 
 /** Serves the workers' IOInfo until it is stopped. */
-export async function serveReports(server: RpcServer, { grants, report, log }: ReportsParts): Promise<Served> {
+export async function serveReports(server: RpcServer, { grants, report, endGhost, log }: ReportsParts): Promise<Served> {
   const created = await server.serveQueue({
     service: 'IOInfo',
     method: 'CreateEgress',
@@ -37,7 +39,7 @@ export async function serveReports(server: RpcServer, { grants, report, log }: R
       const attempt = parseAttemptEgressId(info.egressId);
       if (!attempt) return EMPTY;
       try {
-        await report(attempt.recordingId, reportOf(info));
+        if (!(await report(attempt.recordingId, reportOf(info)))) await endGhost(attempt.recordingId, info);
         return EMPTY;
       } catch (error) {
         log.warn({ egress: info.egressId, error: String(error) }, 'a report could not be kept; the worker repeats it');

@@ -3,8 +3,14 @@
 const QUEUE_FIRST_MS = 30_000;
 const QUEUE_MAX_MS = 300_000;
 
-/** While waiting the fleet wakes a recording; this timer only covers a lost signal. @param round counts from 1 */
-export function queueRecheckMs(round: number): number {
+const MISSED_FIRST_MS = 1_000;
+
+/**
+ * While waiting the fleet wakes a recording; this timer only covers a lost signal. Whoever was admitted and found no worker asks again
+ * soon: the fleet counts on it. @param round counts from 1
+ */
+export function queueRecheckMs(round: number, turnsMissed = 0): number {
+  if (turnsMissed > 0) return Math.min(MISSED_FIRST_MS * 2 ** (turnsMissed - 1), QUEUE_FIRST_MS);
   return Math.min(QUEUE_FIRST_MS * 2 ** (round - 1), QUEUE_MAX_MS);
 }
 

@@ -1,10 +1,11 @@
-// Where a part is stored: a path template inside a storage, with {room}, {recording}, {part}, {attempt}, {date} and {time}.
-// Pure. The rendered path always holds recording, part and attempt, so that no two egresses can write the same file.
+// Where a recording is stored: a path template inside a storage, with {room}, {recording}, {date}, {time} and {retry}. Pure. The
+// rendered path always holds the recording; each attempt after the first adds its number, in place of {retry} or before the
+// extension, so that no two egresses can write the same file.
 
-const PLACEHOLDERS = ['room', 'recording', 'part', 'attempt', 'date', 'time'] as const;
+const PLACEHOLDERS = ['room', 'recording', 'date', 'time', 'retry'] as const;
 type Placeholder = (typeof PLACEHOLDERS)[number];
 
-export const DEFAULT_PATH_TEMPLATE = '{room}/{recording}/part-{part}';
+export const DEFAULT_PATH_TEMPLATE = '{room}/{recording}';
 
 /** @returns what is wrong with the template and what to write instead, or undefined when it is fine */
 export function checkPathTemplate(template: string): string | undefined {
@@ -31,40 +32,21 @@ export function checkPathTemplate(template: string): string | undefined {
 export interface PathValues {
   room: string;
   recording: string;
-  part: number;
-  attempt: number;
   atMs: number;
 }
 
-/**
- * Renders the template for one attempt. What the template leaves out of recording, part and (from the second on) attempt is
- * put before the extension: a retried or continued recording must never overwrite what an earlier egress wrote.
- */
+/** `{retry}` stays: it is filled for each attempt. What the template leaves out of the recording is put before the extension. */
 export function renderPath(template: string, values: PathValues): string {
   const iso = new Date(values.atMs).toISOString();
   const texts: Record<Placeholder, string> = {
     room: pathSafe(values.room),
     recording: pathSafe(values.recording),
-    part: String(values.part),
-    attempt: String(values.attempt),
     date: iso.slice(0, 10),
     time: iso.slice(0, 19).replaceAll(/[-:]/g, ''),
+    retry: '{retry}',
   };
   const path = template.replaceAll(/\{([^{}]*)\}/g, (_, key: string) => (isPlaceholder(key) ? texts[key] : ''));
-  return withSuffix(path, missingSuffix(template, values, texts));
-}
-
-function missingSuffix(template: string, values: PathValues, texts: Record<Placeholder, string>): string {
-  let suffix = '';
-  if (!standsApart(template, 'recording')) suffix += `-${texts.recording}`;
-  if (!standsApart(template, 'part') && values.part > 1) suffix += `-part-${values.part}`;
-  if (!standsApart(template, 'attempt') && values.attempt > 1) suffix += `-try-${values.attempt}`;
-  return suffix;
-}
-
-/** In `{part}{attempt}` part 1, attempt 11 and part 11, attempt 1 look the same: only what is set apart tells paths apart. */
-function standsApart(template: string, key: Placeholder): boolean {
-  return new RegExp(`(^|[/._ -])\\{${key}\\}($|[/._ -])`).test(template);
+  return withSuffix(path, template.includes('{recording}') ? '' : `-${texts.recording}`);
 }
 
 function withSuffix(path: string, suffix: string): string {

@@ -19,6 +19,7 @@ export interface RecordFacts {
   /** The room's sid, once a worker was asked. */
   roomId?: string;
   acceptedAtMs: number;
+  endedAtMs?: number;
   state: RecordState;
   /** The last report of each attempt that counts, in order: `EgressReport.info`. */
   reports: string[];

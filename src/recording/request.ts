@@ -9,6 +9,7 @@ const LIMITS = {
   nameLength: 256,
   urlLength: 2_048,
   pathLength: 512,
+  outputs: 8,
   labels: 20,
   labelKeyLength: 63,
   labelValueLength: 255,
@@ -84,22 +85,66 @@ const tracksSource = z
     error: 'needs audioTrackId, videoTrackId or both',
   });
 
-export const sourceSchema = z.discriminatedUnion('type', [roomSource, webSource, participantSource, tracksSource]);
-
-const fileOutput = z.strictObject({
-  type: z.literal('file'),
-  path: z
-    .string()
-    .min(1)
-    .max(LIMITS.pathLength)
-    .superRefine((template, context) => {
-      const problem = checkPathTemplate(template);
-      if (problem) context.addIssue({ code: 'custom', message: problem });
-    })
-    .optional(),
-  /** Name of a storage in Reelkit's configuration; the configured default when absent. */
-  storage: z.string().min(1).max(63).optional(),
+const trackSource = z.strictObject({ type: z.literal('track'), room: name('room'), trackId: z.string().min(1).max(64) });
+/** LiveKit's media source, as far as it is shown: what is asked for stands in LiveKit's own request. */
+const mediaSource = z.strictObject({
+  type: z.literal('media'),
+  room: name('room'),
+  identity: name('identity').optional(),
+  videoTrackId: z.string().min(1).max(64).optional(),
 });
+
+export const sourceSchema = z.discriminatedUnion('type', [
+  roomSource,
+  webSource,
+  participantSource,
+  tracksSource,
+  trackSource,
+  mediaSource,
+]);
+
+const path = z
+  .string()
+  .min(1)
+  .max(LIMITS.pathLength)
+  .superRefine((template, context) => {
+    const problem = checkPathTemplate(template);
+    if (problem) context.addIssue({ code: 'custom', message: problem });
+  });
+/** Name of a storage in Reelkit's configuration; the configured default when absent. */
+const storage = z.string().min(1).max(63).optional();
+
+const fileOutput = z.strictObject({ type: z.literal('file'), path: path.optional(), storage });
+const streamUrl = z
+  .string()
+  .max(LIMITS.urlLength)
+  .refine((value) => URL.canParse(value) && /^(rtmps?|srt|wss?|mux|twitch):$/.test(new URL(value).protocol), {
+    error: 'must be an rtmp, rtmps, srt, ws or wss URL',
+  });
+/** The view shows them without their keys. */
+const streamOutput = z.strictObject({ type: z.literal('stream'), urls: z.array(streamUrl).min(1).max(16) });
+const segmentsOutput = z.strictObject({
+  type: z.literal('segments'),
+  /** Before `_00000.ts`. */
+  prefix: path.optional(),
+  playlist: path.optional(),
+  livePlaylist: path.optional(),
+  /** 4 by default. */
+  segmentSeconds: z.int().min(1).max(60).optional(),
+  storage,
+});
+const imagesOutput = z.strictObject({
+  type: z.literal('images'),
+  prefix: path.optional(),
+  /** 10 by default. */
+  intervalSeconds: z.int().min(1).max(3_600).optional(),
+  width: z.int().min(16).max(3_840).optional(),
+  height: z.int().min(16).max(3_840).optional(),
+  storage,
+});
+export const outputSchema = z.discriminatedUnion('type', [fileOutput, streamOutput, segmentsOutput, imagesOutput]);
+/** LiveKit takes one of each but images. */
+const ONCE = ['file', 'stream', 'segments'] as const;
 
 /** LiveKit's EncodingOptionsPreset names. */
 export const ENCODING_PRESETS = [
@@ -144,8 +189,9 @@ export const recordingRequestSchema = z
   .strictObject({
     source: sourceSchema,
     outputs: z
-      .array(fileOutput)
-      .length(1, { error: 'exactly one file output is supported' })
+      .array(outputSchema)
+      .min(1)
+      .max(LIMITS.outputs)
       .default([{ type: 'file' }]),
     encoding: encodingSchema.optional(),
     startAt: z.iso.datetime({ offset: true }).optional(),
@@ -159,6 +205,16 @@ export const recordingRequestSchema = z
   })
   .superRefine((request, context) => {
     const source = request.source;
+    for (const type of ONCE) {
+      const indexes = request.outputs.flatMap((output, index) => (output.type === type ? [index] : []));
+      const [, second] = indexes;
+      if (second !== undefined)
+        context.addIssue({ code: 'custom', path: ['outputs', second, 'type'], message: `only one ${type} output` });
+    }
+    if (source.type === 'track' && (request.outputs.length > 1 || !'file stream'.includes(request.outputs[0]?.type ?? '')))
+      context.addIssue({ code: 'custom', path: ['outputs'], message: 'a track takes one output: a file, or a WebSocket' });
+    if (source.type === 'media')
+      context.addIssue({ code: 'custom', path: ['source', 'type'], message: "is LiveKit's own: ask LiveKit for it" });
     if ('audioOnly' in source && source.audioOnly && source.videoOnly) {
       context.addIssue({
         code: 'custom',
@@ -169,6 +225,7 @@ export const recordingRequestSchema = z
   });
 
 export type RecordingSource = z.output<typeof sourceSchema>;
+export type RecordingOutput = z.output<typeof outputSchema>;
 export type Encoding = z.output<typeof encodingSchema>;
 /** What a client may send. */
 export type RecordingRequestInput = z.input<typeof recordingRequestSchema>;

@@ -19,13 +19,11 @@ export const start = proxyActivities<RecordingActivities>({
   heartbeatTimeout: '12s',
   retry: { maximumAttempts: 1 },
 });
-/** LiveKit's record: inside the workflow task while LiveKit answers, which costs Temporal one event instead of three. */
-export const recordHere = proxyLocalActivities<Pick<RecordingActivities, 'publishRecord'>>({
-  startToCloseTimeout: '3s',
-  retry: { maximumAttempts: 1 },
-});
-/** And until it answers again when it does not. */
-export const recordLater = proxyActivities<Pick<RecordingActivities, 'publishRecord'>>({
+/**
+ * LiveKit's record, until LiveKit answers. No local activity: a workflow task that is done again runs those again, and LiveKit would
+ * hear of an end twice, and of what came before it afterwards.
+ */
+export const records = proxyActivities<Pick<RecordingActivities, 'publishRecord'>>({
   startToCloseTimeout: '10s',
   scheduleToCloseTimeout: '24h',
   retry: { initialInterval: '500ms', backoffCoefficient: 1.5, maximumInterval: '5s' },

@@ -1,7 +1,7 @@
 // Keeps LiveKit's record of a recording up to date: one report after the other, in order, repeated until LiveKit has it. Only the
 // latest state matters, so what changes meanwhile goes out with the next one.
 import { condition, log } from '@temporalio/workflow';
-import { problemOf, recordHere, recordLater } from './calls.ts';
+import { problemOf, records } from './calls.ts';
 import type { RecordingState } from './recording-state.ts';
 
 export class RecordKeeper {
@@ -42,12 +42,9 @@ export class RecordKeeper {
 
   private async publish(): Promise<void> {
     const record = this.state.record();
+    this.state.recordPublished(record);
     try {
-      await recordHere.publishRecord(record).catch((error: unknown) => {
-        log.info('LiveKit did not take the record at once', { recordingId: record.recordingId, problem: problemOf(error) });
-        return recordLater.publishRecord(record);
-      });
-      this.state.recordPublished();
+      await records.publishRecord(record);
     } catch (error) {
       log.warn('LiveKit was not told', { recordingId: record.recordingId, problem: problemOf(error) });
     }

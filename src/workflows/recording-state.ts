@@ -5,7 +5,7 @@ import { condition, log, setCurrentDetails, upsertSearchAttributes } from '@temp
 import { checkExtension, extendedDeadline } from '../recording/deadline.ts';
 import { type DetailNotes, renderDetails } from '../recording/details.ts';
 import { attemptEgressId, parseAttemptEgressId } from '../recording/attempt.ts';
-import { EGRESS_STATUSES, type EgressReport, isTerminal } from '../recording/egress.ts';
+import { EGRESS_STATUSES, type EgressReport, type EgressStatus, isTerminal } from '../recording/egress.ts';
 import { dueAtMs, openRecording } from '../recording/open.ts';
 import { type RecordFacts, recordStateOf } from '../recording/record-state.ts';
 import {
@@ -62,6 +62,8 @@ export class RecordingState {
   nextAttempt: number;
   /** The worker of the part before is proven dead. */
   keepsIdentity = false;
+  /** Admissions in a row that found no worker after all. */
+  turnsMissed = 0;
   /** A worker is being asked. */
   isStarting = false;
   /** LiveKit's record is not what it should be. */
@@ -69,6 +71,7 @@ export class RecordingState {
   /** LiveKit may not know of the recording yet. */
   private unlisted = true;
   private errorCode: number | undefined;
+  private published: { status: EgressStatus; retries: number } = { status: 'STARTING', retries: 0 };
   /** Attempt -> its last report. */
   private readonly reports = new Map<number, string>();
   /** Final report of the current part, once known. */
@@ -196,7 +199,7 @@ export class RecordingState {
     } else if (report.status !== 'STARTING') {
       this.noteActive(part, report.startedAtMs ?? report.updatedAtMs ?? Date.now());
       if (this.view.stage !== 'stopping') this.enter('recording');
-      this.recordIsStale = true;
+      this.recordIsStale ||= this.isNewsToLiveKit(report);
     }
   }
 
@@ -237,6 +240,7 @@ export class RecordingState {
       wire: this.input.wire,
       ...(this.roomId === undefined ? {} : { roomId: this.roomId }),
       acceptedAtMs: this.dueAtMs,
+      ...(this.view.endedAtMs === undefined ? {} : { endedAtMs: this.view.endedAtMs }),
       state: recordStateOf(this.view, this.errorCode),
       reports: [...this.reports].sort(([one], [other]) => one - other).map(([, info]) => info),
       retries: Math.max(0, this.view.parts.filter(({ egressId }) => egressId !== undefined).length - 1),
@@ -244,8 +248,16 @@ export class RecordingState {
     };
   }
 
-  recordPublished(): void {
+  /** One more event for each status, each continuation, and whatever changes about streams. */
+  private isNewsToLiveKit(report: EgressReport): boolean {
+    if (report.hasStreams) return true;
+    const { state, retries } = this.record();
+    return state.status !== this.published.status || retries !== this.published.retries;
+  }
+
+  recordPublished({ state, retries }: RecordFacts): void {
     this.unlisted = false;
+    this.published = { status: state.status, retries };
   }
 
   addStranger(egressId: string): void {
@@ -290,7 +302,8 @@ export class RecordingState {
       ...(egress.error ? { error: egress.error } : {}),
       ...(egress.errorCode ? { errorCode: egress.errorCode } : {}),
     };
-    const storage = this.input.request.outputs[0]?.storage ?? 'default';
+    const file = this.input.request.outputs.find(({ type }) => type === 'file');
+    const storage = file?.type === 'file' && file.storage !== undefined ? file.storage : 'default';
     part.files = egress.files.filter((file) => file.sizeBytes > 0).map((file) => ({ ...file, storage }));
   }
 

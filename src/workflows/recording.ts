@@ -18,6 +18,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { MAX_PARTS, MAX_SHORT_PARTS, nextPartDelayMs } from '../recording/delays.ts';
+import type { RecordFacts } from '../recording/record-state.ts';
 import type { RecordingView } from '../recording/view.ts';
 import { calls } from './calls.ts';
 import type { delivery } from './delivery.ts';
@@ -119,6 +120,10 @@ async function tellUser({ input, view }: RecordingState): Promise<void> {
 
 /** Signals may come late, twice, or by hand with anything in them: none of them is ever an error. */
 function listen(state: RecordingState, keeper: RecordKeeper): void {
+  // First: a message that came before the workflow runs as soon as its handler is set.
+  const refuseWhenEnded = () => {
+    if (state.isEnded) throw refusal({ type: 'RecordingEnded', message: `the recording is ${state.view.stage}` });
+  };
   setHandler(viewQuery, () => state.view);
   setHandler(admittedSignal, () => {
     state.admitted = true;
@@ -144,15 +149,12 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
       validator: (_request) => refuseWhenEnded(),
     },
   );
-  const refuseWhenEnded = () => {
-    if (state.isEnded) throw refusal({ type: 'RecordingEnded', message: `the recording is ${state.view.stage}` });
-  };
   setHandler(
     stopUpdate,
     async () => {
       state.stop();
       await condition(() => (state.isEnded || state.view.stage === 'stopping') && keeper.isUpToDate);
-      return state.record();
+      return asStopping(state.record());
     },
     { validator: refuseWhenEnded },
   );
@@ -172,6 +174,11 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
       },
     },
   );
+}
+
+/** A worker answers a stop before its file is finished, and applications expect just that; only what never started is ABORTED. */
+function asStopping(facts: RecordFacts): RecordFacts {
+  return facts.state.status === 'ABORTED' ? facts : { ...facts, state: { status: 'ENDING' } };
 }
 
 function refusal(why: { type: string; message: string }): ApplicationFailure {

@@ -48,6 +48,7 @@ type Attempted = Exclude<StartOutcome, { kind: 'unknown' | 'declined' }>;
 /** One attempt. An answer that is lost is no doubt: the attempt has no grant any more, is stopped, and the next one has the next id. */
 async function tryStart(state: RecordingState, part: PartView): Promise<Attempted> {
   const { fleet, request, costCores, storages } = state.input;
+  const { admitted } = state;
   state.admitted = false;
   const egressId = state.attemptId;
   state.isStarting = true;
@@ -60,11 +61,17 @@ async function tryStart(state: RecordingState, part: PartView): Promise<Attempte
       wire: state.wire,
       storages,
       costCores,
+      admitted,
       keepsIdentity: state.keepsIdentity,
     })
     .catch((error: unknown) => interrupted(egressId, error));
   state.isStarting = false;
-  if (outcome.kind === 'no_capacity' || outcome.kind === 'room_missing') return outcome;
+  if (outcome.kind === 'room_missing') return outcome;
+  if (outcome.kind === 'no_capacity') {
+    state.turnsMissed += admitted ? 1 : 0;
+    return outcome;
+  }
+  state.turnsMissed = 0;
   const found = outcome.kind === 'unknown' ? state.foundEgress : undefined;
   part.attempts += 1;
   state.nextAttempt += 1;
@@ -94,7 +101,7 @@ async function waitForTurn(
   if (waitsFor === 'room' && (await roomEnded(state))) return endWithRoom(state);
   state.wait(waitsFor, outcome.message);
   rounds[waitsFor] += 1;
-  const recheckMs = waitsFor === 'room' ? roomRecheckMs(rounds.room) : queueRecheckMs(rounds.capacity);
+  const recheckMs = waitsFor === 'room' ? roomRecheckMs(rounds.room) : queueRecheckMs(rounds.capacity, state.turnsMissed);
   await until(
     state,
     () => state.admitted || state.cancelled || state.look !== undefined,

@@ -15,7 +15,7 @@ test('six recordings requested at once against no worker are each recorded exact
   await Promise.all(accepted.map(({ id }) => api.untilStage(id, 'recording')));
 
   const egresses = await livekit.list();
-  expect(egresses.map(({ recordingId }) => recordingId).sort()).toEqual(accepted.map(({ id }) => id).sort());
+  expect(egresses.map(({ egressId }) => egressId).sort()).toEqual(accepted.map(({ id }) => id).sort());
   expect(egresses.every(({ status }) => status === ACTIVE)).toBe(true);
   await api.untilFleet('six busy workers', ({ workers }) => workers.filter(({ busy }) => busy).length === 6);
 

@@ -30,7 +30,8 @@ const REFUSED_BODIES: [what: string, body: unknown, status: number, field?: stri
   ['a placeholder nobody knows', { source, outputs: [{ type: 'file', path: '{secret}' }] }, 422, 'outputs.0.path'],
   ['a storage nobody configured', { source, outputs: [{ type: 'file', storage: 'nas' }] }, 422, 'outputs.0.storage'],
   ['storage keys in the request', { source, outputs: [{ type: 'file', s3: { secret: 'k' } }] }, 422, 'outputs.0.s3'],
-  ['two outputs', { source, outputs: [{ type: 'file' }, { type: 'file' }] }, 422, 'outputs'],
+  ['two files', { source, outputs: [{ type: 'file' }, { type: 'file' }] }, 422, 'outputs.1.type'],
+  ['an unknown kind of output', { source, outputs: [{ type: 'tape' }] }, 422, 'outputs.0.type'],
   ['a preset beside options', { source, encoding: { preset: 'H264_720P_30', width: 640 } }, 422, 'encoding'],
   ['an unknown preset', { source, encoding: { preset: '8K' } }, 422, 'encoding.preset'],
   ['a due time without a zone', { source, startAt: '2030-01-31T09:00:00' }, 422, 'startAt'],
@@ -76,13 +77,13 @@ test('an Idempotency-Key, a query and a path that are not valid are refused, nam
     const answer = await api.call<Problem>(`/v1/recordings?${query}`);
     expect(answer, query).toMatchObject({ status: 400, body: { code: 'invalid_parameter', errors: [{ field }] } });
   }
-  expect(await api.call('/v1/recordings/does-not-exist')).toMatchObject({
+  expect(await api.call('/v1/recordings/EG_doesNotExist')).toMatchObject({
     status: 404,
     body: { code: 'recording_not_found' },
   });
-  expect(await api.post('/v1/recordings/does-not-exist/cancel')).toMatchObject({ status: 404 });
-  expect(await api.post('/v1/recordings/does-not-exist/extend', { by: '1m' })).toMatchObject({ status: 404 });
-  expect(await api.call('/v1/recordings/does-not-exist/events')).toMatchObject({ status: 404 });
+  expect(await api.post('/v1/recordings/EG_doesNotExist/cancel')).toMatchObject({ status: 404 });
+  expect(await api.post('/v1/recordings/EG_doesNotExist/extend', { by: '1m' })).toMatchObject({ status: 404 });
+  expect(await api.call('/v1/recordings/EG_doesNotExist/events')).toMatchObject({ status: 404 });
   expect(await api.call('/v1/nothing')).toMatchObject({ status: 404, body: { code: 'not_found' } });
   expect(await api.call('/v1/recordings', { method: 'DELETE' })).toMatchObject({ status: 405 });
 });

@@ -35,12 +35,20 @@ async function endsRight(id: string, room: string) {
   expect(await livekit.egressesOf(id)).toHaveLength(1);
 }
 
-test('a restart of Redis leaves a recording alone', async () => {
+test("a restart of LiveKit's Redis leaves a recording alone", async () => {
   const { id, room } = await recordingRoom();
   await e2e.stack.kill('redis');
   await sleep(2_000);
   await e2e.stack.restart('redis');
   await sleep(5_000);
+  await endsRight(id, room);
+});
+
+test("a restart of the workers' Redis leaves a recording alone", async () => {
+  const { id, room } = await recordingRoom();
+  await e2e.stack.kill('workersRedis');
+  await sleep(2_000);
+  await e2e.stack.restart('workersRedis');
   await endsRight(id, room);
 });
 

@@ -1,8 +1,9 @@
-// A small world for the plan: workers that boot, recordings that come, wait, record and end, and a LiveKit that places them by
-// its own admission. Time jumps from event to event; nothing here is random.
+// A small world for the plan: workers that boot, recordings that come, wait, record and end, and dispatchers that send to the fullest
+// worker that is not cordoned. Time jumps from event to event; nothing here is random.
 import { EMPTY_MEMORY, type FleetMemory, type Observation, type ObservedWorker } from '../../src/fleet/observation.ts';
 import { type FleetPlan, planFleet } from '../../src/fleet/plan.ts';
 import { type FleetPolicy, STANDBY_INTERVAL_MS } from '../../src/fleet/policy.ts';
+import { live } from './fleet.ts';
 
 export interface Arrival {
   id: string;
@@ -18,6 +19,7 @@ interface SimulatedWorker {
   id: string;
   launchedAtMs: number;
   readyAtMs: number;
+  cordoned: boolean;
   draining: boolean;
   egresses: { recordingId: string; costCores: number; endsAtMs: number }[];
 }
@@ -73,7 +75,7 @@ export class FleetSimulator {
     return {
       nowMs: this.nowMs,
       workers: this.workers.map((worker) => this.observeWorker(worker)),
-      activeEgresses: active.map(({ recordingId }) => ({ egressId: `EG_${recordingId}`, recordingId })),
+      activeEgresses: active.map(({ recordingId }) => live(recordingId)),
       waiting: open.map(({ id, costCores, priority, atMs }) => ({ id, costCores, priority, sinceMs: atMs })),
       scheduled: [],
       running: active.map(({ recordingId }) => ({ id: recordingId, stage: 'recording' })),
@@ -82,7 +84,14 @@ export class FleetSimulator {
     };
   }
 
-  private observeWorker({ id, launchedAtMs, readyAtMs, draining, egresses }: SimulatedWorker): ObservedWorker {
+  private observeWorker({
+    id,
+    launchedAtMs,
+    readyAtMs,
+    cordoned,
+    draining,
+    egresses,
+  }: SimulatedWorker): ObservedWorker {
     const ready = readyAtMs <= this.nowMs;
     return {
       id,
@@ -91,7 +100,10 @@ export class FleetSimulator {
       launchedAtMs,
       cpuCores: this.limits.coresPerWorker,
       answered: ready,
-      egresses: egresses.map(({ recordingId, costCores }) => ({ egressId: `EG_${recordingId}`, costCores })),
+      topic: id,
+      present: ready && !draining,
+      cordoned,
+      egresses: egresses.map(({ recordingId, costCores }) => ({ egressId: recordingId, costCores })),
     };
   }
 
@@ -100,14 +112,22 @@ export class FleetSimulator {
       this.launches += 1;
       const launchedAtMs = this.nowMs;
       const readyAtMs = launchedAtMs + this.bootMs;
-      this.workers.push({ id: `w${this.launches}`, launchedAtMs, readyAtMs, draining: false, egresses: [] });
+      const marks = { cordoned: false, draining: false };
+      this.workers.push({ id: `w${this.launches}`, launchedAtMs, readyAtMs, ...marks, egresses: [] });
     }
+    this.mark(plan.uncordon, false);
     for (const { id } of plan.retire) for (const worker of this.workers) if (worker.id === id) worker.draining = true;
     this.workers = this.workers.filter(({ id }) => !plan.remove.some((removed) => removed.id === id));
     for (const { id } of plan.admit) this.start(id);
+    // Last: a dispatch may have looked just before.
+    this.mark(plan.cordon, true);
   }
 
-  /** livekit/egress: any busy worker with room, else any idle one. */
+  private mark(marked: readonly { id: string }[], cordoned: boolean): void {
+    for (const worker of this.workers) if (marked.some(({ id }) => id === worker.id)) worker.cordoned = cordoned;
+  }
+
+  /** Any busy worker with room, else any idle one; the worker's own admission. */
   private start(id: string): void {
     const arrival = this.arrivals.find((each) => each.id === id);
     if (!arrival) throw new Error(`${id} was admitted and never asked for`);
@@ -115,7 +135,7 @@ export class FleetSimulator {
     const takes = (worker: SimulatedWorker) => {
       const used = worker.egresses.reduce((sum, { costCores }) => sum + costCores, 0);
       const room = worker.egresses.length === 0 ? cores : cores * 0.8 - used;
-      return !worker.draining && worker.readyAtMs <= this.nowMs && room >= arrival.costCores - 1e-9;
+      return !worker.draining && !worker.cordoned && worker.readyAtMs <= this.nowMs && room >= arrival.costCores - 1e-9;
     };
     const able = this.workers.filter(takes);
     const chosen = able.find(({ egresses }) => egresses.length > 0) ?? able[0];

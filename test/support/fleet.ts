@@ -1,7 +1,14 @@
 // Plain values for tests of the fleet: observations, workers and a policy with round numbers.
-import { EMPTY_MEMORY, type FleetMemory, type Observation, type ObservedWorker } from '../../src/fleet/observation.ts';
+import {
+  EMPTY_MEMORY,
+  type FleetMemory,
+  type Observation,
+  type ObservedEgress,
+  type ObservedWorker,
+} from '../../src/fleet/observation.ts';
 import { type FleetPlan, planFleet } from '../../src/fleet/plan.ts';
 import type { FleetPolicy } from '../../src/fleet/policy.ts';
+import { parseAttemptEgressId } from '../../src/recording/attempt.ts';
 
 export const NOW = 1_750_000_000_000;
 export const MINUTE = 60_000;
@@ -40,9 +47,20 @@ export function worker(id: string, parts: Partial<ObservedWorker> = {}): Observe
     launchedAtMs: NOW - MINUTE,
     cpuCores: 4,
     answered: state === 'ready' || state === 'draining',
+    topic: id,
+    present: state === 'ready',
+    cordoned: false,
     egresses: [],
     ...parts,
   };
+}
+
+/** A recording id as LiveKit makes them, which is its first egress' id, too: `EG_r1xxxxxx`. */
+export const rec = (name: string) => `EG_${name.padEnd(8, 'x')}`;
+
+/** As the bus shows it. */
+export function live(egressId: string, onBus = true): ObservedEgress {
+  return { egressId, ...parseAttemptEgressId(egressId), onBus };
 }
 
 export const egress = (egressId: string, costCores = 4) => ({ egressId, costCores });

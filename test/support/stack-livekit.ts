@@ -1,5 +1,4 @@
-// The other side of Reelkit: rooms made and closed, and every egress LiveKit knows, with the marker it carries. The markers are
-// read here a second time, by hand, so that a mistake in the product's own reading shows.
+// The other side of Reelkit: rooms made and closed, and every egress LiveKit knows.
 
 import { createHash } from 'node:crypto';
 import type { EgressInfo } from '@livekit/protocol';
@@ -10,12 +9,7 @@ export interface SeenEgress {
   room: string;
   /** LiveKit's numbers: 0 starting, 1 active, 2 ending, 3 complete, 4 failed, 5 aborted, 6 limit reached. */
   status: number;
-  /** Absent: it carries none of ours. */
-  recordingId?: string;
-  part?: number;
   files: string[];
-  /** Of the webhooks it was started with. */
-  urls: string[];
 }
 
 export const ACTIVE = 1;
@@ -45,7 +39,8 @@ export function createLiveKit({ url, apiKey, apiSecret }: { url: string; apiKey:
     },
     closeRoom: (name: string) => rooms.deleteRoom(name),
     list,
-    egressesOf: async (recordingId: string) => (await list()).filter((egress) => egress.recordingId === recordingId),
+    /** To LiveKit a recording is one egress, whatever happens to its parts. */
+    egressesOf: async (recordingId: string) => (await list()).filter(({ egressId }) => egressId === recordingId),
     /** A webhook as LiveKit would send it, signed with any key. */
     async signedWebhook(body: string, secret = apiSecret): Promise<string> {
       const token = new AccessToken(apiKey, secret);
@@ -56,17 +51,6 @@ export function createLiveKit({ url, apiKey, apiSecret }: { url: string; apiKey:
 }
 
 function seen(info: EgressInfo): SeenEgress {
-  const request = (info.request.value ?? {}) as { webhooks?: { url: string }[]; fileOutputs?: { filepath: string }[] };
-  const files = (request.fileOutputs ?? []).map(({ filepath }) => filepath);
-  const urls = (request.webhooks ?? []).map(({ url }) => url);
-  const [, recordingId, part] =
-    /recording=([^&]+)&part=(\d+)/.exec(urls.join(' ')) ?? /~([\w-]+)~(\d+)~\d+/.exec(files.join(' ')) ?? [];
-  return {
-    egressId: info.egressId,
-    room: info.roomName,
-    status: info.status,
-    files,
-    urls,
-    ...(recordingId ? { recordingId, part: Number(part) } : {}),
-  };
+  const files = info.fileResults.map(({ filename }) => filename);
+  return { egressId: info.egressId, room: info.roomName, status: info.status, files };
 }

@@ -38,7 +38,7 @@ export async function countHistory(client: Client, workflowId: string): Promise<
 }
 
 export function terminateRecording(client: Client, id: string): Promise<unknown> {
-  return client.workflow.getHandle(`recording/${id}`).terminate('an operator ends it');
+  return client.workflow.getHandle(id).terminate('an operator ends it');
 }
 
 const { EventType } = proto.temporal.api.enums.v1;

@@ -154,3 +154,31 @@ describe('the keys that encrypt what Temporal stores', () => {
     expect(JSON.stringify(redactConfig(config))).toContain('k1');
   });
 });
+
+describe('rules for requests that do not say', () => {
+  const withRules = (...rules: unknown[]) => ({ ...SMALLEST, rules });
+
+  it('are read with their durations as milliseconds', () => {
+    const config = parseConfig(
+      withRules(
+        { match: { room: 'exam-*', source: ['room', 'tracks'] }, maxDuration: '3h', priority: 1, fleet: 'gpu' },
+        { startWithin: '5m', labels: { kind: 'any' }, tenant: 'school' },
+      ),
+    );
+    expect(config.rules).toEqual([
+      { match: { room: 'exam-*', source: ['room', 'tracks'] }, maxDuration: 10_800_000, priority: 1, fleet: 'gpu' },
+      { startWithin: 300_000, labels: { kind: 'any' }, tenant: 'school' },
+    ]);
+    expect(parseConfig(SMALLEST).rules).toEqual([]);
+  });
+
+  it.each([
+    [{ maxDuration: '25h' }, 'rules.0.maxDuration is "25h": must be between'],
+    [{ priority: 0 }, 'rules.0.priority is 0'],
+    [{ match: { rooms: 'x' } }, 'rules.0.match.rooms is not a key'],
+    [{ match: { source: 'rooms' } }, 'rules.0.match.source is "rooms"'],
+    [{ fleet: 'GPU' }, 'rules.0.fleet is "GPU": must be lower-case'],
+  ])('are refused by name when they are wrong: %o', (rule, expected) => {
+    expect(problemsOf(() => parseConfig(withRules(rule))).join()).toContain(expected);
+  });
+});

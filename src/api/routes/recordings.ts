@@ -166,7 +166,8 @@ function requireRoom(caller: Caller, request: RecordingRequest): void {
 }
 
 function requireStorage(request: RecordingRequest, known: string[]): void {
-  for (const { storage } of request.outputs) {
+  for (const output of request.outputs) {
+    const storage = 'storage' in output ? output.storage : undefined;
     if (storage !== undefined && !known.includes(storage)) throw errors.unknownStorage(storage, known);
   }
 }

@@ -8,8 +8,8 @@ export interface LiveKitSettings {
   apiKey: string;
   apiSecret: string;
   redisAddress: string;
-  /** Where room events go; LiveKit signs them with the key pair above. */
-  webhookUrl: string;
+  /** Where events go; LiveKit signs them with the key pair above. */
+  webhookUrls: readonly string[];
   /** Seconds until a room that nobody joined, and one that everybody left, is closed. */
   emptyTimeoutSeconds: number;
   departureTimeoutSeconds: number;
@@ -34,7 +34,7 @@ export function livekitConfig(settings: LiveKitSettings): string {
       empty_timeout: settings.emptyTimeoutSeconds,
       departure_timeout: settings.departureTimeoutSeconds,
     },
-    webhook: { api_key: settings.apiKey, urls: [settings.webhookUrl] },
+    webhook: { api_key: settings.apiKey, urls: [...settings.webhookUrls] },
     logging: { level: 'info', json: false },
   });
 }

@@ -11,6 +11,8 @@ export interface TemporalSettings {
   databaseFile: string;
   namespace: string;
   searchAttributes: SearchAttributes;
+  /** Where the Web UI has payloads decrypted. */
+  codecUrl: string;
   /** Server settings by name, each a JSON value. */
   dynamicConfig: Readonly<Record<string, unknown>>;
 }
@@ -30,6 +32,7 @@ export function temporalArgs(settings: TemporalSettings): string[] {
     ...['--namespace', settings.namespace],
     ...['--log-level', 'warn'],
     '--ui-disable-news-fetch',
+    ...['--ui-codec-endpoint', settings.codecUrl],
     ...Object.entries(settings.searchAttributes).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
     ...Object.entries(settings.dynamicConfig).flatMap(([key, value]) => [
       '--dynamic-config-value',

@@ -8,7 +8,8 @@ const script = fileURLToPath(new URL('./launch-and-hang.ts', import.meta.url));
 
 export function fleetWith(capacity: ConfigInput['fleet']['capacity']): FleetConfig {
   return parseConfig({
-    livekit: { url: 'ws://127.0.0.1', apiKey: 'key', apiSecret: 'secret' },
+    livekit: { url: 'ws://127.0.0.1', apiKey: 'key', apiSecret: 'secret', redis: { address: '127.0.0.1:6379' } },
+    workers: { redis: { address: '127.0.0.1:6380' } },
     storages: { local: { type: 'local', path: '/recordings' } },
     fleet: { capacity },
   } satisfies ConfigInput).fleet;

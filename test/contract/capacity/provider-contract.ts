@@ -87,9 +87,12 @@ export function describeProvider(
           cpuCores: subject.provider.limits.coresPerWorker,
         });
         expect(worker.launchedAtMs).toBeGreaterThanOrEqual(beforeMs - 1_000);
+        const metrics = await fetch(worker.metricsUrl ?? '').then((response) => response.text());
+        expect(metrics).toContain(`cluster_id="${worker.topic}"`);
         const answer = await probe(worker);
         expect(answer).toMatchObject({ answered: true, egresses: [], outOfService: false, freeCores: worker.cpuCores });
       }
+      expect(new Set(workers.map(({ topic }) => topic)).size).toBe(3);
       await removeAll();
     });
 

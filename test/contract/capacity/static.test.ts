@@ -5,7 +5,8 @@ import { parseConfig } from '../../../src/config.ts';
 
 const config = (workers: object[]) =>
   parseConfig({
-    livekit: { url: 'ws://127.0.0.1:7880', apiKey: 'key', apiSecret: 'secret' },
+    livekit: { url: 'ws://127.0.0.1:7880', apiKey: 'key', apiSecret: 'secret', redis: { address: '127.0.0.1:6379' } },
+    workers: { redis: { address: '127.0.0.1:6380' } },
     storages: { local: { type: 'local', path: '/recordings' } },
     fleet: { capacity: { provider: 'static', workers } },
   }).fleet;

@@ -88,8 +88,9 @@ describe('installed', () => {
     const read = await kubectl('get', 'configmap', 'reelkit', '--output', 'jsonpath={.data.reelkit\\.yaml}');
     const file = parse(read);
     file.fleet.capacity.kubeconfig = await cluster.kubeconfigFor(installed, serviceAccount);
-    const env = { LIVEKIT_URL: 'ws://livekit', LIVEKIT_API_KEY: 'key', LIVEKIT_API_SECRET: 'secret' };
-    return parseConfig(file, env);
+    const livekit = { LIVEKIT_URL: 'ws://livekit', LIVEKIT_API_KEY: 'key', LIVEKIT_API_SECRET: 'secret' };
+    const redis = { LIVEKIT_REDIS_ADDRESS: 'redis.livekit:6379', WORKERS_REDIS_ADDRESS: 'redis.reelkit:6379' };
+    return parseConfig(file, { ...livekit, ...redis });
   }
 
   test('the Temporal worker has the rights and the template it needs to launch', async () => {

@@ -50,6 +50,12 @@ describe('a mistake in the values is refused, and the message names the field', 
     ['a LiveKit that is no URL', 'livekit: {url: livekit.example.com}', "'/livekit/url'"],
     ['no keys of LiveKit', 'livekit: {existingSecret: ""}', "'/livekit/existingSecret'"],
     ['keys of LiveKit themselves', 'livekit: {apiKey: a, apiSecret: b}', "'/livekit'"],
+    ['no encryption keys', 'encryption: {existingSecret: ""}', "'/encryption/existingSecret'"],
+    ['encryption keys themselves', 'encryption: {keys: a}', "'keys' not allowed"],
+    ['no Redis of LiveKit', 'livekit: {redis: {address: ""}}', 'livekit.redis names no Redis'],
+    ['no Redis of the workers', 'workers: {redis: {address: ""}}', 'workers.redis names no Redis'],
+    ['a URL as address of a Redis', 'workers: {redis: {address: "redis://r:6379"}}', "'/workers/redis/address'"],
+    ['a password of a Redis itself', 'workers: {redis: {password: s}}', "'password' not allowed"],
     ['no Temporal', 'temporal: {address: ""}', "'/temporal/address'"],
     ['a URL as address of Temporal', 'temporal: {address: "https://cloud.temporal.io"}', "'/temporal/address'"],
     ['an API key of Temporal itself', 'temporal: {apiKey: secret}', "'apiKey' not allowed"],
@@ -125,7 +131,7 @@ describe.each(valueSets)('the manifests of %s', (set) => {
 
   test('hold no secret, and name each by Secret and key', () => {
     expect(manifestsOf(set).filter(({ kind }) => kind === 'Secret')).toEqual([]);
-    const secret = /KEY|SECRET|TOKEN|CERT_DATA|CONFIG_BODY/;
+    const secret = /KEY|SECRET|TOKEN|CERT_DATA|PASSWORD|EGRESS_CONFIG$/;
     const named = podSpecs(manifestsOf(set)).flatMap(([, { containers }]) =>
       containers.flatMap(({ env = [] }) => env.filter(({ name }) => secret.test(name))),
     );
@@ -288,9 +294,31 @@ describe('Reelkit itself', () => {
     expect(budgets('placeholder')).not.toContain('reelkit-worker');
   });
 
+  test('takes its encryption keys from a Secret, and rules and origins from the values', () => {
+    const [{ data } = {}] = manifestsOf('everything').filter(({ kind }) => kind === 'ConfigMap');
+    const config = parseConfig(parse(data?.['reelkit.yaml'] ?? ''), environmentOf(manifestsOf('everything')));
+    expect(config.encryption).toMatchObject({ keys: [{ id: 'k1' }], uiOrigins: ['https://temporal.example.com'] });
+    expect(config.rules).toEqual([{ match: { room: 'exam-*' }, maxDuration: 10_800_000 }]);
+  });
+
   test('is reached by LiveKit at its Service unless told otherwise', () => {
     expect(environmentOf(manifestsOf('minimal')).REELKIT_PUBLIC_URL).toBe('http://reelkit-api.reelkit.svc:8080');
     expect(environmentOf(manifestsOf('everything')).REELKIT_PUBLIC_URL).toBe('https://reelkit.example.com');
+  });
+
+  test('knows both Redis, whichever way they are reached', () => {
+    const configOf = (set: string) => {
+      const file = manifestsOf(set).find(({ kind }) => kind === 'ConfigMap')?.data?.['reelkit.yaml'] ?? '';
+      return parseConfig(parse(file), environmentOf(manifestsOf(set)));
+    };
+    expect(configOf('minimal')).toMatchObject({
+      livekit: { redis: { address: 'redis.livekit:6379' } },
+      workers: { redis: { address: 'redis.reelkit:6379' } },
+    });
+    expect(configOf('everything')).toMatchObject({
+      livekit: { redis: { sentinelMasterName: 'main', sentinelAddresses: { length: 2 }, tls: { enabled: true } } },
+      workers: { redis: { address: 'redis.reelkit:6379', username: 'reelkit', db: 1 } },
+    });
   });
 
   test('has its ports and its task queue whatever a configuration of your own says', () => {
@@ -341,7 +369,14 @@ test('deploy/kubernetes/reelkit.yaml is what generate makes of it now', async ()
 });
 
 /** What the Temporal worker finds in its environment; secrets get a stand-in. */
+/** Where any text will not do. */
+const OF_A_SECRET: Record<string, string> = { REELKIT_ENCRYPTION_KEYS: `k1:${Buffer.alloc(32).toString('base64')}` };
+
 function environmentOf(manifests: Manifest[]): Record<string, string> {
   const [, spec] = podSpecs(manifests).find(([name]) => name.endsWith('-worker')) ?? [];
-  return Object.fromEntries((spec?.containers[0]?.env ?? []).map(({ name, value }) => [name, value ?? 'of a Secret']));
+  const env = (spec?.containers[0]?.env ?? []).map(({ name, value }) => [
+    name,
+    value ?? OF_A_SECRET[name] ?? 'of a Secret',
+  ]);
+  return Object.fromEntries(env);
 }

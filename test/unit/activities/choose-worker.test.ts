@@ -1,7 +1,10 @@
 // Which worker a recording is sent to, what this process remembers of what it sent, and when an egress is nowhere.
 import { describe, expect, it, vi } from 'vitest';
 import { createWorkerChoice, type WorkerChoiceOptions } from '../../../src/activities/choose-worker.ts';
+import type { PartInspection } from '../../../src/activities/contract.ts';
 import type { ObservedWorker, Sight } from '../../../src/fleet/observation.ts';
+import { CORDON_SETTLE_MS } from '../../../src/fleet/policy.ts';
+import { DISPATCH_LIMIT_MS } from '../../../src/livekit/workers.ts';
 import { egress, worker } from '../../support/fleet.ts';
 
 const onBus = (id: string, parts: Partial<ObservedWorker> = {}) =>
@@ -22,8 +25,8 @@ const see = (...workers: ObservedWorker[]): Sight => ({
 describe('the worker that is chosen', () => {
   it('is the fullest with room: busy before idle, so that large requests keep their room', async () => {
     const { choice } = bed(see(onBus('idle'), onBus('busy', { egresses: [egress('EG_1', 1)] })));
-    expect(await choice.choose('r1', 2)).toEqual({ topic: 't-busy', workerId: 'busy' });
-    expect(await choice.choose('r2', 4)).toEqual({ topic: 't-idle', workerId: 'idle' });
+    expect(await choice.choose('r1', 2)).toEqual({ topic: 't-busy', id: 'busy' });
+    expect(await choice.choose('r2', 4)).toEqual({ topic: 't-idle', id: 'idle' });
   });
 
   it.each<[string, Partial<ObservedWorker>]>([
@@ -39,45 +42,45 @@ describe('the worker that is chosen', () => {
 
   it('is none that was tried already', async () => {
     const { choice } = bed(see(onBus('a'), onBus('b')));
-    expect(await choice.choose('r1', 4, new Set(['t-a']))).toMatchObject({ workerId: 'b' });
+    expect(await choice.choose('r1', 4, new Set(['t-a']))).toMatchObject({ id: 'b' });
     expect(await choice.choose('r1', 4, new Set(['t-a', 't-b']))).toHaveProperty('missing');
   });
 
   it('is none that was cordoned after the look, and one whose cordon was lifted since', async () => {
     const { choice } = bed(see(onBus('a'), onBus('b', { cordoned: true })), { cordoned: async () => new Set(['t-a']) });
-    expect(await choice.choose('r1', 4)).toMatchObject({ workerId: 'b' });
+    expect(await choice.choose('r1', 4)).toMatchObject({ id: 'b' });
   });
 
   it('has what others were sent counted in, from the choice until it shows', async () => {
     const shown = see(onBus('a', { egresses: [egress('EG_r1', 2)] }));
     const { choice, clock } = bed([see(onBus('a')), shown]);
-    expect(await choice.choose('r1', 2)).toMatchObject({ workerId: 'a' });
+    expect(await choice.choose('r1', 2)).toMatchObject({ id: 'a' });
     expect(await choice.choose('r2', 2)).toHaveProperty('missing');
-    expect(await choice.choose('r3', 1)).toMatchObject({ workerId: 'a' });
+    expect(await choice.choose('r3', 1)).toMatchObject({ id: 'a' });
     choice.release('r3');
     choice.started('r1', 'EG_r1');
     clock.nowMs += 600;
-    expect(await choice.choose('r4', 1)).toMatchObject({ workerId: 'a' });
+    expect(await choice.choose('r4', 1)).toMatchObject({ id: 'a' });
   });
 
   it('is not kept from others for ever by one that never came', async () => {
     const { choice, clock } = bed(see(onBus('a')));
     await choice.choose('r1', 4);
-    clock.nowMs += 11_000;
-    expect(await choice.choose('r2', 4)).toMatchObject({ workerId: 'a' });
+    clock.nowMs += 16_000;
+    expect(await choice.choose('r2', 4)).toMatchObject({ id: 'a' });
   });
 
   it('is chosen again by the one that holds it', async () => {
     const { choice } = bed(see(onBus('a')));
     await choice.choose('r1', 4);
-    expect(await choice.choose('r1', 4)).toMatchObject({ workerId: 'a' });
+    expect(await choice.choose('r1', 4)).toMatchObject({ id: 'a' });
   });
 
   it('comes from one look for all of a burst', async () => {
     const { choice, observe } = bed(see(onBus('a'), onBus('b')));
     const chosen = await Promise.all(['r1', 'r2', 'r3'].map((id) => choice.choose(id, 4)));
     expect(observe).toHaveBeenCalledTimes(1);
-    expect(chosen).toMatchObject([{ workerId: 'a' }, { workerId: 'b' }, { missing: expect.any(String) }]);
+    expect(chosen).toMatchObject([{ id: 'a' }, { id: 'b' }, { missing: expect.any(String) }]);
   });
 });
 
@@ -103,10 +106,16 @@ describe('a worker that does not claim', () => {
   it('leaves the others to be chosen, and is told of when there is none', async () => {
     const { choice } = bed(see(onBus('a'), onBus('b')));
     choice.noteUnanswered('t-a');
-    expect(await choice.choose('r1', 4)).toMatchObject({ workerId: 'b' });
+    expect(await choice.choose('r1', 4)).toMatchObject({ id: 'b' });
     expect(await choice.choose('r2', 4)).toEqual({
       missing: 'one worker is ready, none has 4 cores free; 1 did not answer a moment ago',
     });
+  });
+});
+
+describe('a cordon', () => {
+  it('is given more time than a dispatch that began just before it can take', () => {
+    expect(CORDON_SETTLE_MS).toBeGreaterThan(DISPATCH_LIMIT_MS + 1_000);
   });
 });
 
@@ -118,36 +127,39 @@ describe('what is missing', () => {
   });
 
   it('is the Redis of the workers while it does not answer', async () => {
-    const { choice } = bed({ workers: [worker('a', { topic: 't-a' })] });
+    const { choice } = bed({ workers: [worker('a', { present: undefined as never })] });
     expect(await choice.choose('r1', 4)).toEqual({ missing: "the workers' Redis does not answer" });
   });
 });
 
 describe('an egress', () => {
+  const silent = (parts: Partial<ObservedWorker> = {}) =>
+    onBus('a', { state: 'unreachable', answered: false, ...parts });
   const alive = { egressId: 'EG_1', onBus: true };
-  it.each<[says: string, answer: 'yes' | 'no' | 'unknown', Sight]>([
+  it.each<[says: string, answer: PartInspection['onWorker'], Sight]>([
     ['the bus has it', 'yes', { workers: [onBus('a')], activeEgresses: [alive] }],
     ['a port shows it', 'yes', { workers: [onBus('a', { egresses: [egress('EG_1')] })], activeEgresses: [] }],
     ['bus and port agree that it is not there', 'no', see(onBus('a'))],
-    ['nothing listens at the port', 'no', see(onBus('a', { state: 'unreachable', answered: false, portClosed: true }))],
-    ['the platform says the worker ended', 'no', see(onBus('a', { state: 'gone', answered: false }))],
-    ['the platform has forgotten the worker', 'no', see()],
-    ['the port is only silent', 'unknown', see(onBus('a', { state: 'unreachable', answered: false }))],
+    ['nothing listens at the port', 'no', see(silent({ portClosed: true }))],
+    ['nor does its worker listen on the bus', 'dead', see(silent({ portClosed: true, present: false }))],
+    ['the platform says the worker ended', 'dead', see(silent({ state: 'gone', present: false }))],
+    ['the platform has forgotten the worker', 'dead', see()],
+    ['the port is only silent', 'unknown', see(silent())],
     ['the bus cannot be asked', 'unknown', { workers: [onBus('a')] }],
   ])('%s', async (_, answer, sight) => {
-    expect(await bed(sight).choice.showsEgress('EG_1', 't-a')).toBe(answer);
+    expect(await bed(sight).choice.whereIs('EG_1', { id: 'a', topic: 't-a' })).toBe(answer);
   });
 
   it('is looked for on its own worker alone, where that is known', async () => {
     const sight = see(onBus('a'), onBus('b', { state: 'unreachable', answered: false }));
-    expect(await bed(sight).choice.showsEgress('EG_1', 't-a')).toBe('no');
-    expect(await bed(sight).choice.showsEgress('EG_1')).toBe('unknown');
+    expect(await bed(sight).choice.whereIs('EG_1', { id: 'a', topic: 't-a' })).toBe('no');
+    expect(await bed(sight).choice.whereIs('EG_1')).toBe('unknown');
   });
 
   it('is looked for anew, not in a look that was shared before', async () => {
     const { choice, clock } = bed([see(onBus('a')), see(onBus('a', { egresses: [egress('EG_1')] }))]);
     await choice.choose('r1', 4);
     clock.nowMs += 1;
-    expect(await choice.showsEgress('EG_1')).toBe('yes');
+    expect(await choice.whereIs('EG_1')).toBe('yes');
   });
 });

@@ -31,6 +31,9 @@ describe('the OpenAPI document', () => {
     const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
     expect(Object.keys(document.paths).sort()).toEqual(
       [
+        '/codec/decode',
+        '/codec/encode',
+        '/codec/sign-in',
         '/docs',
         '/healthz',
         '/metrics',
@@ -92,12 +95,13 @@ describe('the OpenAPI document', () => {
   it('asks for a token exactly where the API does', async () => {
     const { paths } = await readDocument();
     for (const [path, methods] of Object.entries(paths)) {
-      for (const { security } of Object.values(methods)) {
-        const scheme = path.startsWith('/v1/')
-          ? 'livekitToken'
-          : path.startsWith('/webhooks')
-            ? 'livekitSignature'
-            : undefined;
+      for (const [method, { security }] of Object.entries(methods)) {
+        const scheme =
+          path.startsWith('/v1/') || (path.startsWith('/codec/') && method === 'post')
+            ? 'livekitToken'
+            : path.startsWith('/webhooks')
+              ? 'livekitSignature'
+              : undefined;
         expect(security).toEqual(scheme === undefined ? [] : [{ [scheme]: [] }]);
       }
     }

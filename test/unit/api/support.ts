@@ -14,10 +14,12 @@ import { createMetrics } from '../../../src/metrics.ts';
 import type { EgressSnapshot } from '../../../src/recording/egress.ts';
 import { isEnded } from '../../../src/recording/stage.ts';
 import type { RecordingView } from '../../../src/recording/view.ts';
+import { createPayloadCodec } from '../../../src/temporal/codec.ts';
 import type { ExtendBy, RecordingMemo } from '../../../src/workflows/messages.ts';
 
 export const API_KEY = 'devkey';
 export const API_SECRET = 'a-secret-of-at-least-thirty-two-bytes';
+export const UI_ORIGIN = 'http://temporal.example.com:8233';
 export const ROOM_BODY = { source: { type: 'room', room: 'lesson' } };
 
 export interface MemoryRecordings extends Recordings {
@@ -141,6 +143,8 @@ export async function startTestApi(change: Partial<ApiParts> = {}): Promise<Test
     requestsPerMinute: 1_000,
     recordings,
     hintOf: createHintOf(API_KEY, API_SECRET),
+    codec: createPayloadCodec([{ id: 'k1', key: new Uint8Array(32) }]),
+    uiOrigins: [UI_ORIGIN],
     readFleet: async () => {
       throw new Error('no fleet in this test');
     },

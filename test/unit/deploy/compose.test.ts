@@ -145,6 +145,16 @@ describe('the configuration that docker-compose.yml gives Reelkit', () => {
     });
   });
 
+  test('keeps the encryption key in a volume, and lets the Web UI that is here ask for payloads', () => {
+    expect(read('Dockerfile')).toContain('STATE_DIRECTORY=/var/lib/reelkit');
+    expect(service('reelkit').volumes).toContain('reelkit-state:/var/lib/reelkit');
+    const [address, port] = /^(127\.0\.0\.1):(\d+):/.exec(service('temporal-ui').ports?.[0] ?? '')?.slice(1) ?? [];
+    expect(config.encryption.uiOrigins).toEqual([`http://${address}:${port}`]);
+    expect(service('temporal-ui').environment?.TEMPORAL_CODEC_ENDPOINT).toBe(
+      `http://127.0.0.1:${config.api.port}/codec`,
+    );
+  });
+
   test('records into the volume that the worker has', () => {
     expect(config.storages).toMatchObject({ local: { type: 'local', path: '/recordings' } });
     expect(service('egress').volumes?.[0]).toMatch(/^\$\{RECORDINGS:-recordings\}:\/recordings$/);

@@ -56,11 +56,16 @@ describe('Temporal', () => {
     databaseFile: '/state/temporal.db',
     namespace: 'default',
     searchAttributes: { RecordingStage: 'Keyword', RecordingLabels: 'KeywordList' },
+    codecUrl: 'http://127.0.0.1:8080/codec',
     dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 50 },
   }).join(' ');
 
   it('keeps its state in a file', () => {
     expect(args).toContain('--db-filename /state/temporal.db');
+  });
+
+  it("has payloads decrypted by Reelkit's API in its Web UI", () => {
+    expect(args).toContain('--ui-codec-endpoint http://127.0.0.1:8080/codec');
   });
 
   it('knows the search attributes by name and type', () => {
@@ -96,6 +101,7 @@ describe('the configuration of Reelkit on a stack', () => {
     livekit,
     redis,
     stateDir: '/state',
+    temporal: { uiUrl: 'http://127.0.0.1:8233' },
     api: { host: '127.0.0.1', port: 8080, url: 'http://127.0.0.1:8080' },
   };
   const render = (config = {}) =>
@@ -111,6 +117,7 @@ describe('the configuration of Reelkit on a stack', () => {
     expect(render()).toMatchObject({
       api: { port: 8080, publicUrl: stack.api.url },
       storages: { local: { type: 'local', path: '/state/recordings' } },
+      encryption: { keyFile: '/state/encryption-keys', uiOrigins: ['http://127.0.0.1:8233'] },
       fleet: { capacity: { provider: 'process', bin: '/bin/egress', stateDir: '/state/workers' } },
     });
   });

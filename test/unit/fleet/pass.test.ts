@@ -2,20 +2,23 @@
 import { describe, expect, it, vi } from 'vitest';
 import { runPass } from '../../../src/activities/fleet.ts';
 import type { FleetDeps } from '../../../src/activities/fleet-deps.ts';
-import { type OpenRecording, toOpenRecording } from '../../../src/activities/open-recordings.ts';
+import { type OpenRecording, type RecordingState, toOpenRecording } from '../../../src/activities/open-recordings.ts';
 import { CapacityError, type Worker } from '../../../src/capacity/provider.ts';
 import { createArrivals } from '../../../src/fleet/arrivals.ts';
 import { EMPTY_MEMORY } from '../../../src/fleet/observation.ts';
 import type { ProbeAnswer } from '../../../src/livekit/probe.ts';
-import type { EgressSnapshot } from '../../../src/recording/egress.ts';
-import { LIMITS, memory, NOW, POLICY } from '../../support/fleet.ts';
+import { LIMITS, memory, NOW, POLICY, rec } from '../../support/fleet.ts';
 
 interface World {
   /** What each look at Temporal's index gives; the last one repeats. */
   open?: OpenRecording[][];
   workers?: Worker[];
   answers?: Record<string, ProbeAnswer>;
-  egresses?: EgressSnapshot[] | Error;
+  /** Topics that listen; all workers by default. */
+  topics?: string[];
+  /** Egresses that listen, or why nobody can say. */
+  egresses?: string[] | Error;
+  cordoned?: string[];
 }
 
 const idle: ProbeAnswer = { answered: true, egresses: [], freeCores: 4, outOfService: false };
@@ -25,6 +28,7 @@ const running = (id: string, parts: Partial<Worker> = {}): Worker => ({
   launchedAtMs: NOW - 60_000,
   cpuCores: 4,
   owned: true,
+  topic: id,
   healthUrl: `http://${id}/`,
   ...parts,
 });
@@ -37,14 +41,7 @@ const waitingFor = (id: string, parts: Partial<OpenRecording> = {}): OpenRecordi
   sinceMs: NOW - 1_000,
   ...parts,
 });
-const snapshot = (egressId: string, recordingId: string): EgressSnapshot => ({
-  egressId,
-  status: 'ACTIVE',
-  marker: { recordingId, part: 1, attempt: 1 },
-  acceptedAtMs: NOW - 60_000,
-  startedAtMs: NOW - 60_000,
-  files: [],
-});
+const R = rec('r');
 
 function createWorld(world: World = {}) {
   const looks = [...(world.open ?? [[]])];
@@ -54,7 +51,7 @@ function createWorld(world: World = {}) {
       countQueue: vi.fn(async () => ((looks.length > 1 ? looks.shift() : looks[0]) ?? []).length),
       admit: vi.fn(async (_id: string) => true),
       look: vi.fn(async () => true),
-      isOpen: vi.fn(async () => false),
+      stateOf: vi.fn(async (): Promise<RecordingState> => 'ended'),
       currentEgress: vi.fn(async (): Promise<string | undefined> => undefined),
     },
     provider: {
@@ -68,13 +65,17 @@ function createWorld(world: World = {}) {
       remove: vi.fn(async () => {}),
       check: async () => [],
     },
-    livekit: {
-      listActiveEgresses: vi.fn(async () => {
+    presence: {
+      workers: vi.fn(async () => new Set(world.topics ?? world.workers?.map(({ id }) => id))),
+      egresses: vi.fn(async () => {
         if (world.egresses instanceof Error) throw world.egresses;
-        return world.egresses ?? [];
+        return new Set(world.egresses);
       }),
-      stopEgress: vi.fn(async () => {}),
+      cordoned: vi.fn(async () => new Set(world.cordoned)),
+      cordon: vi.fn(async () => {}),
+      uncordon: vi.fn(async () => {}),
     },
+    stopEgress: vi.fn(async () => {}),
     probe: vi.fn(async ({ healthUrl = '' }) => world.answers?.[new URL(healthUrl).hostname] ?? idle),
     policy: POLICY,
     bootTimeoutMs: POLICY.bootTimeoutMs,
@@ -196,8 +197,8 @@ describe('what cannot be done', () => {
   });
 
   it('a drain that failed is asked for again', async () => {
-    const notes = memory({ workers: { w1: { wasReady: true, idleSinceMs: NOW - 600_000 } } });
-    const deps = createWorld({ workers: [running('w1')] });
+    const notes = memory({ workers: { w1: { wasReady: true, idleSinceMs: NOW - 600_000, cordonedMs: NOW - 19_000 } } });
+    const deps = createWorld({ workers: [running('w1')], cordoned: ['w1'] });
     deps.provider.drain.mockRejectedValueOnce(new Error('API is down'));
     const first = await pass(deps, notes);
     expect(first.memory.workers.w1).not.toHaveProperty('drainAskedMs');
@@ -206,7 +207,35 @@ describe('what cannot be done', () => {
     expect(deps.provider.drain).toHaveBeenCalledTimes(2);
   });
 
-  it('a LiveKit that does not answer stops neither launches nor admissions', async () => {
+  it('a cordon that failed is none, and is set again', async () => {
+    const notes = memory({ workers: { w1: { wasReady: true, idleSinceMs: NOW - 600_000 } } });
+    const deps = createWorld({ workers: [running('w1')] });
+    deps.presence.cordon.mockRejectedValueOnce(new Error('READONLY'));
+    const first = await pass(deps, notes);
+    expect(first.memory.workers.w1).not.toHaveProperty('cordonedMs');
+    const second = await pass(deps, first.memory);
+    expect(second.memory.workers.w1).toHaveProperty('cordonedMs', NOW);
+    expect(deps.presence.cordon).toHaveBeenLastCalledWith('w1', 900_000);
+    expect(deps.provider.drain).not.toHaveBeenCalled();
+  });
+
+  it('a cordon is lifted before anybody is told of the room', async () => {
+    const notes = memory({ workers: { w1: { wasReady: true, idleSinceMs: NOW - 600_000, cordonedMs: NOW - 19_000 } } });
+    const deps = createWorld({ open: [[waitingFor('a')]], workers: [running('w1')], cordoned: ['w1'] });
+    await pass(deps, notes);
+    expect(deps.presence.uncordon).toHaveBeenCalledExactlyOnceWith('w1');
+    const [lifted = 0] = deps.presence.uncordon.mock.invocationCallOrder;
+    expect(lifted).toBeLessThan(deps.recordings.admit.mock.invocationCallOrder[0] ?? 0);
+  });
+
+  it('a worker that has no topic on the bus is no capacity', async () => {
+    const deps = createWorld({ open: [[waitingFor('a')]], workers: [running('w1')], topics: [] });
+    const report = await pass(deps);
+    expect(deps.recordings.admit).not.toHaveBeenCalled();
+    expect(report.summary).toContain("does not listen for starts on the workers' Redis");
+  });
+
+  it('a Redis of the workers that does not answer stops neither launches nor admissions', async () => {
     const deps = createWorld({
       open: [[waitingFor('a'), waitingFor('b')]],
       workers: [running('w1')],
@@ -215,7 +244,7 @@ describe('what cannot be done', () => {
     const report = await pass(deps);
     expect(deps.recordings.admit).toHaveBeenCalledExactlyOnceWith('a');
     expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(1, 'run-7');
-    expect(report.line).toContain('LiveKit did not list its egresses');
+    expect(report.line).toContain("the workers' Redis did not answer");
   });
 
   it('an index that cannot be read fails the pass, so that Temporal tries again', async () => {
@@ -226,55 +255,75 @@ describe('what cannot be done', () => {
 });
 
 describe('orphans', () => {
-  const stray = { workers: [running('w1')], egresses: [snapshot('EG_1', 'r')] };
-  const shown: ProbeAnswer = { ...idle, egresses: [{ egressId: 'EG_1', costCores: 4 }] };
-  const suspected = memory({ suspectSince: { EG_1: NOW - 11_000 } });
+  const stray = { workers: [running('w1')], egresses: [R] };
+  const suspected = memory({ suspectSince: { [R]: NOW - 11_000 } });
 
-  it('are stopped once their recording itself says that it is closed', async () => {
-    const deps = createWorld({ ...stray, answers: { w1: shown } });
+  it('are stopped once their recording itself says that it has ended', async () => {
+    const deps = createWorld(stray);
     await pass(deps, suspected);
-    expect(deps.livekit.stopEgress).toHaveBeenCalledExactlyOnceWith('EG_1');
+    expect(deps.recordings.stateOf).toHaveBeenCalledExactlyOnceWith(R);
+    expect(deps.stopEgress).toHaveBeenCalledExactlyOnceWith(R);
   });
 
-  it('are left alone when only the index was behind', async () => {
-    const deps = createWorld({ ...stray, answers: { w1: shown } });
-    deps.recordings.isOpen.mockResolvedValue(true);
+  it.each<[string, RecordingState]>([
+    ['the index was behind, or another fleet has it', 'open'],
+    ['nobody knows their recording', 'unknown'],
+  ])('are left alone when %s', async (_, state) => {
+    const deps = createWorld(stray);
+    deps.recordings.stateOf.mockResolvedValue(state);
     await pass(deps, suspected);
-    expect(deps.livekit.stopEgress).not.toHaveBeenCalled();
+    expect(deps.stopEgress).not.toHaveBeenCalled();
+    expect(deps.log.warn).toHaveBeenCalledTimes(state === 'unknown' ? 1 : 0);
   });
 
-  it('are told from the wanted one by asking the recording, when two carry its marker', async () => {
-    const two: ProbeAnswer = { ...idle, egresses: ['EG_1', 'EG_2'].map((egressId) => ({ egressId, costCores: 1 })) };
+  it('are told from the wanted one by asking the recording, when it may have two', async () => {
     const deps = createWorld({
-      open: [[waitingFor('r', { stage: 'recording' })]],
+      open: [[waitingFor(R, { stage: 'recording' })]],
       workers: [running('w1')],
-      answers: { w1: two },
-      egresses: [snapshot('EG_1', 'r'), snapshot('EG_2', 'r')],
+      egresses: [R, `${R}_1`],
     });
-    deps.recordings.currentEgress.mockResolvedValue('EG_2');
+    deps.recordings.currentEgress.mockResolvedValue(`${R}_1`);
     await pass(deps, suspected);
-    expect(deps.livekit.stopEgress).toHaveBeenCalledExactlyOnceWith('EG_1');
+    expect(deps.stopEgress).toHaveBeenCalledExactlyOnceWith(R);
+    expect(deps.recordings.stateOf).not.toHaveBeenCalled();
   });
 });
 
-describe('the evidence of a lost worker', () => {
+describe('the evidence of a lost egress', () => {
+  const open = [[waitingFor(R, { stage: 'recording' })]];
+
   it('goes to its recording', async () => {
-    const deps = createWorld({
-      open: [[waitingFor('r', { stage: 'recording' })]],
-      workers: [running('w1')],
-      egresses: [snapshot('EG_1', 'r')],
+    const deps = createWorld({ open, workers: [running('w1')] });
+    await pass(deps, memory({ egresses: { [R]: 'w1' } }));
+    expect(deps.recordings.look).toHaveBeenCalledExactlyOnceWith(R, {
+      code: 'lost',
+      egressId: R,
+      why: `${R} is lost: it has left the bus, and its worker answers and does not show it`,
     });
-    await pass(deps, memory({ suspectSince: { EG_1: NOW - 11_000 } }));
-    expect(deps.recordings.look).toHaveBeenCalledExactlyOnceWith('r', {
-      why: expect.stringMatching(/^the worker of EG_1 is gone: .*1 worker answered and none runs it/),
-    });
+  });
+
+  it('is none while its worker shows it or the bus has it', async () => {
+    const shown: ProbeAnswer = { ...idle, egresses: [{ egressId: R, costCores: 4 }] };
+    for (const world of [{ egresses: [R] }, { answers: { w1: shown } }]) {
+      const deps = createWorld({ open, workers: [running('w1')], ...world });
+      const report = await pass(deps, memory({ egresses: { [R]: 'w1' } }));
+      expect(deps.recordings.look).not.toHaveBeenCalled();
+      expect(report.memory.egresses).toEqual({ [R]: 'w1' });
+    }
+  });
+
+  it('is a port at which nothing listens, at once', async () => {
+    const answers = { w1: { answered: false as const, problem: 'ECONNREFUSED', closed: true } };
+    const deps = createWorld({ open, workers: [running('w1')], answers });
+    await pass(deps, memory({ workers: { w1: { wasReady: true } }, egresses: { [R]: 'w1' } }));
+    expect(deps.recordings.look).toHaveBeenCalledTimes(1);
   });
 });
 
 describe('a recording in the index', () => {
   const info = (memo: Record<string, unknown>, attributes: Record<string, unknown>) =>
     toOpenRecording({
-      workflowId: 'recording/r1',
+      workflowId: R,
       startTime: new Date(NOW),
       memo,
       typedSearchAttributes: { get: ({ name }: { name: string }) => attributes[name] } as never,
@@ -284,7 +333,7 @@ describe('a recording in the index', () => {
     expect(
       info({ costCores: 2, requestedAtMs: NOW - 5 }, { RecordingStage: 'waiting', RecordingWaitingFor: 'capacity' }),
     ).toEqual({
-      id: 'r1',
+      id: R,
       stage: 'waiting',
       waitingFor: 'capacity',
       priority: 3,

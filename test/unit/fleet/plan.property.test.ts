@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { byTurn } from '../../../src/fleet/demand.ts';
 import { EMPTY_MEMORY, type Observation } from '../../../src/fleet/observation.ts';
 import { planFleet } from '../../../src/fleet/plan.ts';
-import { egress, ids, NOW, observation, POLICY, worker } from '../../support/fleet.ts';
+import { CORDON_SETTLE_MS } from '../../../src/fleet/policy.ts';
+import { egress, ids, NOW, observation, POLICY, rec, worker } from '../../support/fleet.ts';
 import { type Arrival, FleetSimulator } from '../../support/fleet-simulator.ts';
 
 const RUNS = { numRuns: 25 };
@@ -21,7 +22,7 @@ const arrivals = fc
     }),
     { minLength: 1, maxLength: 25 },
   )
-  .map((list): Arrival[] => list.map((arrival, index) => ({ ...arrival, id: `r${index}` })));
+  .map((list): Arrival[] => list.map((arrival, index) => ({ ...arrival, id: rec(`r${index}`) })));
 
 const world = fc.record({
   arrivals,
@@ -75,6 +76,24 @@ describe('in every pass of every simulated fleet', { timeout: LIMIT_MS }, () => 
             const recent = passes.filter((each) => each.nowMs > nowMs - given.cooldownMs && each.nowMs <= nowMs);
             const states = recent.map(({ observation: { workers } }) => workers.find((each) => each.id === id));
             expect(states.every((seen) => seen?.state === 'ready' && seen.egresses.length === 0)).toBe(true);
+          }
+        });
+      }),
+      RUNS,
+    );
+  });
+
+  it('a worker is retired only after nothing was sent to it for longer than a dispatch takes', () => {
+    fc.assert(
+      fc.property(world, (given) => {
+        const { passes } = simulate(given);
+        passes.forEach(({ plan, nowMs }) => {
+          for (const { id } of plan.retire) {
+            const recent = passes.filter((each) => each.nowMs > nowMs - CORDON_SETTLE_MS && each.nowMs <= nowMs);
+            const marks = recent.map(
+              ({ observation: { workers } }) => workers.find((each) => each.id === id)?.cordoned,
+            );
+            expect(marks.every((cordoned) => cordoned === true)).toBe(true);
           }
         });
       }),

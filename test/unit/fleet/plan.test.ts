@@ -1,6 +1,22 @@
 // What one pass decides, case by case; of workers that go in upkeep.test.ts. The properties that hold for all are in plan.property.test.ts.
 import { describe, expect, it } from 'vitest';
-import { codes, egress, ids, MINUTE, many, NOW, plan, waiting, worker } from '../../support/fleet.ts';
+import { EMPTY_MEMORY } from '../../../src/fleet/observation.ts';
+import { planFleet } from '../../../src/fleet/plan.ts';
+import {
+  codes,
+  egress,
+  ids,
+  live,
+  MINUTE,
+  many,
+  NOW,
+  observation,
+  POLICY,
+  plan,
+  rec,
+  waiting,
+  worker,
+} from '../../support/fleet.ts';
 
 const idleFor = (ms: number) => ({ wasReady: true, idleSinceMs: NOW - ms });
 
@@ -51,16 +67,13 @@ describe('launching', () => {
     expect(plan({ waiting: [waiting('r1'), waiting('r2')], starting }).launch).toBe(6);
   });
 
-  it('counts once what a worker shows and LiveKit does not list yet', () => {
-    const leases = Object.fromEntries(['r1', 'r2', 'r3'].map((id) => [id, { costCores: 1, untilMs: NOW + MINUTE }]));
-    const seen = {
-      workers: [worker('w1', { egresses: [egress('EG_1', 1), egress('EG_2', 1), egress('EG_3', 1)] })],
-      activeEgresses: [{ egressId: 'EG_1', recordingId: 'r1' }],
-      waiting: ['r1', 'r2', 'r3'].map((id) => waiting(id, 1)),
-    };
-    expect(plan(seen, { leases }).launch).toBe(0);
-    const others = { ...seen, activeEgresses: ['EG_1', 'EG_2', 'EG_3'].map((egressId) => ({ egressId })) };
-    expect(plan(others, { leases }).launch).toBe(1);
+  it('counts once what a worker shows and the index still has waiting', () => {
+    const all = ['r1', 'r2', 'r3'].map(rec);
+    const leases = Object.fromEntries(all.map((id) => [id, { costCores: 1, untilMs: NOW + MINUTE }]));
+    const shown = (ids: string[]) => [worker('w1', { egresses: ids.map((id) => egress(id, 1)) })];
+    const queue = all.map((id) => waiting(id, 1));
+    expect(plan({ workers: shown(all), waiting: queue }, { leases }).launch).toBe(0);
+    expect(plan({ workers: shown(['x1', 'x2', 'x3'].map(rec)), waiting: queue }, { leases }).launch).toBe(1);
   });
 
   it('is ready for scheduled recordings one boot time before they are due, and not earlier', () => {
@@ -151,9 +164,9 @@ describe('admitting', () => {
 
   it('does not admit again what a worker already runs', () => {
     const decision = plan({
-      workers: [worker('a', { egresses: [egress('EG_1')] }), worker('b')],
-      activeEgresses: [{ egressId: 'EG_1', recordingId: 'r1' }],
-      waiting: [waiting('r1')],
+      workers: [worker('a', { egresses: [egress(rec('r1'))] }), worker('b')],
+      activeEgresses: [live(rec('r1'))],
+      waiting: [waiting(rec('r1'))],
     });
     expect(decision.admit).toEqual([]);
     expect(decision.launch).toBe(0);
@@ -242,9 +255,9 @@ describe('the time of the next pass', () => {
     const limits = { minWorkers: 1, maxWorkers: 2, coresPerWorker: 4 };
     expect(plan({ workers: [worker('a')], limits }).nextPassInMs).toBe(5 * MINUTE);
     const running = {
-      workers: [worker('a', { egresses: [egress('EG_1')] })],
-      activeEgresses: [{ egressId: 'EG_1', recordingId: 'r' }],
-      running: [{ id: 'r', stage: 'recording' as const }],
+      workers: [worker('a', { egresses: [egress(rec('r'))] })],
+      activeEgresses: [live(rec('r'))],
+      running: [{ id: rec('r'), stage: 'recording' as const }],
     };
     expect(plan(running).nextPassInMs).toBe(30_000);
   });
@@ -253,5 +266,16 @@ describe('the time of the next pass', () => {
     const workers = [worker('a'), worker('b')];
     const notes = { workers: { a: idleFor(9 * MINUTE), b: idleFor(9 * MINUTE) } };
     expect(plan({ workers }, notes, { headroomCores: 5 }).nextPassInMs).toBe(5 * MINUTE);
+  });
+});
+
+describe('what is remembered', () => {
+  it('is read from an older Reelkit, which knew less, and what a newer one knew is passed on', () => {
+    const older = { leases: {}, workers: { a: { wasReady: true, idleSinceMs: NOW - 9 * MINUTE } } };
+    const decision = planFleet(observation({ workers: [worker('a')] }), older, POLICY);
+    expect(ids(decision.cordon)).toEqual(['a']);
+    expect(planFleet(observation(), {}, POLICY).memory).toEqual({ ...EMPTY_MEMORY, egresses: {} });
+    const newer = { ...EMPTY_MEMORY, later: { a: 1 } };
+    expect(planFleet(observation(), newer, POLICY).memory).toMatchObject({ later: { a: 1 } });
   });
 });

@@ -43,21 +43,7 @@ function decide(input: Case) {
   const policy = { headroomCores: (input.headroomSlots ?? 0) * coresFor(1) };
   const requests = many(pending, (index) => waiting(`r-${index}`, 1));
   const decision = plan({ workers, waiting: requests, limits }, { workers: notes }, policy);
-  // Nothing shrinks while a start is under way: the look after it tells where the fleet comes to rest.
-  const admitted = decision.admit.length;
-  const serving = idle.map((one, index) => {
-    const here = Math.max(0, Math.min(slotsPerWorker, admitted - index * slotsPerWorker));
-    return { ...one, egresses: many(here, (slot) => egress(`EG_new_${index}_${slot}`, 1)) };
-  });
-  const settled =
-    admitted === 0 || idleWorkers === 0
-      ? decision
-      : plan(
-          { workers: [...busy, ...booting, ...serving], waiting: requests.slice(admitted), limits },
-          { workers: notes },
-          policy,
-        );
-  return { launch: decision.launch, total: workers.length + settled.launch - settled.retire.length, decision };
+  return { launch: decision.launch, total: workers.length + decision.launch - decision.cordon.length, decision };
 }
 
 describe('KEDA, accurate strategy (kedacore/keda pkg/scaling/executor/scale_jobs_test.go, TestAccurateScalingStrategy)', () => {

@@ -1,130 +1,208 @@
-// Egresses and recordings that do not match: what is said to whom, and only after two looks agree.
+// Egresses and recordings that do not match: what is said to whom, at once where two witnesses agree, else after a second look.
 import { describe, expect, it } from 'vitest';
-import type { Observation } from '../../../src/fleet/observation.ts';
-import { codes, egress, NOW, plan, waiting, worker } from '../../support/fleet.ts';
+import { fateOf, type Verdict, type WorkerWord, wordOf } from '../../../src/fleet/egress-fate.ts';
+import type { Observation, ObservedWorker } from '../../../src/fleet/observation.ts';
+import { codes, egress, live, MINUTE, NOW, plan, rec, waiting, worker } from '../../support/fleet.ts';
 
-const OLD = NOW - 60_000;
-const running = (id: string) => [{ id, stage: 'recording' as const }];
-const active = (egressId: string, recordingId?: string, atMs = OLD) => ({
-  egressId,
-  acceptedAtMs: atMs,
-  startedAtMs: atMs,
-  ...(recordingId === undefined ? {} : { recordingId }),
-});
+const R = rec('r');
+const R1 = `${R}_1`;
+const running = (id: string, egressId?: string) => [
+  { id, stage: 'recording' as const, ...(egressId === undefined ? {} : { egressId }) },
+];
+/** It was last shown by worker `a`. */
+const seenOnA = { egresses: { [R]: 'a' } };
 
 /** Two looks, `gapMs` apart, at the same world. */
-function twice(seen: Partial<Observation>, gapMs = 10_000) {
-  const first = plan(seen);
+function twice(seen: Partial<Observation>, remembered = {}, gapMs = 10_000) {
+  const first = plan(seen, remembered);
   return { first, second: plan({ ...seen, nowMs: NOW + gapMs }, first.memory) };
 }
 
-describe('an egress that no worker has', () => {
-  const dead = { workers: [worker('a')], activeEgresses: [active('EG_1', 'r')], running: running('r') };
+describe('the fate of an egress', () => {
+  it.each<[onBus: boolean, WorkerWord, Verdict]>([
+    [true, 'shows', 'alive'],
+    [true, 'hides', 'alive'],
+    [true, 'silent', 'alive'],
+    [true, 'cut_off', 'alive'],
+    [true, 'unknown', 'alive'],
+    [true, 'closed', 'suspect'],
+    [true, 'ended', 'suspect'],
+    [true, 'long_silent', 'suspect'],
+    [false, 'shows', 'suspect'],
+    [false, 'silent', 'suspect'],
+    [false, 'unknown', 'suspect'],
+    [false, 'hides', 'lost'],
+    [false, 'closed', 'lost'],
+    [false, 'ended', 'lost'],
+    [false, 'cut_off', 'lost'],
+    [false, 'long_silent', 'lost'],
+  ])('on the bus: %s, its worker: %s: %s', (onBus, word, verdict) => {
+    expect(fateOf(onBus, word)).toBe(verdict);
+  });
 
-  it('is called lost at the second look, with evidence, and its recording is told', () => {
-    const { first, second } = twice(dead);
-    expect(first.lost).toEqual([]);
-    expect(first.nextPassInMs).toBe(2_000);
-    expect(second.lost).toEqual([
-      {
-        egressId: 'EG_1',
-        recordingId: 'r',
-        evidence: 'LiveKit lists it as active; 1 worker answered and none runs it, for 10s',
-      },
+  it.each<[WorkerWord, Partial<ObservedWorker> | undefined, silentMs: number]>([
+    ['shows', { egresses: [egress(R)] }, 0],
+    ['hides', {}, 0],
+    ['ended', undefined, 0],
+    ['ended', { state: 'gone' }, 0],
+    ['closed', { state: 'unreachable', portClosed: true }, 0],
+    ['silent', { state: 'unreachable' }, 119_000],
+    ['long_silent', { state: 'unreachable' }, 120_000],
+    ['cut_off', { state: 'unreachable', cutOff: true }, 19_000],
+    ['long_silent', { state: 'unreachable', cutOff: true }, 20_000],
+  ])('what its worker says: %s', (word, parts, silentMs) => {
+    expect(wordOf(parts && worker('a', parts), R, silentMs)).toBe(word);
+  });
+});
+
+describe('an egress that is lost', () => {
+  const dead = { workers: [worker('a')], running: running(R) };
+
+  it('is told of at once when it has left the bus and its worker does not show it', () => {
+    const decision = plan(dead, seenOnA);
+    expect(decision.lost).toEqual([
+      { egressId: R, recordingId: R, evidence: 'it has left the bus, and its worker answers and does not show it' },
     ]);
-    expect(codes(second)).toContain('lost');
+    expect(codes(decision)).toContain('lost');
   });
 
-  it('is not called lost when the looks are too close, or while it is fresh', () => {
-    expect(twice(dead, 5_000).second.lost).toEqual([]);
-    expect(twice({ ...dead, activeEgresses: [active('EG_1', 'r', NOW - 4_000)] }).second.lost).toEqual([]);
+  it.each<[string, ObservedWorker[]]>([
+    ['nothing listens at the port', [worker('a', { state: 'unreachable', portClosed: true })]],
+    ['the platform has forgotten the worker', []],
+    ['the platform says it ended', [worker('a', { state: 'gone' })]],
+    ['the platform does not reach the machine', [worker('a', { state: 'unreachable', cutOff: true })]],
+  ])('is told of at once when it has left the bus and %s', (_, workers) => {
+    expect(plan({ ...dead, workers }, seenOnA).lost).toMatchObject([{ egressId: R }]);
   });
 
-  it('is not called lost while a worker that may run it does not answer, until that worker was silent too long', () => {
-    const silent = worker('b', { state: 'unreachable', answered: false });
-    const seen = { ...dead, workers: [worker('a'), silent] };
-    const first = plan(seen, { workers: { b: { wasReady: true } } });
+  it('is told of while it has only begun, too', () => {
+    const starting = [{ id: R, costCores: 4 }];
+    expect(plan({ workers: [worker('a')], starting }, seenOnA).lost).toMatchObject([{ egressId: R }]);
+  });
+
+  it('needs a second look, far enough away, where only the bus says so', () => {
+    const silent = { ...dead, workers: [worker('a', { state: 'unreachable' })] };
+    expect(twice(silent, seenOnA).first.lost).toEqual([]);
+    expect(twice(silent, seenOnA, 5_000).second.lost).toEqual([]);
+    expect(twice(silent, seenOnA).second.lost).toMatchObject([{ egressId: R, recordingId: R }]);
+  });
+
+  it('needs a second look where only its worker says so: Redis notices a dead machine late', () => {
+    const half = { ...dead, workers: [], activeEgresses: [live(R)] };
+    const { first, second } = twice(half, seenOnA);
+    expect([first.lost, second.lost]).toMatchObject([
+      [],
+      [{ egressId: R, evidence: 'it still listens on the bus, and its worker has ended' }],
+    ]);
+  });
+
+  it('is not called lost while the bus has it and its worker is silent, until that was so for too long', () => {
+    const seen = { ...dead, workers: [worker('a', { state: 'unreachable' })], activeEgresses: [live(R)] };
+    const first = plan(seen, { ...seenOnA, workers: { a: { wasReady: true } } });
     const second = plan({ ...seen, nowMs: NOW + 60_000 }, first.memory);
-    expect(second.lost).toEqual([]);
     const third = plan({ ...seen, nowMs: NOW + 121_000 }, second.memory);
     const fourth = plan({ ...seen, nowMs: NOW + 132_000 }, third.memory);
-    expect(fourth.lost).toMatchObject([{ egressId: 'EG_1', recordingId: 'r' }]);
+    expect([first, second, third, fourth].map(({ lost }) => lost.length)).toEqual([0, 0, 0, 1]);
   });
 
-  it('is called lost after that time also beside a worker that never answered, or that is to end and never did', () => {
-    for (const silent of [
-      worker('b', { state: 'unreachable', owned: false }),
-      worker('b', { state: 'draining', answered: false }),
-    ]) {
-      const seen = { ...dead, workers: [worker('a'), silent] };
-      const first = plan(seen);
-      const second = plan({ ...seen, nowMs: NOW + 121_000 }, first.memory);
-      const third = plan({ ...seen, nowMs: NOW + 132_000 }, second.memory);
-      expect([second.lost, third.lost]).toMatchObject([[], [{ egressId: 'EG_1', recordingId: 'r' }]]);
+  it('has its recording look for itself when it has left the bus and its worker goes on showing it', () => {
+    const seen = {
+      workers: [worker('a', { egresses: [egress(R)] })],
+      activeEgresses: [live(R, false)],
+      running: running(R),
+    };
+    const { first, second } = twice(seen);
+    expect([first.look, second.look, second.lost]).toMatchObject([[], [{ recordingId: R, code: 'off_bus' }], []]);
+  });
+
+  it('is not told of when its worker is not known and the bus has it', () => {
+    expect(twice({ activeEgresses: [live(R)], running: running(R) }).second).toMatchObject({ lost: [], look: [] });
+  });
+
+  it('is told of again only after a watch interval, and not at all once the recording has gone on', () => {
+    const first = plan(dead, seenOnA);
+    expect(plan({ ...dead, nowMs: NOW + 12_000 }, first.memory).lost).toEqual([]);
+    const again = plan({ ...dead, nowMs: NOW + 31_000 }, first.memory);
+    expect(again.lost).toHaveLength(1);
+    expect([first.line, again.line]).toEqual([expect.stringContaining(`${R} of ${R} is lost`), undefined]);
+    const next = {
+      nowMs: NOW + 31_000,
+      workers: [worker('a', { egresses: [egress(R1)] })],
+      activeEgresses: [live(R1)],
+      running: running(R),
+    };
+    expect(plan(next, first.memory)).toMatchObject({ lost: [], orphans: [], look: [] });
+    expect(plan(next, first.memory).memory.egresses).toEqual({ [R1]: 'a' });
+  });
+
+  it('is told of although an older one of the same recording has come back to life', () => {
+    const seen = {
+      workers: [worker('a'), worker('b', { egresses: [egress(R)] })],
+      activeEgresses: [live(R)],
+      running: running(R, R1),
+    };
+    expect(plan(seen, { egresses: { [R1]: 'a' } }).lost).toMatchObject([{ egressId: R1 }]);
+  });
+
+  it('is forgotten when its recording has ended or waits', () => {
+    for (const seen of [{}, { waiting: [waiting(R)] }]) {
+      const decision = plan({ workers: [worker('a')], ...seen }, seenOnA);
+      expect([decision.lost, decision.memory.egresses]).toEqual([[], {}]);
     }
   });
 
-  it('is called lost sooner when the platform does not reach that worker either', () => {
-    const silent = worker('b', { state: 'unreachable', answered: false, cutOff: true });
-    const seen = { ...dead, workers: [worker('a'), silent] };
-    const first = plan(seen, { workers: { b: { wasReady: true } } });
-    const second = plan({ ...seen, nowMs: NOW + 19_000 }, first.memory);
-    const third = plan({ ...seen, nowMs: NOW + 21_000 }, second.memory);
-    const fourth = plan({ ...seen, nowMs: NOW + 32_000 }, third.memory);
-    expect([second, third, fourth].map(({ lost }) => lost.length)).toEqual([0, 0, 1]);
-  });
-
-  it('is told again only after a watch interval, and not at all once the recording has gone on', () => {
-    const { second } = twice(dead);
-    expect(plan({ ...dead, nowMs: NOW + 12_000 }, second.memory).lost).toEqual([]);
-    const again = plan({ ...dead, nowMs: NOW + 41_000 }, second.memory);
-    expect(again.lost).toHaveLength(1);
-    expect([second.line, again.line]).toEqual([expect.stringContaining('EG_1 of r is lost'), undefined]);
-    const next = {
-      ...dead,
-      nowMs: NOW + 41_000,
-      workers: [worker('a', { egresses: [egress('EG_2')] })],
-      activeEgresses: [active('EG_1', 'r'), active('EG_2', 'r')],
-      running: [{ id: 'r', stage: 'recording' as const, egressId: 'EG_2' }],
-    };
-    expect(plan(next, second.memory)).toMatchObject({ lost: [], orphans: [] });
-  });
-
-  it('is reported once when nobody waits for it, and does not keep the fleet awake', () => {
-    const { second } = twice({ activeEgresses: [active('EG_1')] });
-    expect(second.lost).toMatchObject([{ egressId: 'EG_1' }]);
-    expect(second.lost[0]).not.toHaveProperty('recordingId');
-    expect(second.nextPassInMs).toBeUndefined();
-    const later = plan({ nowMs: NOW + 3_600_000, activeEgresses: [active('EG_1')] }, second.memory);
-    expect(later.lost).toEqual([]);
-    expect(later.nextPassInMs).toBeUndefined();
+  it('is not told of while the bus cannot be asked, and what was known of it is kept', () => {
+    const blind = plan({ ...dead, activeEgresses: undefined as never }, { ...seenOnA, suspectSince: { [R]: NOW - 1 } });
+    expect(blind).toMatchObject({ lost: [], look: [], memory: { ...seenOnA, suspectSince: { [R]: NOW - 1 } } });
   });
 });
 
 describe('an egress that no recording wants', () => {
-  const orphan = { workers: [worker('a', { egresses: [egress('EG_1')] })], activeEgresses: [active('EG_1', 'r')] };
+  const orphan = { workers: [worker('a', { egresses: [egress(R)] })], activeEgresses: [live(R)] };
 
   it('is stopped at the second look', () => {
     const { first, second } = twice(orphan);
     expect(first.orphans).toEqual([]);
-    expect(second.orphans).toEqual([{ egressId: 'EG_1', recordingId: 'r', why: 'its recording is not open' }]);
+    expect(second.orphans).toEqual([
+      { egressId: R, recordingId: R, code: 'not_open', why: 'its recording is not open' },
+    ]);
   });
 
-  it('is stopped when its recording runs another one', () => {
+  it('is stopped on the bus alone: its worker may be out of sight', () => {
+    expect(twice({ activeEgresses: [live(R)] }).second.orphans).toMatchObject([{ egressId: R }]);
+  });
+
+  it('is stopped when its recording believes in a later attempt', () => {
     const { second } = twice({
-      workers: [worker('a', { egresses: [egress('EG_1', 1), egress('EG_2', 1)] })],
-      activeEgresses: [active('EG_1', 'r'), active('EG_2', 'r')],
-      running: [{ id: 'r', stage: 'recording', egressId: 'EG_2' }],
+      workers: [worker('a', { egresses: [egress(R, 1), egress(R1, 1)] })],
+      activeEgresses: [live(R), live(R1)],
+      running: running(R, R1),
     });
-    expect(second.orphans).toMatchObject([{ egressId: 'EG_1', why: 'its recording runs EG_2' }]);
+    expect(second.orphans).toEqual([
+      { egressId: R, recordingId: R, code: 'superseded', why: `its recording runs ${R1}` },
+    ]);
   });
 
-  it('is left alone while its recording starts, and always when it is not ours', () => {
-    expect(twice({ ...orphan, starting: [{ id: 'r', costCores: 4 }] }).second.orphans).toEqual([]);
-    expect(twice({ ...orphan, activeEgresses: [active('EG_1')] }).second.orphans).toEqual([]);
+  it('is left alone when it is the next part, not believed in yet', () => {
+    const { second } = twice({
+      workers: [worker('a', { egresses: [egress(R, 1), egress(R1, 1)] })],
+      activeEgresses: [live(R), live(R1)],
+      running: running(R, R),
+    });
+    expect(second.orphans).toEqual([]);
   });
 
-  it('is left alone when LiveKit cannot be asked', () => {
+  it('is left alone while its recording starts', () => {
+    expect(twice({ ...orphan, starting: [{ id: R, costCores: 4 }] }).second.orphans).toEqual([]);
+  });
+
+  it('is told of once and left alone when its id is none of ours', () => {
+    const { first, second } = twice({ activeEgresses: [live('EG_theirs-1')] });
+    expect([first.line, second.line]).toEqual(['1 on the bus are not of Reelkit: EG_theirs-1', undefined]);
+    expect([second.orphans, second.look, second.nextPassInMs]).toEqual([[], [], undefined]);
+  });
+
+  it('is left alone while the bus cannot be asked', () => {
     const { first } = twice(orphan);
     const blind = plan(
       { workers: orphan.workers, activeEgresses: undefined as never, nowMs: NOW + 10_000 },
@@ -137,50 +215,52 @@ describe('an egress that no recording wants', () => {
 
 describe('a recording that no egress serves', () => {
   it('is asked to look at once, and again only after a watch interval', () => {
-    const seen = { running: running('r') };
+    const seen = { running: running(R) };
     const first = plan(seen);
-    expect(first.look).toEqual([{ recordingId: 'r', why: 'no active egress' }]);
+    expect(first.look).toEqual([{ recordingId: R, code: 'no_egress', why: 'no egress of it lives' }]);
     expect(plan({ ...seen, nowMs: NOW + 2_000 }, first.memory).look).toEqual([]);
     const again = plan({ ...seen, nowMs: NOW + 30_000 }, first.memory);
     expect(again.look).toHaveLength(1);
-    expect([first.line, again.line]).toEqual(['r is asked to look: no active egress', undefined]);
+    expect([first.line, again.line]).toEqual([`${R} is asked to look: no egress of it lives`, undefined]);
   });
 
-  it('is asked to look when its egress records and the news of it was lost', () => {
-    const seen = {
-      workers: [worker('a', { egresses: [egress('EG_1')] })],
-      activeEgresses: [active('EG_1', 'r')],
-      starting: [{ id: 'r', costCores: 4 }],
-    };
-    const { first, second } = twice(seen);
-    expect(first.look).toEqual([]);
-    expect(second.look).toEqual([{ recordingId: 'r', why: 'EG_1 already records for it' }]);
-    const { startedAtMs: _, ...notYet } = active('EG_1', 'r');
-    expect(twice({ ...seen, activeEgresses: [notYet] }).second.look).toEqual([]);
-  });
-
-  it('is asked to look when it has been starting for too long without one', () => {
-    const seen = { workers: [worker('a')], starting: [{ id: 'r', costCores: 4 }] };
-    expect(twice(seen, 30_000).second.look).toEqual([]);
-    expect(twice(seen, 46_000).second.look).toMatchObject([{ recordingId: 'r' }]);
+  it('is asked to look when it has been starting for too long, and not while its egress lives', () => {
+    const seen = { workers: [worker('a')], starting: [{ id: R, costCores: 4 }] };
+    expect(twice(seen, {}, 30_000).second.look).toEqual([]);
+    expect(twice(seen, {}, 46_000).second.look).toMatchObject([{ recordingId: R, code: 'starting_for_long' }]);
+    expect(twice({ ...seen, activeEgresses: [live(R)] }, {}, 46_000).second.look).toEqual([]);
   });
 
   it('is asked to look when it waits although a worker already records for it', () => {
     const { second } = twice({
-      workers: [worker('a', { egresses: [egress('EG_1')] })],
-      activeEgresses: [active('EG_1', 'r')],
-      waiting: [waiting('r')],
+      workers: [worker('a', { egresses: [egress(R)] })],
+      activeEgresses: [live(R)],
+      waiting: [waiting(R)],
     });
-    expect(second.look).toEqual([{ recordingId: 'r', why: 'EG_1 already records for it' }]);
+    expect(second.look).toEqual([{ recordingId: R, code: 'runs_already', why: `${R} already records for it` }]);
     expect(second.admit).toEqual([]);
   });
 
   it('is served anew when only a draining worker records for it', () => {
     const decision = plan({
-      workers: [worker('a', { state: 'draining', egresses: [egress('EG_1')] }), worker('b')],
-      activeEgresses: [active('EG_1', 'r')],
-      waiting: [waiting('r')],
+      workers: [worker('a', { state: 'draining', egresses: [egress(R)] }), worker('b')],
+      activeEgresses: [live(R)],
+      waiting: [waiting(R)],
     });
-    expect(decision.admit).toMatchObject([{ id: 'r' }]);
+    expect(decision.admit).toMatchObject([{ id: R }]);
+  });
+});
+
+describe('what is remembered of egresses', () => {
+  it('is where each was shown last, for as long as it lives or is believed in', () => {
+    const shown = plan({
+      workers: [worker('a', { egresses: [egress(R)] })],
+      activeEgresses: [live(R)],
+      running: running(R),
+    });
+    expect(shown.memory.egresses).toEqual(seenOnA.egresses);
+    const hidden = { workers: [worker('a', { state: 'unreachable' })], activeEgresses: [live(R)], running: running(R) };
+    expect(plan(hidden, shown.memory).memory.egresses).toEqual(seenOnA.egresses);
+    expect(plan({ nowMs: NOW + MINUTE }, shown.memory).memory.egresses).toEqual({});
   });
 });

@@ -1,13 +1,62 @@
 // Which workers a pass retires, replaces, removes and protects, case by case. The rest of what it decides: plan.test.ts.
 import { describe, expect, it } from 'vitest';
 import type { FleetMemory } from '../../../src/fleet/observation.ts';
-import { codes, egress, ids, LIMITS, MINUTE, NOW, plan, waiting, worker } from '../../support/fleet.ts';
+import { codes, egress, ids, LIMITS, live, MINUTE, NOW, plan, rec, waiting, worker } from '../../support/fleet.ts';
 
+const SETTLED_MS = 12_000;
 const idleFor = (ms: number) => ({ wasReady: true, idleSinceMs: NOW - ms });
+/** And nothing was sent to it for long enough. */
+const closedFor = (ms: number) => ({ ...idleFor(ms), cordonedMs: NOW - SETTLED_MS });
+const closed = (id: string, parts: Partial<ReturnType<typeof worker>> = {}) => worker(id, { cordoned: true, ...parts });
+
+describe('a worker that is to go', () => {
+  const seen = { workers: [worker('a')] };
+  const cordoned = { workers: [closed('a')] };
+
+  it('gets nothing sent to it first, and ends when it is still idle after the longest dispatch', () => {
+    const first = plan(seen, { workers: { a: idleFor(5 * MINUTE) } });
+    expect([ids(first.cordon), first.retire, first.nextPassInMs]).toEqual([['a'], [], SETTLED_MS]);
+    expect(first.line).toBe('a idle for 5m: sending it nothing more');
+    const soon = plan({ ...cordoned, nowMs: NOW + 5_000 }, first.memory);
+    expect([ids(soon.cordon), soon.retire, soon.line]).toEqual([['a'], [], undefined]);
+    expect(soon.nextPassInMs).toBe(SETTLED_MS - 5_000);
+    const later = plan({ ...cordoned, nowMs: NOW + SETTLED_MS }, soon.memory);
+    expect([later.cordon, ids(later.retire)]).toEqual([[], ['a']]);
+    expect(later.line).toBe('a idle for 5m12s: draining');
+  });
+
+  it('is used again when something was sent to it before, or somebody needs it', () => {
+    const busy = { workers: [closed('a', { egresses: [egress(rec('r1'))] })] };
+    const sent = plan(busy, { workers: { a: closedFor(5 * MINUTE) } });
+    expect([ids(sent.uncordon), sent.cordon, sent.retire]).toEqual([['a'], [], []]);
+    const needed = plan({ ...cordoned, waiting: [waiting('r1')] }, { workers: { a: closedFor(5 * MINUTE) } });
+    expect([ids(needed.uncordon), ids(needed.admit), needed.launch]).toEqual([['a'], ['r1'], 0]);
+    expect(needed.memory.workers.a).not.toHaveProperty('cordonedMs');
+  });
+
+  it('is the last one that others are put on', () => {
+    const workers = [closed('a'), worker('b')];
+    const notes = { workers: { a: closedFor(9 * MINUTE), b: idleFor(MINUTE) } };
+    const { admit, retire, uncordon } = plan({ workers, waiting: [waiting('r1')] }, notes);
+    expect([ids(admit), ids(retire), ids(uncordon)]).toEqual([['r1'], ['a'], []]);
+  });
+
+  it('is closed anew when the mark was lost, and let go when nobody remembers why it was closed', () => {
+    const lost = plan(seen, { workers: { a: closedFor(5 * MINUTE) } });
+    expect([lost.cordon, lost.retire]).toMatchObject([[{ id: 'a', isNew: true }], []]);
+    expect(lost.memory.workers.a?.cordonedMs).toBe(NOW);
+    expect(ids(plan(cordoned).uncordon)).toEqual(['a']);
+  });
+
+  it('stays while an egress lives that no port shows', () => {
+    const hidden = { activeEgresses: [live(rec('r1'))], running: [{ id: rec('r1'), stage: 'recording' as const }] };
+    expect(plan({ ...cordoned, ...hidden }, { workers: { a: closedFor(5 * MINUTE) } }).retire).toEqual([]);
+  });
+});
 
 describe('retiring', () => {
   it('drains a worker that was idle for the cooldown, and says so', () => {
-    const decision = plan({ workers: [worker('worker-3')] }, { workers: { 'worker-3': idleFor(5 * MINUTE) } });
+    const decision = plan({ workers: [closed('worker-3')] }, { workers: { 'worker-3': closedFor(5 * MINUTE) } });
     expect(ids(decision.retire)).toEqual(['worker-3']);
     expect(decision.line).toBe('worker-3 idle for 5m: draining');
     expect(decision.nextPassInMs).toBe(2_000);
@@ -22,39 +71,34 @@ describe('retiring', () => {
     const workers = [worker('a'), worker('b'), worker('c')];
     const notes = { workers: { a: idleFor(9 * MINUTE), b: idleFor(8 * MINUTE), c: idleFor(7 * MINUTE) } };
     const limits = { minWorkers: 2, maxWorkers: 5, coresPerWorker: 4 };
-    expect(ids(plan({ workers, limits }, notes).retire)).toEqual(['a']);
-    expect(ids(plan({ workers }, notes, { headroomCores: 5 }).retire)).toEqual(['a']);
+    expect(ids(plan({ workers, limits }, notes).cordon)).toEqual(['a']);
+    expect(ids(plan({ workers }, notes, { headroomCores: 5 }).cordon)).toEqual(['a']);
   });
 
   it('keeps the ready one when another only boots: that one may never come', () => {
     const workers = [worker('a'), worker('b', { state: 'booting', reason: 'no node yet' })];
     const idle = { workers: { a: idleFor(9 * MINUTE) } };
     const limits = { minWorkers: 1, maxWorkers: 5, coresPerWorker: 4 };
-    expect(plan({ workers, limits }, idle).retire).toEqual([]);
-    expect(plan({ workers }, idle, { headroomCores: 4 }).retire).toEqual([]);
-    expect(ids(plan({ workers }, idle).retire)).toEqual(['a']);
+    expect(plan({ workers, limits }, idle).cordon).toEqual([]);
+    expect(plan({ workers }, idle, { headroomCores: 4 }).cordon).toEqual([]);
+    expect(ids(plan({ workers }, idle).cordon)).toEqual(['a']);
   });
 
-  it('retires no idle worker while a start is under way: LiveKit may have picked that very one', () => {
+  it('keeps as many as starts under way may need, whichever of them gets one', () => {
     const workers = [worker('a'), worker('b'), worker('c')];
     const idle = { workers: { a: idleFor(9 * MINUTE), b: idleFor(8 * MINUTE), c: idleFor(7 * MINUTE) } };
-    expect(ids(plan({ workers, waiting: [waiting('r1')] }, idle).retire)).toEqual([]);
-    expect(ids(plan({ workers, starting: [{ id: 'r1', costCores: 4 }] }, idle).retire)).toEqual([]);
-    const started = { workers: [worker('a'), worker('b'), worker('c', { egresses: [egress('EG_1')] })] };
-    const listed = { activeEgresses: [{ egressId: 'EG_1', recordingId: 'r1' }] };
-    expect(ids(plan({ ...started, ...listed, starting: [{ id: 'r1', costCores: 4 }] }, idle).retire)).toEqual([
-      'a',
-      'b',
-    ]);
+    expect(plan({ workers, waiting: [waiting('r1')] }, idle).cordon).toHaveLength(2);
+    expect(plan({ workers, starting: [{ id: 'r1', costCores: 4 }] }, idle).cordon).toHaveLength(2);
   });
 
-  it('does not retire a worker it does not own, nor any while LiveKit is silent', () => {
-    const notes = { workers: { a: idleFor(9 * MINUTE) } };
-    expect(plan({ workers: [worker('a', { owned: false })] }, notes).retire).toEqual([]);
-    const { activeEgresses: _, ...blind } = { activeEgresses: [], workers: [worker('a')] };
-    const decision = plan({ ...blind, activeEgresses: undefined as never }, notes);
-    expect(decision.retire).toEqual([]);
-    expect(codes(decision)).toEqual(['livekit_unknown']);
+  it('does not retire a worker it does not own, nor any while the bus is silent', () => {
+    const notes = { workers: { a: closedFor(9 * MINUTE) } };
+    const theirs = plan({ workers: [closed('a', { owned: false })] }, notes);
+    expect([theirs.cordon, theirs.retire]).toEqual([[], []]);
+    const { present: _, cordoned: __, ...unseen } = worker('a');
+    const decision = plan({ workers: [unseen], activeEgresses: undefined as never }, notes);
+    expect([decision.cordon, decision.retire]).toEqual([[], []]);
+    expect(codes(decision)).toContain('bus_unknown');
   });
 
   it('removes a drained worker that is still there and idle, never one that turned busy', () => {
@@ -70,13 +114,17 @@ describe('retiring', () => {
       workers: { a: { wasReady: true, drainAskedMs: NOW - 5 * MINUTE, silentSinceMs: NOW - 5 * MINUTE } },
     };
     expect(ids(plan({ workers: [silent] }, drained).remove)).toEqual(['a']);
-    const stray = [{ egressId: 'EG_1', recordingId: 'r', acceptedAtMs: NOW - MINUTE }];
-    const believed = { workers: [silent], activeEgresses: stray, running: [{ id: 'r', stage: 'recording' as const }] };
+    const id = rec('r');
+    const running = [{ id, stage: 'recording' as const }];
+    const believed = { workers: [silent], activeEgresses: [live(id)], running };
     expect(plan(believed, drained).remove).toEqual([]);
-    // Told that it is lost, and sure that it is not: it sees its egress in the room.
-    const told = { ...drained, suspectSince: { EG_1: NOW - MINUTE }, actedMs: { EG_1: NOW - 1_000 } };
-    expect(plan(believed, told).remove).toEqual([]);
-    expect(ids(plan({ ...believed, running: [], waiting: [waiting('r')] }, told).remove)).toEqual(['a']);
+    // It has left the bus, and the worker on which it was seen last says nothing.
+    const gone = { ...believed, activeEgresses: [] };
+    const seenThere = { ...drained, egresses: { [id]: 'a' } };
+    expect(plan(gone, seenThere).remove).toEqual([]);
+    expect(ids(plan({ ...gone, running: [], waiting: [waiting(id)] }, seenThere).remove)).toEqual(['a']);
+    // Of another fleet on the same Redis.
+    expect(ids(plan({ ...believed, running: [] }, drained).remove)).toEqual(['a']);
   });
 
   it('removes one that never answered, was taken away by its platform and never ended, after a while', () => {
@@ -93,9 +141,11 @@ describe('retiring', () => {
 
 describe('a machine that is taken away', () => {
   const why = 'its node is being emptied (cordoned)';
-  const busy = { egresses: [egress('EG_1')] };
+  const id = rec('r1');
+  const busy = { egresses: [egress(id)] };
+  const records = { activeEgresses: [live(id)], running: [{ id, stage: 'recording' as const }] };
 
-  it('has its workers asked to take nothing new, busy or idle or booting, and replaced where they are needed', () => {
+  it('has nothing sent to its workers any more, busy or idle, and what is needed replaced', () => {
     const decision = plan({
       workers: [
         worker('busy', { ...busy, leaving: why }),
@@ -103,12 +153,11 @@ describe('a machine that is taken away', () => {
         worker('boots', { state: 'booting', leaving: why }),
         worker('by-hand', { owned: false, leaving: why }),
       ],
-      activeEgresses: [{ egressId: 'EG_1', recordingId: 'r1' }],
-      running: [{ id: 'r1', stage: 'recording' }],
+      ...records,
       waiting: [waiting('r2'), waiting('r3')],
     });
-    expect(ids(decision.retire)).toEqual(['busy', 'idle', 'boots']);
-    expect(decision.line).toContain(`busy ${why}: draining`);
+    expect([ids(decision.cordon), ids(decision.retire)]).toEqual([['busy', 'idle'], ['boots']]);
+    expect(decision.line).toContain(`busy ${why}: sending it nothing more`);
     expect(ids(decision.admit)).toEqual(['r2']);
     expect(decision.launch).toBe(1);
     expect([decision.remove, decision.lost]).toEqual([[], []]);
@@ -118,24 +167,32 @@ describe('a machine that is taken away', () => {
     const late = worker('late', { state: 'booting', launchedAtMs: NOW - 11 * MINUTE, leaving: why });
     const silent = worker('silent', { state: 'unreachable', leaving: why });
     const memory = { workers: { silent: { wasReady: true, silentSinceMs: NOW - 3 * MINUTE } } };
-    const { retire } = plan({ workers: [late, silent] }, memory);
-    expect(retire).toEqual([
-      { id: 'late', why: 'not ready after 10m' },
-      { id: 'silent', why },
+    const { cordon, retire } = plan({ workers: [late, silent] }, memory);
+    expect([cordon, retire]).toEqual([
+      [],
+      [
+        { id: 'late', why: 'not ready after 10m' },
+        { id: 'silent', why: 'silent for 3m' },
+      ],
     ]);
   });
 
-  it('has them asked once, and never removed while they record', () => {
-    const seen = {
-      workers: [worker('a', { ...busy, leaving: why })],
-      activeEgresses: [{ egressId: 'EG_1', recordingId: 'r1' }],
-      running: [{ id: 'r1', stage: 'recording' as const }],
-    };
+  it('has its workers left alone while they record, closed all the time, and ended when they are idle', () => {
+    const seen = { workers: [worker('a', { ...busy, leaving: why })], ...records };
     const first = plan(seen);
-    const later = plan({ ...seen, nowMs: NOW + 5 * MINUTE }, first.memory);
-    expect([later.retire, later.remove, later.lost]).toEqual([[], [], []]);
-    const idle = { workers: [worker('a', { leaving: why })], nowMs: NOW + 5 * MINUTE };
-    expect(ids(plan(idle, first.memory).remove)).toEqual(['a']);
+    const later = plan(
+      { ...seen, workers: [closed('a', { ...busy, leaving: why })], nowMs: NOW + 5 * MINUTE },
+      first.memory,
+    );
+    expect([ids(later.cordon), later.retire, later.remove, later.lost]).toEqual([['a'], [], [], []]);
+    expect(later.line).toBeUndefined();
+    const idle = { workers: [closed('a', { leaving: why })], nowMs: NOW + 6 * MINUTE };
+    expect(ids(plan(idle, later.memory).retire)).toEqual(['a']);
+  });
+
+  it('is believed when it stays after all', () => {
+    const closedNow = { workers: { a: { wasReady: true, cordonedMs: NOW - MINUTE } } };
+    expect(ids(plan({ workers: [closed('a', busy)], ...records }, closedNow).uncordon)).toEqual(['a']);
   });
 });
 
@@ -145,30 +202,30 @@ describe('replacing', () => {
     workers: Object.fromEntries(list.map((id) => [id, { wasReady: true, idleSinceMs: NOW - MINUTE }])),
   });
 
-  it('drains idle workers that new ones would differ from at once, and never a busy one', () => {
-    const seen = { workers: [old('w1'), old('w2', { egresses: [egress('EG_1')] })] };
-    expect(ids(plan(seen, idleFor('w1')).retire)).toEqual(['w1']);
+  it('closes idle workers that new ones would differ from at once, and never a busy one', () => {
+    const seen = { workers: [old('w1'), old('w2', { egresses: [egress(rec('r9'))] })] };
+    expect(ids(plan(seen, idleFor('w1')).cordon)).toEqual(['w1']);
   });
 
   it('boots their successors first where the minimum or headroom needs them', () => {
     const limits = { ...LIMITS, minWorkers: 1 };
     const before = plan({ workers: [old('w1')], limits }, idleFor('w1'));
-    expect([before.launch, ids(before.retire)]).toEqual([1, []]);
+    expect([before.launch, ids(before.cordon)]).toEqual([1, []]);
     const booting = plan({ workers: [old('w1'), worker('w2', { state: 'booting' })], limits }, idleFor('w1'));
-    expect([booting.launch, ids(booting.retire)]).toEqual([0, []]);
+    expect([booting.launch, ids(booting.cordon)]).toEqual([0, []]);
     const after = plan({ workers: [old('w1'), worker('w2')], limits }, idleFor('w1', 'w2'));
-    expect([after.launch, ids(after.retire)]).toEqual([0, ['w1']]);
+    expect([after.launch, ids(after.cordon)]).toEqual([0, ['w1']]);
   });
 
   it('goes one by one where the maximum has no room for both', () => {
     const limits = { ...LIMITS, minWorkers: 2, maxWorkers: 2 };
-    const { launch, retire } = plan({ workers: [old('w1'), old('w2')], limits }, idleFor('w1', 'w2'));
-    expect([launch, ids(retire)]).toEqual([0, ['w1']]);
+    const { launch, cordon } = plan({ workers: [old('w1'), old('w2')], limits }, idleFor('w1', 'w2'));
+    expect([launch, ids(cordon)]).toEqual([0, ['w1']]);
   });
 
   it('still lets them serve who waits now', () => {
-    const { admit, retire } = plan({ workers: [old('w1')], waiting: [waiting('r1')] }, idleFor('w1'));
-    expect([ids(admit), ids(retire)]).toEqual([['r1'], []]);
+    const { admit, cordon } = plan({ workers: [old('w1')], waiting: [waiting('r1')] }, idleFor('w1'));
+    expect([ids(admit), ids(cordon)]).toEqual([['r1'], []]);
   });
 });
 

@@ -18,6 +18,10 @@ const seen = (parts: Partial<Witnesses>): Witnesses => ({
 describe('the state of a worker', () => {
   it.each<[string, Partial<Witnesses>, WorkerNotes | undefined, string]>([
     ['answers and takes requests', {}, undefined, 'ready'],
+    ['answers and listens on the bus', { present: true }, undefined, 'ready'],
+    ['answers and does not listen on the bus yet', { present: false }, {}, 'booting'],
+    ['answers and has lost its bus', { present: false }, { wasReady: true }, 'unreachable'],
+    ['answers, is disabled and has left the bus', { present: false, outOfService: true }, {}, 'draining'],
     ['answers and says it is disabled', { outOfService: true }, {}, 'draining'],
     ['was asked to drain', {}, { drainAskedMs: NOW }, 'draining'],
     ['the platform drains it', { platform: 'draining', answered: false }, {}, 'draining'],

@@ -79,6 +79,11 @@ capabilities: { drop: [ALL] }
 - name: LIVEKIT_API_SECRET
   valueFrom:
     secretKeyRef: { name: {{ .Values.livekit.existingSecret | quote }}, key: api-secret }
+- name: REELKIT_ENCRYPTION_KEYS
+  valueFrom:
+    secretKeyRef: { name: {{ .Values.encryption.existingSecret | quote }}, key: {{ .Values.encryption.key | quote }} }
+{{- include "reelkit.redisEnv" (dict "prefix" "LIVEKIT" "redis" .Values.livekit.redis) }}
+{{- include "reelkit.redisEnv" (dict "prefix" "WORKERS" "redis" .Values.workers.redis) }}
 - name: TEMPORAL_ADDRESS
   value: {{ .Values.temporal.address | quote }}
 - name: TEMPORAL_NAMESPACE
@@ -120,6 +125,25 @@ capabilities: { drop: [ALL] }
 {{- end }}
 {{- with .Values.env }}
 {{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* What a file of your own need not say, and passwords by reference. Takes {prefix, redis}. */}}
+{{- define "reelkit.redisEnv" -}}
+{{- with .redis.address }}
+- name: {{ $.prefix }}_REDIS_ADDRESS
+  value: {{ . | quote }}
+{{- end }}
+{{- with .redis.username }}
+- name: {{ $.prefix }}_REDIS_USERNAME
+  value: {{ . | quote }}
+{{- end }}
+{{- with .redis.passwordSecret }}
+{{- if .name }}
+- name: {{ $.prefix }}_REDIS_PASSWORD
+  valueFrom:
+    secretKeyRef: { name: {{ .name | quote }}, key: {{ .key | quote }} }
+{{- end }}
 {{- end }}
 {{- end -}}
 

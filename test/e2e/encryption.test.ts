@@ -1,0 +1,58 @@
+// The whole service with the key it made itself: what Temporal wrote holds nothing of a request, the codec endpoint shows it, and
+// a service that lacks the key does not touch what it cannot read.
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { RecordingView } from '../../src/recording/view.ts';
+import { useStack } from '../support/stack.ts';
+
+const e2e = useStack();
+const WEBHOOK = 'https://user:a-password-of-somebody@127.0.0.1/hook';
+
+async function storedByTemporal(): Promise<Buffer> {
+  const { stateDir } = e2e.stack;
+  const files = ['temporal.db', 'temporal.db-wal'].map((name) => readFile(join(stateDir, name)));
+  return Buffer.concat(await Promise.all(files));
+}
+
+test('a request is unreadable where Temporal keeps it, and readable through the codec endpoint', async () => {
+  const { keyFile } = e2e.service;
+  expect((await stat(keyFile)).mode & 0o777).toBe(0o600);
+  const room = await e2e.livekit.createRoom('secret');
+  const { id } = await e2e.api.record({ source: { type: 'room', room }, webhookUrl: WEBHOOK });
+  await e2e.api.untilStage(id, 'recording');
+  const stored = await storedByTemporal();
+  expect(stored.includes(id)).toBe(true);
+  expect(stored.includes('a-password-of-somebody')).toBe(false);
+
+  const { raw } = await e2e.temporal.workflow.getHandle(id).describe();
+  const { metadata, data } = raw.workflowExecutionInfo?.memo?.fields?.request ?? {};
+  const base64 = (bytes: Uint8Array | null | undefined) => Buffer.from(bytes ?? []).toString('base64');
+  const payload = {
+    metadata: Object.fromEntries(Object.entries(metadata ?? {}).map(([key, value]) => [key, base64(value)])),
+    data: base64(data),
+  };
+  const decoded = await e2e.api.call<{ payloads: { data: string }[] }>('/codec/decode', {
+    method: 'POST',
+    body: { payloads: [payload] },
+  });
+  expect(Buffer.from(decoded.body.payloads[0]?.data ?? '', 'base64').toString()).toContain(WEBHOOK);
+  expect(await readFile(e2e.service.logFile, 'utf8')).not.toContain('a-password-of-somebody');
+  await e2e.api.call(`/v1/recordings/${id}/cancel`, { method: 'POST' });
+  await e2e.api.untilEnded(id);
+});
+
+test('a service without the key does not start while a recording needs it, and goes on with it', async () => {
+  const room = await e2e.livekit.createRoom('key');
+  const { id } = await e2e.api.record({ source: { type: 'room', room } });
+  await e2e.api.untilStage(id, 'recording');
+  const another = { keyFile: join(e2e.stack.stateDir, 'another-key') };
+  await expect(e2e.restartService({ config: { encryption: another } })).rejects.toThrow(
+    /open workflows of fleet .*default.* were encrypted with key .*give all Reelkit processes the same keys/,
+  );
+  await e2e.restartService({});
+  await e2e.api.untilStage(id, 'recording');
+  const { body } = await e2e.api.call<RecordingView>(`/v1/recordings/${id}/cancel`, { method: 'POST' });
+  expect(body.parts).toHaveLength(1);
+  expect((await e2e.api.untilEnded(id)).stage).toBe('cancelled');
+});
