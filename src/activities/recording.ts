@@ -43,9 +43,10 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
 
   return {
     async requestCapacity({ recordingId, fleet, request, costCores, queuedSinceMs }) {
-      const hindrance = await look().catch((error: unknown) =>
-        noCapacity(`could not look for a free worker: ${messageOf(error)}`),
-      );
+      const hindrance = await look().catch((error: unknown): Hindrance => {
+        const message = `could not look for a free worker: ${messageOf(error)}`;
+        return { kind: 'no_capacity', message, isBlind: true };
+      });
       if (!hindrance) return null;
       // Not awaited: who still waits at its next try wakes the fleet again.
       if (hindrance.kind === 'no_capacity') void wake(fleet, 'a recording waits');

@@ -20,7 +20,8 @@ export type StartOutcome =
   /** Without a worker it showed by its reports, because the answer was lost. */
   | { kind: 'started'; egressId: string; acceptedAtMs: number; worker?: AssignedWorker; roomId?: string }
   /** Nobody was asked, or nobody took it: nothing can run, and the attempt may be made again under the same id. */
-  | { kind: 'no_capacity'; message: string }
+  /** `isBlind`: it could not be looked, so this says nothing of the room either. */
+  | { kind: 'no_capacity'; message: string; isBlind?: boolean }
   | { kind: 'room_missing'; message: string }
   /** No worker will ever accept this request. `errorCode` as in EgressInfo. */
   | { kind: 'refused'; errorCode: number; message: string }

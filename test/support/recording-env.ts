@@ -36,6 +36,8 @@ export const MINUTE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 /** As long as a test may wait for something that takes no virtual time. */
 const PATIENCE_MS = 60_000;
+/** What is under way at the end of a test gets so long. */
+const SETTLE_MS = 5_000;
 
 type Activities = RecordingActivities & DeliveryActivities;
 export type Name = keyof Activities;
@@ -43,13 +45,12 @@ type InputOf<N extends Name> = Parameters<Activities[N]>[0];
 type ResultOf<N extends Name> = Awaited<ReturnType<Activities[N]>>;
 
 /** What an activity does at its `call`th call, from 1. `undefined`: as on a good day. */
-export type Script = {
-  [N in Name]?: (
-    call: number,
-    input: InputOf<N>,
-    run: RecordingRun,
-  ) => ResultOf<N> | undefined | Promise<ResultOf<N> | undefined>;
-};
+type ScriptOf<N extends Name> = (
+  call: number,
+  input: InputOf<N>,
+  run: RecordingRun,
+) => ResultOf<N> | undefined | Promise<ResultOf<N> | undefined>;
+export type Script = { [N in Name]?: ScriptOf<N> };
 
 export const NO_CAPACITY: Hindrance = { kind: 'no_capacity', message: 'no worker is ready' };
 export const ROOM_MISSING: Hindrance = { kind: 'room_missing', message: 'room does not exist' };
@@ -57,20 +58,20 @@ export const NOT_GRANTED: StartOutcome = { kind: 'no_capacity', message: 'w1: no
 export const REFUSED: StartOutcome = { kind: 'refused', errorCode: 400, message: 'w1 answered invalid_argument' };
 export const WORKER: AssignedWorker = { id: 'w1', topic: 'topic-1' };
 /** A worker was granted the start; what came of it nobody knows, or it said no. */
-export const UNKNOWN: Script['dispatch'] = (_, { attempt }, run) => ({
+export const UNKNOWN: ScriptOf<'dispatch'> = (_, { attempt }, run) => ({
   kind: 'unknown',
   egressId: run.egressId(attempt),
   message: 'w1 was granted the start and did not answer',
 });
-export const DECLINED: Script['dispatch'] = (_, { attempt }, run) => ({
+export const DECLINED: ScriptOf<'dispatch'> = (_, { attempt }, run) => ({
   kind: 'declined',
   egressId: run.egressId(attempt),
   message: 'w1 answered internal: handler failed to start',
 });
+
 /** Only the first call; the others are as on a good day. */
-export function once<N extends Name>(script: Script[N]): Script[N] {
-  return ((call: number, input: InputOf<N>, run: RecordingRun) =>
-    call === 1 ? script?.(call, input as never, run) : undefined) as Script[N];
+export function once<N extends Name>(script: ScriptOf<N>): ScriptOf<N> {
+  return (call, input, run) => (call === 1 ? script(call, input, run) : undefined);
 }
 
 /** What the first attempt asks; here it is only carried around. */
@@ -311,10 +312,21 @@ export class RecordingRun {
     return this.gates.get(name)?.waiting;
   }
 
+  /** The server's clock stands for good when a terminated workflow leaves an activity open. */
+  private async untilNothingIsUnderWay(): Promise<void> {
+    for (const startedAt = Date.now(); Date.now() - startedAt < SETTLE_MS; await pause(20)) {
+      const { events } = await this.handle.fetchHistory();
+      const names = (events ?? []).flatMap((event) => Object.keys(event).filter((key) => key.startsWith('activityTask')));
+      const count = (name: string) => names.filter((key) => key === `activityTask${name}EventAttributes`).length;
+      if (count('Scheduled') === count('Completed') + count('Failed') + count('TimedOut')) return;
+    }
+  }
+
   async abandon(): Promise<void> {
     if (this.ended) return;
     this.ended = true;
     for (const { open } of this.gates.values()) open();
+    await this.untilNothingIsUnderWay();
     await this.handle.terminate('the test is over').catch(() => undefined);
   }
 }

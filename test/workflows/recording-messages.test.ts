@@ -3,10 +3,12 @@ import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it, vi } from 'vitest';
 import { countActions } from '../support/actions.ts';
-import { HOUR_MS, MINUTE_MS, NO_CAPACITY } from '../support/recording-env.ts';
+import { HOUR_MS, MINUTE_MS, NO_CAPACITY, once, type Script } from '../support/recording-env.ts';
 import { useRecordings } from '../support/use-recordings.ts';
 
 const recordings = useRecordings();
+
+const NO_CHANGE = { add: [], remove: [] };
 
 /** Type of the ApplicationFailure an Update was rejected with. */
 async function rejection(update: Promise<unknown>): Promise<{ type: string; message: string }> {
@@ -33,7 +35,7 @@ describe('extend', () => {
 
   it('while it records: answers with the new end and keeps to it', async () => {
     const run = await recordings.start(
-      { stopPart: (_, __, r) => r.webhook(r.complete('StopEgress API')) as Promise<undefined> },
+      { stopPart: (_, __, r) => r.complete('StopEgress API') },
       { maxDuration: '10m' },
     );
     await run.becomesActive();
@@ -46,7 +48,7 @@ describe('extend', () => {
 
   it('to an earlier end: it stops then, not when the old timer fires', async () => {
     const run = await recordings.start(
-      { stopPart: (_, __, r) => r.webhook(r.complete('StopEgress API')) as Promise<undefined> },
+      { stopPart: (_, __, r) => r.complete('StopEgress API') },
       { maxDuration: '6h' },
     );
     await run.becomesActive();
@@ -93,59 +95,92 @@ describe('extend', () => {
       type: 'RecordingEnded',
       message: 'the recording is being stopped',
     });
-    await run.webhook(run.complete('StopEgress API'));
+    await run.report(run.complete('StopEgress API'));
     await run.result();
   });
 });
 
-describe('an ended recording whose webhook is still being delivered', () => {
+describe('an ended recording that LiveKit has yet to be told of', () => {
   it('rejects updates as RecordingEnded and takes late signals without harm', async () => {
-    const run = await recordings.start(
-      { inspectRoom: () => ({ room: 'gone' }) },
-      { webhookUrl: 'https://example.com' },
-    );
+    const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
     await run.becomesActive();
-    run.hold('notifyUser');
-    await run.webhook(run.complete('Source closed'));
-    await run.untilCalled('notifyUser');
-    expect((await rejection(run.cancel())).type).toBe('RecordingEnded');
-    expect((await rejection(run.extend({ byMs: MINUTE_MS }))).type).toBe('RecordingEnded');
+    await run.untilCalled('publishRecord');
+    run.hold('publishRecord');
+    await run.report(run.complete('Source closed'));
+    await run.untilCalled('publishRecord', 2);
+    for (const update of [run.cancel, run.stop, () => run.extend({ byMs: 1 }), () => run.changeStreams(NO_CHANGE)])
+      expect((await rejection(update())).type).toBe('RecordingEnded');
     await run.extendBySignal({ byMs: MINUTE_MS });
     await run.cancelBySignal();
-    await run.webhook(run.snapshot('ACTIVE'));
-    await run.webhook(run.snapshot('ACTIVE', { attempt: 7 }));
+    await run.report(run.snapshot('ACTIVE'));
+    await run.report(run.snapshot('ACTIVE', { attempt: 7 }));
     await run.admit();
     await run.look();
-    run.release('notifyUser');
+    run.release('publishRecord');
     expect(await run.result()).toMatchObject({ stage: 'completed', reason: { code: 'finished' } });
     expect(run.stopped).toEqual([]);
+    expect(run.published).toEqual(['ACTIVE', 'COMPLETE']);
   });
+});
 
-  it('has told the user its final state', async () => {
-    const run = await recordings.start(
-      { inspectRoom: () => ({ room: 'gone' }) },
-      { webhookUrl: 'https://example.com/hook' },
-    );
+describe('the webhook of the user', () => {
+  const webhookUrl = 'https://example.com/hook';
+  const endsByItself: Script = { inspectRoom: () => ({ room: 'gone' }) };
+
+  it('gets the final state', async () => {
+    const run = await recordings.start(endsByItself, { webhookUrl });
     await run.becomesActive();
-    await run.webhook(run.complete('Source closed'));
+    await run.report(run.complete('Source closed'));
     const view = await run.result();
-    expect(run.inputs('notifyUser')).toEqual([{ url: 'https://example.com/hook', view }]);
+    await run.delivered();
+    expect(run.inputs('notifyUser')).toEqual([{ url: webhookUrl, view }]);
   });
 
-  it('ends the same when the user never takes its webhook', async () => {
+  it('holds no recording open while its receiver is down', async () => {
     const run = await recordings.start(
       {
-        inspectRoom: () => ({ room: 'gone' }),
+        ...endsByItself,
         notifyUser: () => {
           throw new Error('the webhook answered 500');
         },
       },
-      { webhookUrl: 'https://example.com/hook' },
+      { webhookUrl },
     );
     await run.becomesActive();
-    await run.webhook(run.complete('Source closed'));
+    await run.report(run.complete('Source closed'));
     expect(await run.result()).toMatchObject({ stage: 'completed', reason: { code: 'finished' } });
+    await run.delivered();
     expect(run.count('notifyUser')).toBe(12);
+  });
+
+  it('is called while LiveKit cannot be told', async () => {
+    const run = await recordings.start(endsByItself, { webhookUrl });
+    await run.becomesActive();
+    await run.untilCalled('publishRecord');
+    run.hold('publishRecord');
+    await run.report(run.complete('Source closed'));
+    await run.untilCalled('notifyUser');
+    run.release('publishRecord');
+    await run.result();
+    await run.delivered();
+  });
+
+  it('that is still being called by an earlier run does not break the recording', async () => {
+    const run = await recordings.start(endsByItself, { webhookUrl });
+    run.hold('notifyUser');
+    await run.becomesActive();
+    await recordings.env.client.workflow.start('delivery', {
+      workflowId: `${run.id}/webhook`,
+      taskQueue: 'recordings',
+      args: [{ url: webhookUrl, view: await run.view() }],
+    });
+    await run.untilCalled('notifyUser');
+    await run.report(run.complete('Source closed'));
+    await run.until(({ stage }) => stage === 'completed');
+    run.release('notifyUser');
+    expect((await run.result()).stage).toBe('completed');
+    await run.delivered();
+    expect(run.count('notifyUser')).toBe(1);
   });
 });
 
@@ -153,7 +188,7 @@ describe('signals', () => {
   it('before the first workflow task: a cancel starts nothing', async () => {
     const run = await recordings.start({}, {}, { signal: 'cancel', args: [{ by: 'alice' }] });
     expect(await run.result()).toMatchObject({ stage: 'cancelled', parts: [] });
-    expect(run.count('startPart')).toBe(0);
+    expect(run.count('dispatch')).toBe(0);
   });
 
   it('before the first workflow task: an extension counts', async () => {
@@ -163,7 +198,7 @@ describe('signals', () => {
     expect(endDeadlineMs - startedAtMs).toBe(11 * MINUTE_MS);
   });
 
-  it.each(['egress', 'look', 'cancel', 'extend', 'admitted'])(
+  it.each(['report', 'look', 'cancel', 'extend', 'admitted'])(
     'sent by hand as %s with nothing in it: never block the workflow',
     async (signal) => {
       const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
@@ -172,21 +207,66 @@ describe('signals', () => {
       await run.handle.signal(signal, null);
       await run.handle.signal(signal, 'text');
       await run.handle.signal(signal, { egressId: run.egressId(), status: 'COMPLETE' });
-      await run.webhook(run.complete('Source closed'));
+      await run.report(run.complete('Source closed'));
       expect((await run.result()).parts).toHaveLength(1);
     },
   );
 
+  it.each([
+    ['files that are none', { files: [null] }],
+    ['a file without a size', { files: [{ filename: 'a', location: 'a' }] }],
+    ['files that are no list', { files: 'a.mp4' }],
+    ['no files', { files: undefined }],
+    ['a status of later days', { status: 'PAUSED' }],
+    ['a number for a status', { status: 1 }],
+    ['numbers for words', { status: 'COMPLETE', details: 5 }],
+    ['an object for an error', { status: 'FAILED', error: { text: 'x' } }],
+    ['words for a time', { startedAtMs: 'soon' }],
+    ['an error code that is none', { status: 'FAILED', errorCode: 'many' }],
+    ['an id that is none', { egressId: 17 }],
+    ['the id of no attempt', { egressId: 'EG_test' }],
+    ['an attempt number beyond all bounds', { egressId: 'EG_test0001_99999999999' }],
+    ['no object', 5],
+  ])('with a report of %s: change nothing', async (_, wrong) => {
+    const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
+    await run.untilAccepted();
+    await run.handle.signal('report', typeof wrong === 'number' ? wrong : { ...run.snapshot('ACTIVE'), ...wrong });
+    expect(await run.view()).toMatchObject({ stage: 'starting', parts: [{ files: [] }] });
+    expect((await run.view()).parts[0]?.end).toBeUndefined();
+    await run.becomesActive();
+    await run.report(run.complete('Source closed'));
+    expect((await run.result()).stage).toBe('completed');
+    expect(run.stopped).toEqual([]);
+  });
+
+  it('with an EgressInfo larger than any worker sends: it goes into no record', async () => {
+    const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
+    await run.untilAccepted();
+    await run.report(run.snapshot('ACTIVE', { info: 'x'.repeat(200_000), startedAtMs: await run.now() }));
+    await run.until(({ stage }) => stage === 'recording');
+    await run.report(run.complete('Source closed', { info: undefined }));
+    expect((await run.result()).stage).toBe('completed');
+    expect(run.inputs('publishRecord').map(({ reports }) => reports)).toEqual([[], []]);
+  });
+
   it('of other recordings: change nothing', async () => {
     const run = await recordings.start();
     await run.becomesActive();
-    await run.webhook({
-      ...run.snapshot('ACTIVE', { attempt: 2 }),
-      marker: { recordingId: 'other', part: 1, attempt: 2 },
-    });
-    await run.webhook(run.complete('Source closed', { egressId: 'EG_other' }));
+    await run.report(run.snapshot('ACTIVE', { egressId: 'EG_other00001_1' }));
+    await run.report(run.complete('Source closed', { egressId: 'EG_other00001' }));
     expect((await run.view()).stage).toBe('recording');
     expect(run.stopped).toEqual([]);
+  });
+
+  it('of an attempt that nobody made: stop it, and leave its id to it', async () => {
+    const run = await recordings.start({ requestCapacity: once(() => NO_CAPACITY) });
+    await run.until(({ stage }) => stage === 'waiting');
+    await run.report(run.snapshot('ACTIVE'));
+    await run.admit();
+    await run.becomesActive(1);
+    await run.untilCalled('stopPart');
+    expect(run.attempts).toEqual([1]);
+    expect(run.stopped).toEqual([run.egressId(0)]);
   });
 });
 
@@ -203,11 +283,11 @@ describe('the answer to a cancel', () => {
 
   it('does not wait for LiveKit while a start is under way', async () => {
     const run = await recordings.start();
-    run.hold('startPart');
-    await run.untilCalled('startPart');
+    run.hold('dispatch');
+    await run.untilCalled('dispatch');
     expect((await run.cancel()).stage).toBe('starting');
-    run.release('startPart');
-    await run.webhook(run.complete('StopEgress API'));
+    run.release('dispatch');
+    await run.report(run.complete('StopEgress API'));
     expect((await run.result()).stage).toBe('cancelled');
   });
 });
@@ -217,7 +297,7 @@ describe('a cancel that arrives with the end', () => {
     const run = await recordings.start();
     await run.becomesActive();
     run.hold('stopPart');
-    const [answer] = await Promise.all([run.cancel(), run.webhook(run.complete('Source closed'))]);
+    const [answer] = await Promise.all([run.cancel(), run.report(run.complete('Source closed'))]);
     run.release('stopPart');
     expect(answer.id).toBe(run.id);
     const view = await run.result();
@@ -227,16 +307,17 @@ describe('a cancel that arrives with the end', () => {
 });
 
 describe('Temporal actions', () => {
-  it('are at most 12 for a recording of an hour with two webhooks, on the fast path', async () => {
+  it('are at most 12 for a recording of an hour with two reports, on the fast path', async () => {
     const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
     await run.becomesActive();
     await run.sleep(HOUR_MS);
-    await run.webhook(run.complete('Source closed'));
+    await run.report(run.complete('Source closed'));
     await run.result();
     const count = countActions(await run.handle.fetchHistory());
     expect(count.by).toEqual({
       WORKFLOW_EXECUTION_STARTED: 1,
-      ACTIVITY_TASK_SCHEDULED: 2,
+      // The dispatch, the room at the end, and two events of LiveKit's record.
+      ACTIVITY_TASK_SCHEDULED: 4,
       MARKER_RECORDED: 1,
       TIMER_STARTED: 1,
       WORKFLOW_EXECUTION_SIGNALED: 2,
@@ -249,8 +330,8 @@ describe('Temporal actions', () => {
     const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) }, { maxDuration: '24h' });
     await run.becomesActive();
     await run.sleep(20 * HOUR_MS);
-    await run.webhook(run.complete('Source closed'));
+    await run.report(run.complete('Source closed'));
     await run.result();
-    expect(countActions(await run.handle.fetchHistory()).total).toBe(9);
+    expect(countActions(await run.handle.fetchHistory()).total).toBe(11);
   });
 });

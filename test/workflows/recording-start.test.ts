@@ -215,10 +215,10 @@ describe('an attempt that its worker declined', () => {
       dispatch: async (call, input, r) => {
         if (call === 1) {
           await r.report(r.snapshot('FAILED', { errorCode: 500, error: 'handler failed to start' }));
-          return DECLINED?.(call, input, r);
+          return DECLINED(call, input, r);
         }
         await r.report(r.snapshot('ACTIVE', { attempt: 1, startedAtMs: await r.now() }));
-        return UNKNOWN?.(call, input, r);
+        return UNKNOWN(call, input, r);
       },
     });
     await run.until(({ stage }) => stage === 'waiting');

@@ -2,35 +2,39 @@
 import { describe, expect, it } from 'vitest';
 import type { PartInspection } from '../../src/activities/contract.ts';
 import { MAX_SHORT_PARTS } from '../../src/recording/delays.ts';
-import { HOUR_MS, MINUTE_MS, NO_CAPACITY, type RecordingRun } from '../support/recording-env.ts';
+import { HOUR_MS, MINUTE_MS, NO_CAPACITY, once, type Script, UNKNOWN } from '../support/recording-env.ts';
 import { useRecordings } from '../support/use-recordings.ts';
 
 const recordings = useRecordings();
 
-const dead = (run: RecordingRun, more: Partial<PartInspection> = {}): PartInspection => ({
-  egress: run.snapshot('ACTIVE'),
+const gone = (more: Partial<PartInspection> = {}): PartInspection => ({
   room: 'alive',
   inRoom: false,
   onWorker: 'no',
   ...more,
 });
+/** As a worker does: it tells how the egress ended. */
+const endsWhenStopped: Script = {
+  stopPart: async (_, __, run) => {
+    await run.report(run.complete('StopEgress API'));
+    return null;
+  },
+};
 
 describe('the end of a part', () => {
   it('goes on with a next part when the worker ran out of CPU and the room lives', async () => {
     const run = await recordings.start();
     await run.becomesActive();
     await run.sleep(5 * MINUTE_MS);
-    await run.webhook(run.complete('CPU exhausted'));
-    await run.becomesActive(2);
+    await run.report(run.complete('CPU exhausted'));
+    await run.becomesActive(1);
     await run.sleep(5 * MINUTE_MS);
-    await run.webhook(run.complete('StopEgress API', { part: 2 }));
+    await run.report(run.complete('StopEgress API', { attempt: 1 }));
     const view = await run.result();
     expect(view).toMatchObject({ stage: 'completed', reason: { code: 'finished' } });
     expect(view.parts.map(({ files }) => files.length)).toEqual([1, 1]);
-    expect(run.inputs('startPart').map(({ marker }) => [marker.part, marker.attempt])).toEqual([
-      [1, 1],
-      [2, 1],
-    ]);
+    expect(run.attempts).toEqual([0, 1]);
+    expect(view.parts.map(({ egressId }) => egressId)).toEqual([run.egressId(0), run.egressId(1)]);
   });
 
   it('waits for capacity before the next part, and does not use an admission of long ago', async () => {
@@ -38,17 +42,17 @@ describe('the end of a part', () => {
     await run.becomesActive();
     await run.admit();
     await run.sleep(5 * MINUTE_MS);
-    await run.webhook(run.complete('Process killed'));
+    await run.report(run.complete('Process killed'));
     await run.until(({ stage }) => stage === 'waiting');
-    expect(run.count('startPart')).toBe(1);
+    expect(run.count('dispatch')).toBe(1);
     await run.admit();
-    await run.becomesActive(2);
+    await run.becomesActive(1);
   });
 
   it('gives up after so many short parts in a row, each after a longer pause', async () => {
     const run = await recordings.start({
-      startPart: async (_, { marker }, r) => {
-        await r.webhook(r.snapshot('FAILED', { ...marker, errorCode: 500, error: 'pipeline frozen' }));
+      dispatch: async (_, { attempt }, r) => {
+        await r.report(r.snapshot('FAILED', { attempt, errorCode: 500, error: 'pipeline frozen' }));
         return undefined;
       },
     });
@@ -65,7 +69,7 @@ describe('the end of a part', () => {
       inspectRoom: () => ({ room }),
     });
     await run.becomesActive();
-    await run.webhook(run.complete('CPU exhausted'));
+    await run.report(run.complete('CPU exhausted'));
     await run.until(({ stage }) => stage === 'waiting');
     room = 'gone';
     await run.look('room_finished');
@@ -79,7 +83,7 @@ describe('the end of a part', () => {
     );
     await run.becomesActive();
     await run.sleep(5 * MINUTE_MS);
-    await run.webhook(run.complete('CPU exhausted'));
+    await run.report(run.complete('CPU exhausted'));
     const view = await run.result();
     expect(view).toMatchObject({ stage: 'completed', reason: { code: 'max_duration' } });
     expect((view.endedAtMs ?? 0) - (view.startedAtMs ?? 0)).toBeLessThan(11 * MINUTE_MS);
@@ -89,11 +93,7 @@ describe('the end of a part', () => {
 describe('maxDuration', () => {
   it('stops the egress and completes with its file', async () => {
     const run = await recordings.start(
-      {
-        stopPart: async (_, __, r) => {
-          await r.webhook(r.complete('StopEgress API'));
-        },
-      },
+      endsWhenStopped,
       { maxDuration: '10m' },
     );
     await run.becomesActive();
@@ -104,21 +104,14 @@ describe('maxDuration', () => {
     expect(run.count('inspectRoom')).toBe(0);
   });
 
-  it('finds the end by looking when its webhook is lost', async () => {
+  it('takes the end from the answer to a stop when its report is lost', async () => {
     const run = await recordings.start(
-      {
-        inspectPart: (_, __, r) => ({
-          egress: r.complete('StopEgress API'),
-          room: 'alive',
-          inRoom: false,
-          onWorker: 'no',
-        }),
-      },
+      { stopPart: (call, _, r) => (call === 1 ? r.snapshot('ENDING') : r.complete('StopEgress API')) },
       { maxDuration: '10m' },
     );
     await run.becomesActive();
     expect(await run.result()).toMatchObject({ stage: 'completed', reason: { code: 'max_duration' } });
-    expect(run.count('inspectPart')).toBe(1);
+    expect(run.count('stopPart')).toBe(2);
   });
 
   it('stops again until the egress ends, when nobody confirmed the first stop', async () => {
@@ -126,7 +119,8 @@ describe('maxDuration', () => {
       {
         stopPart: async (call, _, r) => {
           if (call <= 2) throw new Error('request timed out');
-          await r.webhook(r.complete('StopEgress API'));
+          await r.report(r.complete('StopEgress API'));
+          return null;
         },
       },
       { maxDuration: '10m' },
@@ -136,27 +130,22 @@ describe('maxDuration', () => {
     expect(run.count('stopPart')).toBe(3);
   });
 
-  it('leaves an egress alone that is finishing its file', async () => {
-    let looks = 0;
+  it('lets an egress finish its file for as long as a worker shows it', async () => {
     const run = await recordings.start(
-      {
-        inspectPart: (call, _, r) => {
-          looks = call;
-          return call < 4
-            ? { egress: r.snapshot('ENDING'), room: 'alive', inRoom: false, onWorker: 'yes' }
-            : { egress: r.complete('StopEgress API'), room: 'alive', inRoom: false, onWorker: 'no' };
-        },
-      },
+      { inspectPart: () => gone({ onWorker: 'yes' }), stopPart: (_, __, r) => r.snapshot('ENDING') },
       { maxDuration: '10m' },
     );
     await run.becomesActive();
+    await run.sleep(50 * MINUTE_MS);
+    expect((await run.view()).stage).toBe('stopping');
+    await run.report(run.complete('StopEgress API'));
     expect((await run.result()).stage).toBe('completed');
-    expect(looks).toBe(4);
-    expect(run.count('stopPart')).toBe(1);
+    // 15 s after the stop, then 30 s, 1, 2, 4 minutes, then every 5.
+    expect(run.count('inspectPart')).toBeLessThan(15);
   });
 
   it('ends as worker_lost when the worker dies while it stops and nothing was kept', async () => {
-    const run = await recordings.start({ inspectPart: (_, __, r) => dead(r) }, { maxDuration: '10m' });
+    const run = await recordings.start({ inspectPart: () => gone() }, { maxDuration: '10m' });
     await run.becomesActive();
     expect(await run.result()).toMatchObject({ stage: 'failed', reason: { code: 'worker_lost' } });
   });
@@ -172,22 +161,54 @@ describe('maxDuration', () => {
 
 describe('a look', () => {
   it('starts the next part when two looks agree that the worker is dead', async () => {
-    const run = await recordings.start({ inspectPart: (call, _, r) => (call <= 2 ? dead(r) : undefined) });
+    const run = await recordings.start({ inspectPart: (call) => (call <= 2 ? gone() : undefined) });
     await run.becomesActive();
     await run.sleep(5 * MINUTE_MS);
     await run.look('no worker shows it');
     await run.untilCalled('inspectPart');
     await run.sleep(10_000);
-    await run.becomesActive(2);
+    await run.becomesActive(1);
     const view = await run.view();
     expect(view.parts[0]).toMatchObject({ end: { status: 'LOST' }, files: [] });
     expect(view.parts[0]?.end?.error).toContain('on no worker and not in the room');
     expect(run.count('inspectPart')).toBe(2);
   });
 
-  it('believes the record when the end comes between the two looks', async () => {
+  it('that proves the worker dead starts the next part at once, under the same name in the room, and looks no second time', async () => {
+    const run = await recordings.start({ inspectPart: once(() => gone({ inRoom: true, onWorker: 'dead' })) });
+    await run.becomesActive();
+    await run.sleep(5 * MINUTE_MS);
+    await run.look('its worker died');
+    await run.untilAccepted(1);
+    expect(run.inputs('dispatch').map(({ keepsIdentity }) => keepsIdentity)).toEqual([false, true]);
+    expect(run.count('inspectPart')).toBe(1);
+    // What is proven dead needs no stop.
+    expect(run.stopped).toEqual([]);
+  });
+
+  it('gives the name in the room to nobody while a worker may hold it', async () => {
     const run = await recordings.start({
-      inspectPart: (_, __, r) => dead(r),
+      inspectPart: once(() => gone({ onWorker: 'dead' })),
+      dispatch: (call, input, r) => (call === 2 ? UNKNOWN(call, input, r) : undefined),
+    });
+    await run.becomesActive();
+    await run.look('its worker died');
+    await run.until(({ stage }) => stage === 'waiting');
+    await run.admit();
+    await run.becomesActive(2);
+    await run.report(run.complete('CPU exhausted', { attempt: 2 }));
+    await run.untilAccepted(3);
+    expect(run.inputs('dispatch').map(({ attempt, keepsIdentity }) => [attempt, keepsIdentity])).toEqual([
+      [0, false],
+      [1, true],
+      [2, false],
+      [3, false],
+    ]);
+  });
+
+  it('believes the report when the end comes between the two looks', async () => {
+    const run = await recordings.start({
+      inspectPart: () => gone(),
       inspectRoom: () => ({ room: 'gone' }),
     });
     await run.becomesActive();
@@ -195,7 +216,7 @@ describe('a look', () => {
     run.hold('inspectPart');
     await run.look();
     await run.untilCalled('inspectPart');
-    await run.webhook(run.complete('Source closed'));
+    await run.report(run.complete('Source closed'));
     run.release('inspectPart');
     expect(await run.result()).toMatchObject({ stage: 'completed', reason: { code: 'finished' } });
   });
@@ -203,9 +224,8 @@ describe('a look', () => {
   it.each([
     ['it is in the room', { inRoom: true, onWorker: 'unknown' }],
     ['a worker shows it', { inRoom: false, onWorker: 'yes' }],
-    ['LiveKit has no record, but a worker shows it', { egress: null, onWorker: 'yes' }],
   ] as const)('changes nothing when %s', async (_, seen) => {
-    const run = await recordings.start({ inspectPart: (__, ___, r) => dead(r, seen) });
+    const run = await recordings.start({ inspectPart: () => gone(seen) });
     await run.becomesActive();
     await run.sleep(5 * MINUTE_MS);
     await run.look();
@@ -217,7 +237,7 @@ describe('a look', () => {
 
   it('waits for an egress too young to be shown', async () => {
     const run = await recordings.start({
-      inspectPart: (call, _, r) => (call === 1 ? dead(r, { egress: null }) : undefined),
+      inspectPart: once(() => gone()),
     });
     await run.becomesActive();
     await run.look();
@@ -229,7 +249,7 @@ describe('a look', () => {
 
   it('gives up a worker that cannot be asked only when its egress is long gone from the room, and stops what may live', async () => {
     const run = await recordings.start({
-      inspectPart: (_, { marker }, r) => (marker.part === 1 ? dead(r, { onWorker: 'unknown' }) : undefined),
+      inspectPart: (_, { egressId }, r) => (egressId === r.egressId(0) ? gone({ onWorker: 'unknown' }) : undefined),
     });
     await run.becomesActive();
     await run.sleep(5 * MINUTE_MS);
@@ -240,22 +260,25 @@ describe('a look', () => {
     await run.sleep(2 * MINUTE_MS);
     await run.until(({ parts }) => parts[1]?.egressId !== undefined);
     await run.untilCalled('stopPart');
-    expect(run.stopped).toEqual([run.egressId(1)]);
+    expect(run.stopped).toEqual([run.egressId(0)]);
   });
 
   it('stops a part that was given up and lives after all, and keeps its file', async () => {
-    const run = await recordings.start({ inspectPart: (call, _, r) => (call <= 2 ? dead(r) : undefined) });
+    const run = await recordings.start({ inspectPart: (call) => (call <= 2 ? gone() : undefined) });
     await run.becomesActive();
     await run.sleep(5 * MINUTE_MS);
     await run.look();
     await run.untilCalled('inspectPart');
     await run.sleep(10_000);
-    await run.becomesActive(2);
-    await run.webhook(run.snapshot('ACTIVE'));
+    await run.becomesActive(1);
     await run.untilCalled('stopPart');
-    await run.webhook(run.complete('StopEgress API'));
+    await run.report(run.snapshot('ACTIVE'));
+    await run.untilCalled('stopPart', 2);
+    await run.report(run.snapshot('ACTIVE'));
+    await run.report(run.complete('StopEgress API'));
     const view = await run.until(({ parts }) => parts[0]?.end?.status === 'COMPLETE');
-    expect(run.stopped).toEqual([run.egressId(1)]);
+    // Where it might be, and once more where it showed.
+    expect(run.stopped).toEqual([run.egressId(0), run.egressId(0)]);
     expect(view.parts[0]?.files).toHaveLength(1);
   });
 });
@@ -269,59 +292,53 @@ describe('cancelled', () => {
     await run.until(({ stage }) => stage === 'scheduled');
     await run.cancel();
     expect(await run.result()).toMatchObject({ ...cancelled, parts: [] });
-    expect(run.count('startPart')).toBe(0);
+    expect(run.count('dispatch')).toBe(0);
   });
 
-  it('while StartEgress is in flight: what it started is stopped, and its file kept', async () => {
-    const run = await recordings.start({
-      stopPart: async (_, __, r) => {
-        await r.webhook(r.complete('StopEgress API'));
-      },
-    });
-    run.hold('startPart');
-    await run.untilCalled('startPart');
+  it('while a worker is being asked: what it started is stopped, and its file kept', async () => {
+    const run = await recordings.start(endsWhenStopped);
+    run.hold('dispatch');
+    await run.untilCalled('dispatch');
     await run.cancel();
-    run.release('startPart');
+    run.release('dispatch');
     expect(await run.result()).toMatchObject({ ...cancelled, parts: [{ files: [{}] }] });
     expect(run.stopped).toEqual([run.egressId()]);
   });
 
-  it('during the search for an ambiguous start that is found: it is stopped', async () => {
+  it('while an attempt without an answer shows by its report: it is stopped', async () => {
     const run = await recordings.start({
-      startPart: () => ({ kind: 'ambiguous', message: 'timeout' }),
-      findPart: (_, __, r) => r.snapshot('STARTING'),
-      stopPart: async (_, __, r) => {
-        await r.webhook(r.snapshot('ABORTED', { errorCode: 412, error: 'Stop called before pipeline could start' }));
-      },
+      dispatch: UNKNOWN,
+      stopPart: (_, __, r) => r.snapshot('ABORTED', { errorCode: 412, error: 'Stop called before pipeline could start' }),
     });
-    run.hold('findPart');
-    await run.untilCalled('findPart');
+    run.hold('dispatch');
+    await run.untilCalled('dispatch');
+    await run.report(run.snapshot('ACTIVE'));
     await run.cancel();
-    run.release('findPart');
+    run.release('dispatch');
     expect(await run.result()).toMatchObject(cancelled);
     expect(run.stopped).toEqual([run.egressId()]);
   });
 
-  it('during the search for an ambiguous start that is not found: nothing more is started', async () => {
-    const run = await recordings.start({ startPart: () => ({ kind: 'ambiguous', message: 'timeout' }) });
-    run.hold('findPart');
-    await run.untilCalled('findPart');
+  it('while an attempt without an answer is given up: nothing more is started', async () => {
+    const run = await recordings.start({ dispatch: UNKNOWN });
+    run.hold('dispatch');
+    await run.untilCalled('dispatch');
     await run.cancel();
-    run.release('findPart');
+    run.release('dispatch');
     expect(await run.result()).toMatchObject({ ...cancelled, parts: [] });
-    expect(run.count('startPart')).toBe(1);
-    expect(run.stopped).toEqual([]);
+    expect(run.count('dispatch')).toBe(1);
+    expect(run.stopped).toEqual([run.egressId()]);
   });
 
   it.each([
     ['capacity', NO_CAPACITY],
     ['room', { kind: 'room_missing', message: 'no room' }],
   ] as const)('while it waits for %s: it ends at once', async (_, outcome) => {
-    const run = await recordings.start({ startPart: () => outcome });
+    const run = await recordings.start({ dispatch: () => outcome });
     await run.until(({ stage }) => stage === 'waiting');
     await run.cancel();
     expect(await run.result()).toMatchObject({ ...cancelled, parts: [] });
-    expect(run.count('startPart')).toBe(1);
+    expect(run.count('dispatch')).toBe(1);
   });
 
   it('while it records: the file is finished and kept', async () => {
@@ -330,7 +347,7 @@ describe('cancelled', () => {
     expect((await run.cancel()).id).toBe(run.id);
     await run.untilCalled('stopPart');
     expect((await run.view()).stage).toBe('stopping');
-    await run.webhook(run.complete('StopEgress API'));
+    await run.report(run.complete('StopEgress API'));
     expect(await run.result()).toMatchObject({ ...cancelled, parts: [{ files: [{}] }] });
     expect(run.count('stopPart')).toBe(1);
   });
@@ -341,7 +358,7 @@ describe('cancelled', () => {
     await run.sleep(10 * MINUTE_MS + 1_000);
     await run.until(({ stage }) => stage === 'stopping');
     await run.cancel();
-    await run.webhook(run.complete('StopEgress API'));
+    await run.report(run.complete('StopEgress API'));
     expect(await run.result()).toMatchObject({ stage: 'completed', reason: { code: 'max_duration' } });
   });
 
@@ -349,12 +366,12 @@ describe('cancelled', () => {
     const run = await recordings.start();
     await run.becomesActive();
     run.hold('inspectRoom');
-    await run.webhook(run.complete('CPU exhausted'));
+    await run.report(run.complete('CPU exhausted'));
     await run.untilCalled('inspectRoom');
     await run.cancel();
     run.release('inspectRoom');
     expect(await run.result()).toMatchObject({ ...cancelled, parts: [{ files: [{}] }] });
-    expect(run.count('startPart')).toBe(1);
+    expect(run.count('dispatch')).toBe(1);
   });
 
   it('by cancelling the workflow in the Web UI: like any other cancel', async () => {
@@ -362,7 +379,7 @@ describe('cancelled', () => {
     await run.becomesActive();
     await run.handle.cancel();
     await run.untilCalled('stopPart');
-    await run.webhook(run.complete('StopEgress API'));
+    await run.report(run.complete('StopEgress API'));
     expect(await run.result()).toMatchObject({ ...cancelled, parts: [{ files: [{}] }] });
     expect((await run.handle.describe()).status.name).toBe('COMPLETED');
   });
