@@ -312,13 +312,14 @@ export class RecordingRun {
     return this.gates.get(name)?.waiting;
   }
 
-  /** The server's clock stands for good when a terminated workflow leaves an activity open. */
+  /** The server's clock stands for good when a terminated workflow leaves an activity or a workflow task open. */
   private async untilNothingIsUnderWay(): Promise<void> {
     for (const startedAt = Date.now(); Date.now() - startedAt < SETTLE_MS; await pause(20)) {
       const { events } = await this.handle.fetchHistory();
-      const names = (events ?? []).flatMap((event) => Object.keys(event).filter((key) => key.startsWith('activityTask')));
-      const count = (name: string) => names.filter((key) => key === `activityTask${name}EventAttributes`).length;
-      if (count('Scheduled') === count('Completed') + count('Failed') + count('TimedOut')) return;
+      const names = (events ?? []).flatMap((event) => Object.keys(event));
+      const count = (...tails: string[]) => names.filter((name) => tails.some((tail) => name.endsWith(tail))).length;
+      const closed = ['Completed', 'Failed', 'TimedOut'].map((how) => `Task${how}EventAttributes`);
+      if (count('TaskScheduledEventAttributes') === count(...closed)) return;
     }
   }
 

@@ -31,7 +31,7 @@ describe('the end of a part', () => {
     await run.sleep(5 * MINUTE_MS);
     await run.report(run.complete('StopEgress API', { attempt: 1 }));
     const view = await run.result();
-    expect(view).toMatchObject({ stage: 'completed', reason: { code: 'finished' } });
+    expect(view).toMatchObject({ stage: 'completed', reason: { code: 'stopped' } });
     expect(view.parts.map(({ files }) => files.length)).toEqual([1, 1]);
     expect(run.attempts).toEqual([0, 1]);
     expect(view.parts.map(({ egressId }) => egressId)).toEqual([run.egressId(0), run.egressId(1)]);
