@@ -197,6 +197,7 @@ describe('a look', () => {
     await run.admit();
     await run.becomesActive(2);
     await run.report(run.complete('CPU exhausted', { attempt: 2 }));
+    await run.sleep(10_000);
     await run.untilAccepted(3);
     expect(run.inputs('dispatch').map(({ attempt, keepsIdentity }) => [attempt, keepsIdentity])).toEqual([
       [0, false],
