@@ -6,6 +6,7 @@
 //   recording  until the egress ends, maxDuration, cancelled; a part that ends too early leads back to starting
 //   stopping   StopEgress is out; until the egress has ended
 // An ended recording stays open until LiveKit's record says so too; it is no demand any more.
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   ApplicationFailure,
   allHandlersFinished,
@@ -52,12 +53,13 @@ export async function recording(input: RecordingInput): Promise<RecordingView> {
   return CancellationScope.nonCancellable(async () => {
     state.show();
     await untilDue(state);
-    if (!state.cancelled) keeper.start();
+    // LiveKit has the record of what it asked for, and has yet to hear of everything else.
+    if (!state.cancelled || input.origin === 'livekit') keeper.start();
     const end = await record(state);
     await stopStrangers(state);
     state.finish(end);
-    await keeper.finish();
     await tellUser(state);
+    await keeper.finish();
     await condition(allHandlersFinished);
     return state.view;
   });
@@ -113,11 +115,16 @@ async function untilDue(state: RecordingState): Promise<void> {
 async function tellUser({ input, view }: RecordingState): Promise<void> {
   const url = input.request.webhookUrl;
   if (!url) return;
-  await startChild<typeof delivery>('delivery', {
-    args: [{ url, view }],
-    workflowId: `${view.id}/webhook`,
-    parentClosePolicy: ParentClosePolicy.ABANDON,
-  });
+  try {
+    await startChild<typeof delivery>('delivery', {
+      args: [{ url, view }],
+      workflowId: `${view.id}/webhook`,
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+    });
+  } catch (error) {
+    // The run that this one was reset from has told the user, and goes on trying.
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
 }
 
 /** Signals may come late, twice, or by hand with anything in them: none of them is ever an error. */

@@ -9,12 +9,13 @@ import {
   HOUR_MS,
   MINUTE_MS,
   NO_CAPACITY,
+  once,
   REFUSED,
   type RecordingEnv,
   type RecordingRun,
   ROOM_MISSING,
   type Script,
-  unknown,
+  UNKNOWN,
 } from './recording-env.ts';
 
 export interface Scenario {
@@ -64,7 +65,7 @@ export const SCENARIOS: Record<string, Scenario> = {
   },
   'unanswered-and-reported': {
     ends: 'completed',
-    script: { ...endsByItself, dispatch: (_, input) => unknown(input) },
+    script: { ...endsByItself, dispatch: UNKNOWN },
     drive: async (run) => {
       run.hold('dispatch');
       await run.untilCalled('dispatch');
@@ -76,7 +77,7 @@ export const SCENARIOS: Record<string, Scenario> = {
   },
   'unanswered-and-tried-again': {
     ends: 'completed',
-    script: { ...endsByItself, dispatch: (call, input) => (call === 1 ? unknown(input) : undefined) },
+    script: { ...endsByItself, dispatch: once(UNKNOWN) },
     drive: async (run) => {
       await run.until(({ stage }) => stage === 'waiting');
       await run.admit();
