@@ -141,9 +141,7 @@ function adapted(manifest: Manifest, { namespace, fleet, cpu, image, podSpec, wi
 function withOwnRedis(env: Container['env']): Container['env'] {
   return env
     .filter(({ name }) => name !== 'REELKIT_WORKERS_REDIS_PASSWORD')
-    .map((one) =>
-      one.name === 'EGRESS_CONFIG_BODY' ? { ...one, value: one.value?.replace(/^redis:[^]*$/m, '') ?? '' } : one,
-    );
+    .map((one) => (one.name === 'EGRESS_CONFIG_BODY' ? { ...one, value: one.value?.split(/^redis:/m)[0] ?? '' } : one));
 }
 
 /** Under the names of deploy/kubernetes/values.yaml. */
