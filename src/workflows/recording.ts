@@ -20,6 +20,7 @@ import {
 } from '@temporalio/workflow';
 import { MAX_PARTS, MAX_SHORT_PARTS, nextPartDelayMs } from '../recording/delays.ts';
 import type { RecordFacts } from '../recording/record-state.ts';
+import type { StreamChange } from '../recording/streams.ts';
 import type { RecordingView } from '../recording/view.ts';
 import { calls } from './calls.ts';
 import type { delivery } from './delivery.ts';
@@ -125,7 +126,10 @@ async function tellUser({ input, view }: RecordingState): Promise<void> {
   }
 }
 
-/** Signals may come late, twice, or by hand with anything in them: none of them is ever an error. */
+/**
+ * Signals may come late, twice, or by hand with anything in them: none of them is ever an error. Updates are answered also when the
+ * workflow itself was cancelled.
+ */
 function listen(state: RecordingState, keeper: RecordKeeper): void {
   // First: a message that came before the workflow runs as soon as its handler is set.
   const refuseWhenEnded = () => {
@@ -145,27 +149,30 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
   });
   setHandler(
     cancelUpdate,
-    async (request) => {
-      const { stage } = state.view;
-      state.cancel(request?.by);
-      // A recording that only waits moves on at once; one that awaits LiveKit's word is answered as it is.
-      if (state.resting && stage !== 'stopping') await condition(() => !state.resting || state.view.stage !== stage);
-      return state.view;
-    },
+    (request) =>
+      CancellationScope.nonCancellable(async () => {
+        const { stage } = state.view;
+        state.cancel(request?.by);
+        // A recording that only waits moves on at once; one that awaits LiveKit's word is answered as it is.
+        if (state.resting && stage !== 'stopping') await condition(() => !state.resting || state.view.stage !== stage);
+        return state.view;
+      }),
     {
       validator: (_request) => refuseWhenEnded(),
     },
   );
   setHandler(
     stopUpdate,
-    async () => {
-      state.stop();
-      await condition(() => (state.isEnded || state.view.stage === 'stopping') && keeper.isUpToDate);
-      return asStopping(state.record());
-    },
+    () =>
+      CancellationScope.nonCancellable(async () => {
+        state.stop();
+        await condition(() => (state.isEnded || state.view.stage === 'stopping') && keeper.isUpToDate);
+        return asStopping(state.record());
+      }),
     { validator: refuseWhenEnded },
   );
-  setHandler(streamsUpdate, (change) => changeStreams(state, keeper, change), {
+  const change = (asked: StreamChange) => CancellationScope.nonCancellable(() => changeStreams(state, keeper, asked));
+  setHandler(streamsUpdate, change, {
     validator: (_change) => refuseWhenEnded(),
   });
   setHandler(

@@ -57,7 +57,7 @@ async function tryStart(state: RecordingState, part: PartView): Promise<Attempte
   const { admitted } = state;
   state.admitted = false;
   // What comes after a change of the streams begins with them.
-  await condition(() => !state.isChangingStreams);
+  while (state.isChangingStreams) await condition(() => !state.isChangingStreams);
   const egressId = state.attemptId;
   state.isStarting = true;
   const outcome = await start

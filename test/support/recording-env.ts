@@ -224,7 +224,7 @@ export class RecordingRun {
 
   /** As the worker of an attempt would report. */
   snapshot(status: EgressStatus, { attempt = 0, ...more }: ReportFields = {}): EgressReport {
-    const egressId = this.egressId(attempt);
+    const { egressId = this.egressId(attempt) } = more;
     return { egressId, status, files: [], info: `${egressId} ${status}`, ...more };
   }
 
