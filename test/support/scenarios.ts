@@ -1,35 +1,32 @@
 // The main stories of a recording and of a fleet, each as a script and what happens from outside. Their histories are committed
 // and replayed; those of recordings are also run without a cache of workflows, which replays them at every task.
 import { EMPTY_MEMORY } from '../../src/fleet/observation.ts';
-import type { RecordingRequestInput } from '../../src/recording/request.ts';
 import type { Stage } from '../../src/recording/stage.ts';
 import { explainQuery, type FleetInput, kickSignal } from '../../src/workflows/messages.ts';
 import type { FleetRun, PassScript } from './fleet-env.ts';
 import {
-  AMBIGUOUS,
+  DECLINED,
   HOUR_MS,
   MINUTE_MS,
   NO_CAPACITY,
+  once,
   REFUSED,
   type RecordingEnv,
   type RecordingRun,
   ROOM_MISSING,
   type Script,
+  UNKNOWN,
 } from './recording-env.ts';
 
 export interface Scenario {
   ends: Stage;
   script?: Script;
-  request?: Partial<RecordingRequestInput>;
+  request?: Parameters<RecordingEnv['start']>[1];
   drive?: (run: RecordingRun) => Promise<unknown>;
 }
 
 const endsByItself: Script = { inspectRoom: () => ({ room: 'gone' }) };
-const endsWhenStopped: Script = {
-  stopPart: async (_, __, run) => {
-    await run.webhook(run.complete('StopEgress API'));
-  },
-};
+const endsWhenStopped: Script = { stopPart: (_, { egressId }, run) => run.complete('StopEgress API', { egressId }) };
 
 export const SCENARIOS: Record<string, Scenario> = {
   completed: {
@@ -38,7 +35,7 @@ export const SCENARIOS: Record<string, Scenario> = {
     drive: async (run) => {
       await run.becomesActive();
       await run.sleep(60 * MINUTE_MS);
-      await run.webhook(run.complete('Source closed'));
+      await run.report(run.complete('Source closed'));
     },
   },
   'waited-for-a-boot': {
@@ -50,12 +47,12 @@ export const SCENARIOS: Record<string, Scenario> = {
       await run.sleep(30 * MINUTE_MS);
       await run.admit();
       await run.becomesActive();
-      await run.webhook(run.complete('Source closed'));
+      await run.report(run.complete('Source closed'));
     },
   },
   expired: { ends: 'expired', script: { requestCapacity: () => NO_CAPACITY } },
-  'room-never-appeared': { ends: 'expired', script: { startPart: () => ROOM_MISSING }, request: { startWithin: '2m' } },
-  refused: { ends: 'failed', script: { startPart: () => REFUSED } },
+  'room-never-appeared': { ends: 'expired', script: { dispatch: () => ROOM_MISSING }, request: { startWithin: '2m' } },
+  refused: { ends: 'failed', script: { dispatch: () => REFUSED } },
   'room-ended-while-waiting': {
     ends: 'expired',
     script: { requestCapacity: () => NO_CAPACITY, inspectRoom: () => ({ room: 'gone' }) },
@@ -64,24 +61,38 @@ export const SCENARIOS: Record<string, Scenario> = {
       await run.look('room_finished');
     },
   },
-  'ambiguous-and-found': {
+  'unanswered-and-shown': {
     ends: 'completed',
-    script: { ...endsByItself, startPart: () => AMBIGUOUS, findPart: (_, __, run) => run.snapshot('STARTING') },
+    script: { ...endsByItself, dispatch: UNKNOWN },
     drive: async (run) => {
-      await run.becomesActive();
-      await run.webhook(run.complete('Source closed'));
+      run.hold('dispatch');
+      await run.untilCalled('dispatch');
+      await run.report(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
+      run.release('dispatch');
+      await run.until(({ stage }) => stage === 'recording');
+      await run.report(run.complete('Source closed'));
     },
   },
-  'ambiguous-and-tried-again': {
+  'unanswered-and-given-up': {
     ends: 'completed',
-    script: { ...endsByItself, startPart: (call) => (call === 1 ? AMBIGUOUS : undefined) },
+    script: { ...endsByItself, dispatch: once(UNKNOWN) },
     drive: async (run) => {
       await run.until(({ stage }) => stage === 'waiting');
       await run.admit();
-      await run.becomesActive(1, 2);
-      await run.webhook(run.snapshot('ACTIVE', { attempt: 1 }));
-      await run.untilCalled('stopPart');
-      await run.webhook(run.complete('Source closed', { attempt: 2 }));
+      await run.becomesActive(1);
+      await run.report(run.snapshot('ACTIVE'));
+      await run.untilCalled('stopPart', 2);
+      await run.report(run.complete('Source closed', { attempt: 1 }));
+    },
+  },
+  declined: {
+    ends: 'completed',
+    script: { ...endsByItself, dispatch: once(DECLINED) },
+    drive: async (run) => {
+      await run.until(({ stage }) => stage === 'waiting');
+      await run.admit();
+      await run.becomesActive(1);
+      await run.report(run.complete('Source closed', { attempt: 1 }));
     },
   },
   'next-part': {
@@ -89,16 +100,15 @@ export const SCENARIOS: Record<string, Scenario> = {
     drive: async (run) => {
       await run.becomesActive();
       await run.sleep(5 * MINUTE_MS);
-      await run.webhook(run.complete('CPU exhausted'));
-      await run.becomesActive(2);
-      await run.webhook(run.complete('StopEgress API', { part: 2 }));
+      await run.report(run.complete('CPU exhausted'));
+      await run.becomesActive(1);
+      await run.report(run.complete('StopEgress API', { attempt: 1 }));
     },
   },
   'worker-lost': {
     ends: 'completed',
     script: {
-      inspectPart: (call, _, run) =>
-        call > 2 ? undefined : { egress: run.snapshot('ACTIVE'), room: 'alive', inRoom: false, onWorker: 'no' },
+      inspectPart: (call) => (call > 2 ? undefined : { room: 'alive', inRoom: false, onWorker: 'no' }),
     },
     drive: async (run) => {
       await run.becomesActive();
@@ -106,8 +116,19 @@ export const SCENARIOS: Record<string, Scenario> = {
       await run.look('no worker shows it');
       await run.untilCalled('inspectPart');
       await run.sleep(10_000);
-      await run.becomesActive(2);
-      await run.webhook(run.complete('StopEgress API', { part: 2 }));
+      await run.becomesActive(1);
+      await run.report(run.complete('StopEgress API', { attempt: 1 }));
+    },
+  },
+  'worker-dead': {
+    ends: 'completed',
+    script: { ...endsWhenStopped, inspectPart: once(() => ({ room: 'alive', inRoom: true, onWorker: 'dead' })) },
+    drive: async (run) => {
+      await run.becomesActive();
+      await run.sleep(5 * MINUTE_MS);
+      await run.look('its worker died');
+      await run.becomesActive(1);
+      await run.stop();
     },
   },
   'max-duration': {
@@ -138,19 +159,55 @@ export const SCENARIOS: Record<string, Scenario> = {
     ends: 'cancelled',
     script: endsWhenStopped,
     drive: async (run) => {
-      run.hold('startPart');
-      await run.untilCalled('startPart');
+      run.hold('dispatch');
+      await run.untilCalled('dispatch');
       await run.cancelBySignal();
-      run.release('startPart');
+      run.release('dispatch');
     },
   },
+  'stopped-in-the-queue': {
+    ends: 'cancelled',
+    script: { requestCapacity: () => NO_CAPACITY },
+    drive: async (run) => {
+      await run.until(({ stage }) => stage === 'waiting');
+      await run.stop();
+    },
+  },
+  'streams-changed': {
+    ends: 'completed',
+    script: { ...endsByItself, requestCapacity: once(() => NO_CAPACITY) },
+    request: { origin: 'api' },
+    drive: async (run) => {
+      await run.until(({ stage }) => stage === 'waiting');
+      await run.changeStreams({ add: ['rtmp://one'], remove: [] });
+      await run.admit();
+      await run.becomesActive();
+      await run.changeStreams({ add: [], remove: ['rtmp://one'] });
+      await run.report(run.complete('Source closed'));
+    },
+  },
+  'livekit-away': {
+    ends: 'completed',
+    script: {
+      ...endsByItself,
+      publishRecord: (call) => {
+        if (call < 5) throw new Error('LiveKit did not take UpdateEgress: no_claim');
+        return undefined;
+      },
+    },
+    drive: async (run) => {
+      await run.becomesActive();
+      await run.report(run.complete('Source closed'));
+    },
+  },
+  // The last one: its child outlives it, and the server's clock stands from then on.
   'webhook-of-the-user': {
     ends: 'completed',
     script: endsByItself,
     request: { webhookUrl: 'https://example.com/hook' },
     drive: async (run) => {
       await run.becomesActive();
-      await run.webhook(run.complete('Source closed'));
+      await run.report(run.complete('Source closed'));
     },
   },
 };

@@ -1,11 +1,16 @@
-// Whether an egress is alive: every combination of what the room and the workers say, young and old, in doubt or not.
+// Whether an egress is alive: every combination of what the room, the bus and the workers say, young and old, in doubt or not.
 import { describe, expect, it } from 'vitest';
-import type { EgressSnapshot } from '../../../src/recording/egress.ts';
 import { CONFIRM_MS, doubtRecheckMs, judgeSighting, type Sighting } from '../../../src/recording/loss.ts';
 
-const ACTIVE: EgressSnapshot = { egressId: 'EG_1', status: 'ACTIVE', files: [] };
 const OLD_MS = 3_600_000;
-const base: Sighting = { egress: ACTIVE, inRoom: false, onWorker: 'no', hasRoom: true, ageMs: OLD_MS, doubtForMs: 0 };
+const base: Sighting = {
+  inRoom: false,
+  onWorker: 'no',
+  mayUpload: false,
+  hasRoom: true,
+  ageMs: OLD_MS,
+  doubtForMs: 0,
+};
 
 describe('an egress', () => {
   it.each([
@@ -13,16 +18,20 @@ describe('an egress', () => {
     [true, 'yes', OLD_MS, 0, 'alive'],
     [false, 'yes', OLD_MS, OLD_MS, 'alive'],
     [false, 'yes', 1_000, 0, 'alive'],
+    // Two witnesses: no second look, whatever the room still shows.
+    [true, 'dead', OLD_MS, 0, 'lost'],
+    [false, 'dead', OLD_MS, 0, 'lost'],
+    [true, 'dead', 0, 0, 'lost'],
     [true, 'unknown', OLD_MS, 0, 'alive'],
-    [true, 'unknown', 1_000, 0, 'alive'],
-    [true, 'no', OLD_MS, 0, 'unsure'], // a dead participant stays 20.5 s
-    [true, 'no', OLD_MS, 60_000, 'alive'], // a worker the provider does not know
+    [true, 'unknown', 1_000, OLD_MS, 'alive'],
+    [true, 'no', OLD_MS, 0, 'unsure'], // a dead recorder stays 20.5 s
+    [true, 'no', OLD_MS, CONFIRM_MS, 'lost'], // its worker lives and does not have it
     [false, 'no', 1_000, 0, 'unsure'], // may not show yet
     [false, 'no', 1_000, CONFIRM_MS, 'unsure'],
     [false, 'no', OLD_MS, 0, 'unsure'],
     [false, 'no', OLD_MS, CONFIRM_MS - 1, 'unsure'],
     [false, 'no', OLD_MS, CONFIRM_MS, 'lost'],
-    [false, 'unknown', 1_000, 0, 'unsure'],
+    [false, 'unknown', 1_000, OLD_MS, 'unsure'],
     [false, 'unknown', OLD_MS, 0, 'unsure'],
     [false, 'unknown', OLD_MS, 59_999, 'unsure'],
     [false, 'unknown', OLD_MS, 60_000, 'lost'],
@@ -30,13 +39,11 @@ describe('an egress', () => {
     'in its room: %s, on a worker: %s, %i ms old, in doubt for %i ms: %s',
     (inRoom, onWorker, ageMs, doubtForMs, verdict) => {
       expect(judgeSighting({ ...base, inRoom, onWorker, ageMs, doubtForMs })).toBe(verdict);
-      // LiveKit's record proves nothing: 404 was measured for one that recorded.
-      expect(judgeSighting({ ...base, egress: null, inRoom, onWorker, ageMs, doubtForMs })).toBe(verdict);
     },
   );
 
   it('that has left its room to upload may do so for an hour on a worker that cannot be asked', () => {
-    const uploading: Sighting = { ...base, egress: { ...ACTIVE, status: 'ENDING' }, onWorker: 'unknown' };
+    const uploading: Sighting = { ...base, mayUpload: true, onWorker: 'unknown' };
     expect(judgeSighting({ ...uploading, doubtForMs: 3_599_999 })).toBe('unsure');
     expect(judgeSighting({ ...uploading, doubtForMs: 3_600_000 })).toBe('lost');
   });

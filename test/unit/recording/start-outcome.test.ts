@@ -1,75 +1,73 @@
-// One row for each row of LiveKit's error matrix (facts of LiveKit, section 1.5) and for what was measured (section 0).
+// What one dispatch to a worker meant: each psrpc code, and what is known without an answer.
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { classifyStart, type StartReply } from '../../../src/recording/start-outcome.ts';
+import { classifyStart, type DispatchReply, httpStatusOf } from '../../../src/recording/start-outcome.ts';
 
-const error = (httpStatus: number, twirpCode: string | undefined, message: string): StartReply => ({
-  kind: 'error',
-  httpStatus,
-  message,
-  ...(twirpCode === undefined ? {} : { twirpCode }),
-});
+const worker = { id: 'w1', topic: 'topic-1' };
+const attempt = { egressId: 'EG_00000001_2', worker };
+const error = (code: string): DispatchReply => ({ kind: 'error', code, message: 'of the worker' });
 
-describe('an answer of LiveKit', () => {
-  it('that accepts the request means started, at the time of the answer', () => {
-    expect(classifyStart({ kind: 'accepted', egressId: 'EG_1', atMs: 5 })).toEqual({
+describe('a worker', () => {
+  it('that accepts the request has it, from the time of its answer', () => {
+    expect(classifyStart({ kind: 'accepted', atMs: 5 }, { ...attempt, roomId: 'RM_1' })).toEqual({
       kind: 'started',
-      egressId: 'EG_1',
+      egressId: 'EG_00000001_2',
       acceptedAtMs: 5,
+      worker,
+      roomId: 'RM_1',
     });
+    expect(classifyStart({ kind: 'accepted', atMs: 5 }, attempt)).not.toHaveProperty('roomId');
   });
 
   it.each([
-    // section 1.5
-    ['no worker connected', error(503, 'unavailable', 'no response from servers'), 'no_capacity'],
-    ['every worker full, draining or disabled', error(503, 'unavailable', 'no response from servers'), 'no_capacity'],
-    ['the race for a worker lost every time', error(503, 'unavailable', 'not enough CPU'), 'no_capacity'],
-    ['the worker shut down after its claim', error(503, 'unavailable', 'server is shutting down'), 'no_capacity'],
-    ['a bad request', error(400, 'invalid_argument', 'request has missing or invalid field: output'), 'refused'],
-    ['a missing room', error(404, 'not_found', 'requested room does not exist'), 'room_missing'],
-    ['a handler that does not start', error(500, 'internal', 'handler failed to start'), 'ambiguous'],
-    ['a handler that hangs', error(408, 'deadline_exceeded', 'request timed out'), 'ambiguous'],
-    ['a worker that died after its claim', error(408, 'deadline_exceeded', 'request timed out'), 'ambiguous'],
-    ['Redis down', error(500, 'internal', 'dial tcp 10.0.0.1:6379: connect: connection refused'), 'ambiguous'],
-    ['Redis down, a web page', error(503, 'unavailable', 'no response from servers'), 'no_capacity'],
-    ['LiveKit without Redis', error(503, 'unavailable', 'no response from servers'), 'no_capacity'],
-    ['LiveKit without Redis, as its list says it', error(500, 'internal', 'egress not connected'), 'ambiguous'],
-    ['a token without roomRecord', error(401, 'unauthenticated', 'permissions denied'), 'refused'],
-    ['a grant LiveKit does not give', error(403, 'permission_denied', 'permissions denied'), 'refused'],
-    // section 0, measured
-    ['408 canceled: four of four were running', error(408, 'canceled', 'request canceled'), 'ambiguous'],
-    ['500 unknown', error(500, 'unknown', 'dial tcp 127.0.0.1:6379: connect: connection refused'), 'ambiguous'],
-    ['409: it runs already', error(409, 'already_exists', 'egress already exists'), 'ambiguous'],
-    ['412', error(412, 'failed_precondition', 'egress with status EGRESS_ABORTED cannot be stopped'), 'ambiguous'],
-    ['429', error(429, 'resource_exhausted', 'too many requests'), 'ambiguous'],
-    ['a call this LiveKit does not know', error(404, 'bad_route', 'no handler for path'), 'refused'],
-    ['a body this LiveKit cannot read', error(400, 'malformed', 'failed to parse request proto'), 'refused'],
-    ['something else that was not found', error(404, 'not_found', 'track not found'), 'refused'],
-    ['a code of later days', error(418, 'teapot', 'short and stout'), 'ambiguous'],
-    // not LiveKit
-    ['a token with a wrong signature, in plain text', error(401, undefined, 'Unauthorized'), 'refused'],
-    ["a proxy's 502", error(502, undefined, 'Bad Gateway'), 'ambiguous'],
-    ["a proxy's 503", error(503, undefined, 'Service Unavailable'), 'ambiguous'],
-    ["a proxy's 504", error(504, undefined, 'Gateway Timeout'), 'ambiguous'],
-    ["a proxy's 404", error(404, undefined, 'Not Found'), 'ambiguous'],
-    ["a proxy's 413", error(413, undefined, 'Payload Too Large'), 'ambiguous'],
-    // no answer
-    ['no answer in time', { kind: 'timeout' }, 'ambiguous'],
-    ['a connection that broke', { kind: 'network', message: 'read ECONNRESET' }, 'ambiguous'],
-    ['a connection that was refused', { kind: 'network', message: 'connect ECONNREFUSED' }, 'ambiguous'],
-  ] as [string, StartReply, string][])('%s', (_, reply, kind) => {
-    expect(classifyStart(reply).kind).toBe(kind);
+    // The request itself is wrong: every worker would say so.
+    ['invalid_argument', 'refused', 400],
+    ['malformed_request', 'refused', 400],
+    ['permission_denied', 'refused', 403],
+    ['not_found', 'refused', 404],
+    ['failed_precondition', 'refused', 412],
+    ['unimplemented', 'refused', 0],
+    // This worker cannot; its handler is gone, so the id is used up.
+    ['internal', 'declined', undefined],
+    ['resource_exhausted', 'declined', undefined],
+    ['unavailable', 'declined', undefined],
+    ['canceled', 'declined', undefined],
+    ['aborted', 'declined', undefined],
+    ['unauthenticated', 'declined', undefined],
+    ['unknown', 'declined', undefined],
+    ['of later days', 'declined', undefined],
+    // It may run.
+    ['already_exists', 'unknown', undefined],
+    ['deadline_exceeded', 'unknown', undefined],
+  ] as const)('that answers %s: %s', (code, kind, errorCode) => {
+    const outcome = classifyStart(error(code), attempt);
+    expect(outcome).toMatchObject({ kind, message: `w1 answered ${code}: of the worker` });
+    if (outcome.kind === 'refused') expect(outcome.errorCode).toBe(errorCode);
+    else expect(outcome).toMatchObject({ egressId: attempt.egressId });
   });
 
-  it('503 is no proof that nothing was started', () => {
-    expect(classifyStart(error(503, 'unavailable', 'no response from servers'))).toMatchObject({ sent: true });
+  it('that was granted the start and does not answer may run it', () => {
+    expect(classifyStart({ kind: 'no_answer', message: 'no response in 30 s' }, attempt)).toEqual({
+      kind: 'unknown',
+      egressId: attempt.egressId,
+      message: 'w1 was granted the start and did not answer: no response in 30 s',
+    });
   });
 
-  it('is quoted with status, code and message', () => {
-    expect(classifyStart(error(408, 'canceled', 'request canceled'))).toMatchObject({
-      message: 'LiveKit answered 408 canceled: request canceled',
-    });
-    expect(classifyStart(error(502, undefined, 'Bad Gateway'))).toMatchObject({
-      message: 'LiveKit answered 502 without a code: Bad Gateway',
+  it('that was not granted the start runs nothing, and uses up no id', () => {
+    expect(classifyStart({ kind: 'not_granted', message: 'no claim' }, attempt)).toEqual({
+      kind: 'no_capacity',
+      message: 'w1: no claim',
     });
   });
+});
+
+it('whatever code a worker answers, an attempt is started by an acceptance alone', () => {
+  fc.assert(fc.property(fc.string(), (code) => classifyStart(error(code), attempt).kind !== 'started'));
+});
+
+it('psrpc codes have the numbers that EgressInfo tells; unknown ones have none', () => {
+  expect(['invalid_argument', 'resource_exhausted', 'internal', 'toString', ''].map(httpStatusOf)).toEqual([
+    400, 429, 500, 0, 0,
+  ]);
 });
