@@ -18,6 +18,7 @@ import {
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
+import { resetOffset } from '../recording/attempt.ts';
 import { MAX_PARTS, MAX_SHORT_PARTS, nextPartDelayMs } from '../recording/delays.ts';
 import type { RecordFacts } from '../recording/record-state.ts';
 import type { StreamChange } from '../recording/streams.ts';
@@ -71,15 +72,9 @@ setWorkflowOptions(
   recording,
 );
 
-/**
- * A run that was reset in the Web UI repeats steps whose attempts may run or have files: its own are numbered far from theirs.
- * Six digits at most, as attempt ids take.
- */
 function attemptOffset(): number {
   const { runId, firstExecutionRunId } = workflowInfo();
-  return runId === firstExecutionRunId
-    ? 0
-    : 1_000 + (Number.parseInt(runId.replaceAll('-', '').slice(-8), 16) % 990_000);
+  return runId === firstExecutionRunId ? 0 : resetOffset(runId);
 }
 
 async function record(state: RecordingState): Promise<End> {
