@@ -14,9 +14,9 @@ describe('the id of an attempt', () => {
 
   it('tells recording and attempt', () => {
     fc.assert(
-      fc.property(fc.stringMatching(/^EG_[A-Za-z0-9]{8,40}$/), fc.integer({ min: 0, max: 999_999 }), (id, attempt) =>
-        expect(parseAttemptEgressId(attemptEgressId(id, attempt))).toEqual({ recordingId: id, attempt }),
-      ),
+      fc.property(fc.stringMatching(/^EG_[A-Za-z0-9]{8,40}$/), fc.integer({ min: 0, max: 999_999 }), (id, attempt) => {
+        expect(parseAttemptEgressId(attemptEgressId(id, attempt))).toEqual({ recordingId: id, attempt });
+      }),
     );
   });
 
