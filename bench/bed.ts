@@ -92,6 +92,7 @@ async function layOut({ fleet, capacity, webhookUrls = [] }: BedOptions, { atEnd
     egressBin: egress,
     egressConfigFile: join(stateDir, 'egress.yaml'),
     stateDir,
+    filesDir: service.recordingsDir,
     rooms: new RoomServiceClient(host, apiKey, apiSecret),
     /** The SDK as its users have it; the timeout in seconds is its own option. */
     sdk: (requestTimeout = 10) => new EgressClient(host, apiKey, apiSecret, { requestTimeout }),

@@ -55,8 +55,15 @@ async function beginOf(bed: Bed, id: string, endMs: number): Promise<number | un
   }
 }
 
+/** Where LiveKit is asked by its SDK, with Reelkit behind or without. */
+export type Asked = Pick<Bed, 'sdk' | 'filesDir'>;
+
 /** What the crowd has started is not stopped. */
-export async function crowdThroughSdk(bed: Bed, rooms: string[], { retry }: { retry: boolean }): Promise<CrowdResult> {
+export async function crowdThroughSdk(
+  bed: Asked,
+  rooms: string[],
+  { retry }: { retry: boolean },
+): Promise<CrowdResult> {
   const before = new Set((await allEgresses(bed)).map(({ egressId }) => egressId));
   const beginMs = Date.now();
   await Promise.all(rooms.map((room) => startUntil(bed, room, retry ? beginMs + RETRY_LIMIT_MS : 0)));
@@ -66,7 +73,7 @@ export async function crowdThroughSdk(bed: Bed, rooms: string[], { retry }: { re
 }
 
 /** Tries at least once, and then until the time is over. */
-async function startUntil(bed: Bed, room: string, endMs: number): Promise<void> {
+async function startUntil(bed: Asked, room: string, endMs: number): Promise<void> {
   do {
     try {
       await startDirect(bed, room, 10);
@@ -77,12 +84,12 @@ async function startUntil(bed: Bed, room: string, endMs: number): Promise<void> 
   } while (Date.now() < endMs);
 }
 
-export function startDirect(bed: Bed, room: string, timeoutSeconds: number) {
-  const file = new EncodedFileOutput({ filepath: `${bed.service.recordingsDir}/direct/${room}-${Math.random()}.ogg` });
+export function startDirect(bed: Asked, room: string, timeoutSeconds: number) {
+  const file = new EncodedFileOutput({ filepath: `${bed.filesDir}/direct/${room}-${Math.random()}.ogg` });
   return bed.sdk(timeoutSeconds).startRoomCompositeEgress(room, { file }, { audioOnly: true });
 }
 
-export async function stopAll(bed: Bed): Promise<void> {
+export async function stopAll(bed: Asked): Promise<void> {
   const sdk = bed.sdk(30);
   const active = await sdk.listEgress({ active: true });
   await Promise.allSettled(active.map(({ egressId }) => sdk.stopEgress(egressId)));
@@ -106,9 +113,9 @@ export function everyOther<T>(items: readonly T[], first: 0 | 1): T[] {
   return items.filter((_, index) => index % 2 === first);
 }
 
-export const allEgresses = (bed: Bed) => bed.sdk(30).listEgress();
+export const allEgresses = (bed: Asked) => bed.sdk(30).listEgress();
 
-export async function activeRooms(bed: Bed): Promise<Set<string>> {
+export async function activeRooms(bed: Asked): Promise<Set<string>> {
   return new Set(
     (await bed.sdk(30).listEgress({ active: true }))
       .filter(({ status }) => status === ACTIVE)
@@ -117,7 +124,7 @@ export async function activeRooms(bed: Bed): Promise<Set<string>> {
 }
 
 /** Rooms with more than one egress. */
-export async function doubledIn(bed: Bed, rooms: string[]): Promise<number> {
+export async function doubledIn(bed: Asked, rooms: string[]): Promise<number> {
   return countPerRoom(await allEgresses(bed), rooms).doubled;
 }
 
