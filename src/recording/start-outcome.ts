@@ -53,7 +53,7 @@ const HTTP_OF: Readonly<Record<string, number>> = {
 const FINAL = new Set(['invalid_argument', 'malformed_request', 'permission_denied', 'not_found', 'failed_precondition', 'unimplemented']);
 
 export function httpStatusOf(code: string): number {
-  return HTTP_OF[code] ?? 0;
+  return Object.hasOwn(HTTP_OF, code) ? (HTTP_OF[code] ?? 0) : 0;
 }
 
 export function classifyStart(

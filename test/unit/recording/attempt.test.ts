@@ -14,16 +14,25 @@ describe('the id of an attempt', () => {
 
   it('tells recording and attempt', () => {
     fc.assert(
-      fc.property(fc.stringMatching(/^EG_[A-Za-z0-9]{8,40}$/), fc.integer({ min: 0, max: 999_999 }), (id, attempt) =>
-        expect(parseAttemptEgressId(attemptEgressId(id, attempt))).toEqual({ recordingId: id, attempt }),
-      ),
+      fc.property(fc.stringMatching(/^EG_[A-Za-z0-9]{8,40}$/), fc.integer({ min: 0, max: 999_999 }), (id, attempt) => {
+        expect(parseAttemptEgressId(attemptEgressId(id, attempt))).toEqual({ recordingId: id, attempt });
+      }),
     );
   });
 
-  it.each(['', 'EG_', 'EG_short', 'EG_abcd1234_', 'EG_abcd1234_0', 'EG_abcd1234_01', 'EG_abcd1234_1000000', 'RM_abcd1234', 'EG_abcd1234_1_2'])(
-    'is not "%s"',
-    (id) => expect(parseAttemptEgressId(id)).toBeUndefined(),
-  );
+  it.each([
+    '',
+    'EG_',
+    'EG_short',
+    'EG_abcd1234_',
+    'EG_abcd1234_0',
+    'EG_abcd1234_01',
+    'EG_abcd1234_1000000',
+    'EG_abcd1234_1_2',
+    'RM_abcd1234',
+  ])('is not "%s"', (id) => {
+    expect(parseAttemptEgressId(id)).toBeUndefined();
+  });
 });
 
 describe('a run that was reset', () => {
