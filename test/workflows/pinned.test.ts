@@ -5,14 +5,15 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { RecordingActivities } from '../../src/activities/contract.ts';
+import type { DispatchInput, RecordingActivities } from '../../src/activities/contract.ts';
 import { type Stack, startStack } from '../../src/dev/stack.ts';
 import { recordingRequestSchema } from '../../src/recording/request.ts';
-import { cancelUpdate, egressSignal, type RecordingInput, viewQuery } from '../../src/workflows/messages.ts';
+import { cancelUpdate, type RecordingInput, recordingWorkflowId, reportSignal, viewQuery } from '../../src/workflows/messages.ts';
 import type { recording } from '../../src/workflows/recording.ts';
 
 const DEPLOYMENT = 'reelkit';
 const TASK_QUEUE = 'pinned';
+const OLD = 'EG_old00001';
 
 let stateDir: string;
 let stack: Stack;
@@ -58,8 +59,14 @@ async function startVersion(buildId: string, ranOn: string[]): Promise<void> {
     },
     activities: {
       requestCapacity: note(() => null),
-      startPart: note(() => ({ kind: 'started', egressId: `EG_${buildId}`, acceptedAtMs: Date.now() })),
-      stopPart: note(() => undefined),
+      dispatch: note(({ recordingId }: DispatchInput) => ({
+        kind: 'started',
+        egressId: recordingId,
+        acceptedAtMs: Date.now(),
+        worker: { id: buildId, topic: buildId },
+      })),
+      stopPart: note(() => null),
+      publishRecord: note(() => undefined),
       inspectRoom: note(() => ({ room: 'gone' })),
     } as unknown as Partial<RecordingActivities>,
   });
@@ -95,9 +102,12 @@ function start(id: string) {
     costCores: 4,
     requestedAtMs: Date.now(),
     requestHash: 'hash',
+    wire: 'wire',
+    storages: [null],
+    origin: 'livekit',
   };
   return client.workflow.start<typeof recording>('recording', {
-    workflowId: `recording/${id}`,
+    workflowId: recordingWorkflowId(id),
     taskQueue: TASK_QUEUE,
     args: [input],
   });
@@ -125,7 +135,7 @@ describe('a recording begun on one version', () => {
     const ranOn: string[] = [];
     await startVersion('a', ranOn);
     await makeCurrent('a');
-    const old = await start('old');
+    const old = await start(OLD);
     await until(
       () => old.query(viewQuery),
       ({ parts }) => parts[0]?.egressId !== undefined,
@@ -133,12 +143,12 @@ describe('a recording begun on one version', () => {
 
     await startVersion('b', ranOn);
     await makeCurrent('b');
-    const fresh = await start('fresh');
+    const fresh = await start('EG_fresh0001');
     await until(
       () => fresh.query(viewQuery),
       ({ parts }) => parts[0]?.egressId !== undefined,
     );
-    expect((await fresh.query(viewQuery)).parts[0]?.egressId).toBe('EG_b');
+    expect((await fresh.query(viewQuery)).parts[0]?.worker?.id).toBe('b');
 
     ranOn.length = 0;
     await old.executeUpdate(cancelUpdate, { args: [{}] });
@@ -146,10 +156,10 @@ describe('a recording begun on one version', () => {
       () => old.query(viewQuery),
       ({ stage }) => stage === 'stopping',
     );
-    await old.signal(egressSignal, { egressId: 'EG_a', status: 'COMPLETE', files: [] });
+    await old.signal(reportSignal, { egressId: OLD, status: 'COMPLETE', files: [] });
     expect((await old.result()).stage).toBe('cancelled');
-    expect(ranOn).toEqual(['a']);
-    expect(await versionOf('recording/old')).toEqual({ behavior: 1, buildId: 'a' });
+    expect(new Set(ranOn)).toEqual(new Set(['a']));
+    expect(await versionOf(OLD)).toEqual({ behavior: 1, buildId: 'a' });
     await fresh.terminate();
   });
 });
