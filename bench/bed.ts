@@ -21,6 +21,8 @@ type ServiceConfig = NonNullable<ReelkitServiceOptions['config']>;
 
 export interface BedOptions {
   fleet: ServiceConfig['fleet'];
+  /** Also told of LiveKit's webhooks. */
+  webhookUrls?: string[];
   /** What the workers are. */
   capacity: { coresPerWorker: number; bootDelay?: string } | { cluster: ClusterOptions };
 }
@@ -44,11 +46,11 @@ export async function startBed(options: BedOptions) {
   }
 }
 
-async function layOut({ fleet, capacity }: BedOptions, { atEnd, stop }: Endings) {
+async function layOut({ fleet, capacity, webhookUrls = [] }: BedOptions, { atEnd, stop }: Endings) {
   const stateDir = await mkdtemp(join(tmpdir(), 'reelkit-bench-'));
   atEnd(() => rm(stateDir, { recursive: true, force: true }));
   const egress = await ensureStandIn(() => {});
-  const stack = await startStack({ stateDir });
+  const stack = await startStack({ stateDir, webhookUrls });
   atEnd(stack.stop);
   const connection = Connection.lazy({ address: stack.temporal.address });
   atEnd(() => connection.close());

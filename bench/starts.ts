@@ -1,110 +1,130 @@
-// How much a start through Reelkit costs over the SDK's own call: both on one stack, taking turns, on an idle and on a busy worker.
-
-import { setTimeout as sleep } from 'node:timers/promises';
-import { EncodedFileOutput } from 'livekit-server-sdk';
-import { audioOf, type Bed, median, startBed, until } from './bed.ts';
+// What a start costs whoever asks LiveKit by its SDK: with Reelkit behind, and with LiveKit alone. Two stacks in one run, taking turns.
+import { type EgressClient, EncodedFileOutput } from 'livekit-server-sdk';
+import { receiveWebhooks, type Webhooks } from '../test/support/webhooks.ts';
+import { type Alone, startAlone } from './alone.ts';
+import { type Bed, median, startBed, until } from './bed.ts';
 import type { Row } from './rows.ts';
 
 const TURNS = 30;
-/** Reelkit's look at its workers is at most this old; both sides begin with a fresh one. */
-const SETTLE_MS = 600;
+const CORES = 16;
+/** Of LiveKit's EgressStatus. */
+const ACTIVE = 1;
 
 export async function benchStarts(): Promise<Row[]> {
+  const [ourHooks, theirHooks] = await Promise.all([receiveWebhooks(), receiveWebhooks()]);
   const bed = await startBed({
     fleet: { minWorkers: 1, maxWorkers: 1, watchInterval: '60s' },
-    capacity: { coresPerWorker: 16 },
+    capacity: { coresPerWorker: CORES },
+    webhookUrls: [ourHooks.url],
   });
+  const alone = await startAlone({ webhookUrls: [theirHooks.url] });
   try {
-    const [room = '', other = ''] = await bed.createRooms(2, 'start');
+    ourHooks.trust(bed.stack.livekit);
+    theirHooks.trust(alone.livekit);
+    await alone.startWorkers(1, CORES);
     await until('a ready worker', bed.fleet, ({ workers }) => workers.some(({ state }) => state === 'ready'));
-    const idle = await takeTurns(bed, room, TURNS, 0);
-    const companion = await bed.record(audioOf(other));
-    await until(
-      'the companion records',
-      () => bed.show(companion.id),
-      ({ stage }) => stage === 'recording',
-    );
-    const busy = await takeTurns(bed, room, TURNS, 1);
+    const ours = await sideOf(bed.sdk(), bed.service.recordingsDir, ourHooks, bed);
+    const theirs = await sideOf(alone.sdk(), alone.filesDir, theirHooks, alone);
+    const idle = await takeTurns(ours, theirs);
+    await Promise.all([ours, theirs].map((side) => begin(side, side.otherRoom, 'companion')));
+    const busy = await takeTurns(ours, theirs, async (id) => (await bed.show(id)).parts[0]?.acceptedAtMs);
     return [
-      row('start_idle_ratio', idle, 1.25, 'free idle worker'),
-      row('start_busy_ratio', busy, 2, 'worker busy, with room left'),
+      row(
+        'sdk_start_ms_ratio',
+        idle.ours.answeredMs,
+        idle.theirs.answeredMs,
+        0.1,
+        'SDK StartEgress answered, idle worker',
+      ),
+      row(
+        'media_start_ratio',
+        idle.ours.activeMs,
+        idle.theirs.activeMs,
+        0.5,
+        'SDK call to webhook ACTIVE, idle worker',
+      ),
+      row(
+        'start_busy_ratio',
+        busy.ours.acceptedMs,
+        busy.theirs.answeredMs,
+        0.9,
+        'a busy worker with room has accepted',
+      ),
     ];
   } finally {
-    await bed.stop();
+    await Promise.allSettled([alone.stop(), bed.stop(), ourHooks.close(), theirHooks.close()]);
   }
 }
 
-interface Turns {
-  reelkitMs: number[];
-  sdkMs: number[];
+interface Side {
+  sdk: EgressClient;
+  filesDir: string;
+  hooks: Webhooks;
+  room: string;
+  otherRoom: string;
 }
 
-async function takeTurns(bed: Bed, room: string, turns: number, others: number): Promise<Turns> {
-  const taken: Turns = { reelkitMs: [], sdkMs: [] };
-  for (let turn = 0; turn < turns; turn += 1) {
-    taken.reelkitMs.push(await startThroughReelkit(bed, room));
-    await untilOnly(bed, others);
-    taken.sdkMs.push(await startThroughSdk(bed, room, turn));
-    await untilOnly(bed, others);
+async function sideOf(sdk: EgressClient, filesDir: string, hooks: Webhooks, place: Bed | Alone): Promise<Side> {
+  const [room = '', otherRoom = ''] = await place.createRooms(2, 'start');
+  return { sdk, filesDir, hooks, room, otherRoom };
+}
+
+interface Taken {
+  answeredMs: number[];
+  activeMs: number[];
+  acceptedMs: number[];
+}
+
+type AcceptedAt = (egressId: string) => Promise<number | undefined>;
+
+async function takeTurns(ours: Side, theirs: Side, acceptedAt?: AcceptedAt) {
+  const taken = { ours: nothing(), theirs: nothing() };
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    await takeTurn(ours, turn, taken.ours, acceptedAt);
+    await takeTurn(theirs, turn, taken.theirs);
   }
   return taken;
 }
 
-/** From the request to LiveKit's answer, which Reelkit writes down on the same machine's clock. */
-async function startThroughReelkit(bed: Bed, room: string): Promise<number> {
+function nothing(): Taken {
+  return { answeredMs: [], activeMs: [], acceptedMs: [] };
+}
+
+async function takeTurn(side: Side, turn: number, taken: Taken, acceptedAt?: AcceptedAt): Promise<void> {
   const sentMs = Date.now();
-  const { id } = await bed.record(audioOf(room));
-  const accepted = await until(
-    'acceptance',
-    () => bed.show(id),
-    ({ parts }) => parts[0]?.acceptedAtMs !== undefined,
-  );
-  await bed.cancel(id);
+  const egressId = await begin(side, side.room, String(turn));
+  taken.answeredMs.push(Date.now() - sentMs);
   await until(
-    'the end',
-    () => bed.show(id),
-    ({ endedAtMs }) => endedAtMs !== undefined,
+    'the webhook ACTIVE',
+    async () => side.hooks.activeAtMs(egressId),
+    (atMs) => atMs !== undefined,
+    60_000,
+    5,
   );
-  return (accepted.parts[0]?.acceptedAtMs ?? Number.NaN) - sentMs;
+  taken.activeMs.push((side.hooks.activeAtMs(egressId) ?? Number.NaN) - sentMs);
+  if (acceptedAt) taken.acceptedMs.push(((await acceptedAt(egressId)) ?? Number.NaN) - sentMs);
+  await side.sdk.stopEgress(egressId);
+  await until(
+    'its end',
+    () => side.sdk.listEgress({ egressId }),
+    ([info]) => (info?.status ?? 0) > ACTIVE + 1,
+  );
 }
 
-async function startThroughSdk(bed: Bed, room: string, turn: number): Promise<number> {
-  const sdk = bed.sdk();
-  const file = new EncodedFileOutput({ filepath: `${bed.service.recordingsDir}/sdk-${turn}-${Date.now()}.ogg` });
-  const sentMs = Date.now();
-  const { egressId } = await sdk.startRoomCompositeEgress(room, { file }, { audioOnly: true });
-  const tookMs = Date.now() - sentMs;
-  await until(
-    'an active egress',
-    () => sdk.listEgress({ egressId }),
-    ([info]) => (info?.status ?? 0) >= 1,
-  );
-  await sdk.stopEgress(egressId);
-  return tookMs;
+async function begin({ sdk, filesDir }: Side, room: string, name: string): Promise<string> {
+  const file = new EncodedFileOutput({ filepath: `${filesDir}/${name}-${Date.now()}.ogg` });
+  return (await sdk.startRoomCompositeEgress(room, { file }, { audioOnly: true })).egressId;
 }
 
-async function untilOnly(bed: Bed, count: number): Promise<void> {
-  await until(
-    `${count} egresses`,
-    () =>
-      bed
-        .sdk()
-        .listEgress({ active: true })
-        .then(({ length }) => length),
-    (seen) => seen === count,
-  );
-  await sleep(SETTLE_MS);
-}
-
-function row(id: string, { reelkitMs, sdkMs }: Turns, target: number, where: string): Row {
-  const [ours, theirs] = [median(reelkitMs), median(sdkMs)];
+function row(id: string, oursMs: number[], theirsMs: number[], target: number, what: string): Row {
+  const [ours, theirs] = [median(oursMs), median(theirsMs)];
   return {
     id,
     value: ours / theirs,
     unit: 'ratio',
-    against: `SDK StartEgress, ${theirs} ms p50 of ${sdkMs.length}`,
+    against: `LiveKit alone: ${theirs} ms p50 of ${theirsMs.length}`,
     target: `<= ${target}`,
     holds: ours / theirs <= target,
-    how: `${where}: API request to StartEgress acknowledged, ${ours} ms p50 of ${reelkitMs.length}, taking turns`,
+    how: `${what}: ${ours} ms p50 of ${oursMs.length}, taking turns`,
   };
 }

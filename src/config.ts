@@ -136,7 +136,7 @@ const processCapacity = z.strictObject({
   provider: z.literal('process'),
   /** REELKIT_EGRESS_BIN. The egress binary. */
   bin: z.string().min(1),
-  /** Worker configuration in livekit/egress's own keys; ports are set for each worker. */
+  /** Worker configuration in livekit/egress's own keys; ports and cluster_id are set for each worker. */
   configFile: z.string().min(1),
   /** State, logs and configuration of each worker; what is found here after a restart is adopted. */
   stateDir: z.string().min(1),
@@ -463,7 +463,7 @@ function encryptionKey(text: string): { id: string; key: string } {
 function describeIssue(issue: z.core.$ZodIssue, raw: unknown, origins: Map<string, string>): string {
   const path = issue.path.map(String);
   const key = path.join('.') || '(whole file)';
-  const variable = origins.get(key) ?? variableFor(key);
+  const variable = origins.get(key) ?? variableFor(key) ?? variableFor(`${key}.address`);
   if (issue.code === 'unrecognized_keys') return unknownKeys(path, issue.keys);
   const value = valueAt(raw, path);
   const shown =
@@ -515,7 +515,8 @@ export function redactConfig(config: Config): unknown {
   return JSON.parse(JSON.stringify(config, hide));
 }
 
-/** For JSON.stringify. */
+/** For JSON.stringify. A Redis is often written as a URL with its password in it. */
 function hide(key: string, value: unknown): unknown {
-  return typeof value === 'string' && value && SECRET_KEY.test(key) ? HIDDEN : value;
+  if (typeof value !== 'string' || value === '') return value;
+  return SECRET_KEY.test(key) ? HIDDEN : value.replace(/^(\w+:\/\/)?[^/@\s]*:[^@\s]*@/, `$1${HIDDEN}@`);
 }

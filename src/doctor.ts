@@ -5,8 +5,13 @@ import { dirname } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { EgressClient, RoomServiceClient, ServerError } from 'livekit-server-sdk';
 import { checkLiveKit } from './api/readiness.ts';
+import { createRedisTransport, type RedisSettings } from './bus/redis.ts';
+import type { BusTransport } from './bus/transport.ts';
 import type { Config, Storage } from './config.ts';
+import { type BusesToCheck, checkBuses } from './doctor/buses.ts';
+import { type CheckResult, failed, passed } from './doctor/result.ts';
 import { createFleetSources, type FleetSources, NO_PRESENCE } from './fleet-sources.ts';
+import { createPresence, type Presence } from './livekit/presence.ts';
 import { keyProblem } from './temporal/key-check.ts';
 import { findKeyring, keyFileOf } from './temporal/keys.ts';
 import {
@@ -17,20 +22,27 @@ import {
   searchAttributeCommands,
 } from './temporal.ts';
 
-export interface CheckResult {
-  name: string;
-  ok: boolean;
-  /** What was found; when it failed, with the remedy. */
-  detail: string;
-}
-
 const CALL_SECONDS = 5;
 
 export async function runChecks(config: Config): Promise<CheckResult[]> {
+  const [livekit, workers] = await Promise.all([
+    connect(config.livekit.redis, 'livekit'),
+    connect(config.workers.redis, 'workers'),
+  ]);
+  try {
+    return await runAll(config, { livekit, workers });
+  } finally {
+    await Promise.all([livekit, workers].map((bus) => (bus instanceof Error ? undefined : bus.close())));
+  }
+}
+
+async function runAll(config: Config, buses: BusesToCheck): Promise<CheckResult[]> {
+  const presence = buses.workers instanceof Error ? NO_PRESENCE : createPresence(buses.workers);
   const groups = await Promise.all([
     checkTemporal(config),
     checkLiveKitServer(config),
-    checkFleet(config),
+    checkBuses(buses),
+    checkFleet(config, presence),
     Promise.all(
       Object.entries(config.storages).map(([name, storage]) =>
         checkStorage(name, storage, config.fleet.capacity.provider === 'process'),
@@ -38,6 +50,14 @@ export async function runChecks(config: Config): Promise<CheckResult[]> {
     ),
   ]);
   return groups.flat();
+}
+
+async function connect(settings: RedisSettings, name: string): Promise<BusTransport | Error> {
+  try {
+    return await createRedisTransport(settings, { name, connectTimeoutMs: CALL_SECONDS * 1_000 });
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 async function checkTemporal({ temporal: { taskQueue }, encryption, fleet }: Config): Promise<CheckResult[]> {
@@ -102,11 +122,11 @@ async function checkLiveKitServer({ livekit }: Config): Promise<CheckResult[]> {
   return [{ name: 'LiveKit', ...reached, detail: `${host} answers` }, keys, redis];
 }
 
-async function checkFleet({ fleet }: Config): Promise<CheckResult[]> {
+async function checkFleet({ fleet }: Config, presence: Presence): Promise<CheckResult[]> {
   const name = `capacity (${fleet.capacity.provider})`;
   let sources: FleetSources;
   try {
-    sources = createFleetSources(fleet, NO_PRESENCE);
+    sources = createFleetSources(fleet, presence);
   } catch (error) {
     return [failed(name, explain(error))];
   }
@@ -127,7 +147,10 @@ async function checkWorkers(name: string, { provider, observe }: FleetSources): 
     const silent = workers.filter(({ state }) => state === 'unreachable');
     if (silent.length > 0) {
       const list = silent.map(({ id, reason }) => `${id}: ${reason ?? 'no answer'}`).join('; ');
-      return failed('egress workers', `${list}. Check health_port and prometheus_port of the worker, and the network`);
+      return failed(
+        'egress workers',
+        `${list}. Check health_port, prometheus_port, redis and cluster_id of the worker, and the network`,
+      );
     }
     return passed('egress workers', workers.length === 0 ? 'none at the moment' : `${workers.length} answer`);
   });
@@ -173,12 +196,4 @@ function explain(error: unknown): string {
   }
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message : error.message;
-}
-
-function passed(name: string, detail: string): CheckResult {
-  return { name, ok: true, detail };
-}
-
-function failed(name: string, detail: string): CheckResult {
-  return { name, ok: false, detail };
 }

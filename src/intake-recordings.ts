@@ -1,11 +1,6 @@
 // What LiveKit asks of recordings, carried out on Temporal: accept one, stop one, change its streams. Every failure leaves as psrpc's
 // error: `unavailable` makes LiveKit ask again.
-import {
-  type Client,
-  WorkflowFailedError,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-} from '@temporalio/client';
+import { type Client, WorkflowFailedError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { canonicalHash } from './api/ids.ts';
 import type { Recordings } from './api/recordings.ts';
@@ -15,8 +10,8 @@ import { type CostTable, costOf } from './fleet/cost.ts';
 import type { IntakeRecordings } from './livekit/intake.ts';
 import { infoOf } from './livekit/record.ts';
 import { liftRequest, type StartMessage } from './livekit/request/index.ts';
-import { recordStateOf } from './recording/record-state.ts';
 import type { RecordFacts } from './recording/record-state.ts';
+import { recordStateOf } from './recording/record-state.ts';
 import type { RecordingRequest } from './recording/request.ts';
 import { applyRules, type Rule } from './recording/rules.ts';
 import { roomOf } from './recording/source.ts';

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { createFleetKicker, type FleetKicker } from './activities/kick.ts';
 import { createApp, createServiceApp, type HttpParts } from './api/app.ts';
 import { createFleetReader } from './api/fleet-reader.ts';
-import type { Recordings } from './api/recordings.ts';
 import { createReadiness } from './api/readiness.ts';
+import type { Recordings } from './api/recordings.ts';
 import { createTemporalRecordings } from './api/temporal-recordings.ts';
 import { createStageCounter } from './api/visibility-counts.ts';
 import { type Buses, connectBuses, lateTransport } from './buses.ts';
@@ -253,15 +253,22 @@ async function prepare(context: Context): Promise<void> {
   log.info({ durationMs: Math.round(performance.now() - sinceMs), namespace: settings.namespace }, 'ready');
 }
 
-/** A worker that leaves the bus has died, or ends because it was asked to: either way the fleet looks at once. */
+/** A worker that leaves the bus has died: the fleet looks at once. One that was to go, and took no egress with it, has only ended. */
 function watchDeaths({ sources: { presence }, config, log }: Context, kickFleet: FleetKicker): PresenceWatch {
+  async function tell(topics: string[]): Promise<void> {
+    await kickFleet(config.fleet.name, `${topics.join(', ').slice(0, 200)} left the bus`, false);
+  }
   return watchPresence({
     presence,
-    onGone(kind, id) {
-      if (kind !== 'worker') return;
-      kickFleet(config.fleet.name, `worker ${id} left the bus`, false).catch((error: unknown) =>
-        log.warn({ worker: id, error: String(error) }, 'the fleet could not be told; its next pass sees it'),
-      );
+    onGone({ workers, egresses }) {
+      if (workers.length === 0) return;
+      const expected = egresses.length > 0 ? Promise.resolve(new Set()) : presence.cordoned(workers);
+      expected
+        .catch(() => new Set())
+        .then((ended) => (workers.every((topic) => ended.has(topic)) ? undefined : tell(workers)))
+        .catch((error: unknown) =>
+          log.warn({ workers, error: String(error) }, 'the fleet could not be told; its next pass sees it'),
+        );
     },
   });
 }
@@ -296,7 +303,11 @@ async function shutDown(context: Context, server: Server | undefined): Promise<v
   await runPhases(
     [
       { name: 'stop accepting', limitMs: share(0.05), run: () => stopAccepting(context, server) },
-      { name: 'drain HTTP', limitMs: share(0.25), run: () => Promise.all([server && drained(server), context.door?.stopTaking()]) },
+      {
+        name: 'drain HTTP',
+        limitMs: share(0.25),
+        run: () => Promise.all([server && drained(server), context.door?.stopTaking()]),
+      },
       { name: 'stop the Temporal worker', limitMs: share(0.6), run: () => context.worker?.stop() },
       {
         name: 'close connections',

@@ -11,12 +11,13 @@ const SIGNALS_AT_ONCE = 50;
 
 /** @returns the plan's memory, corrected by what failed, so that the next pass tries again */
 export async function apply(deps: FleetDeps, plan: FleetPlan, token: string): Promise<FleetMemory> {
-  const { presence } = deps;
+  const { presence, policy } = deps;
+  const cordonMs = Math.max(CORDON_TTL_MS, 2 * policy.watchIntervalMs);
   // Before anybody is told of room there.
   await failedOf(deps, plan.uncordon, 'uncordon', ({ topic }) => presence.uncordon(topic));
   const [launched, notCordoned, notAdmitted, notDrained] = await Promise.all([
     launch(deps, plan, token),
-    failedOf(deps, plan.cordon, 'cordon', ({ topic }) => presence.cordon(topic, CORDON_TTL_MS)),
+    failedOf(deps, plan.cordon, 'cordon', ({ topic }) => presence.cordon(topic, cordonMs)),
     failedOf(deps, plan.admit, 'admit', ({ id }) => deps.recordings.admit(id)),
     failedOf(deps, plan.retire, 'drain', ({ id }) => deps.provider.drain(id)),
     failedOf(deps, plan.protect, 'protect', async ({ id, busy }) => deps.provider.protect?.(id, busy)),

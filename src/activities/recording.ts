@@ -43,10 +43,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
 
   return {
     async requestCapacity({ recordingId, fleet, request, costCores, queuedSinceMs }) {
-      const hindrance = await look().catch((error: unknown): Hindrance => {
-        const message = `could not look for a free worker: ${messageOf(error)}`;
-        return { kind: 'no_capacity', message, isBlind: true };
-      });
+      const hindrance = await look().catch((error: unknown) => unseen('could not look for a free worker', error));
       if (!hindrance) return null;
       // Not awaited: who still waits at its next try wakes the fleet again.
       if (hindrance.kind === 'no_capacity') void wake(fleet, 'a recording waits');
@@ -130,6 +127,9 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       const info = infoOf(facts);
       if (facts.unlisted && (await livekit.recordOf(facts.recordingId)) === null)
         await deps.records.create(infoOf({ ...facts, state: { status: 'STARTING' }, reports: [] }));
+      // As a worker does that finishes its file.
+      if (facts.state.status === 'COMPLETE' && facts.told === 'ACTIVE')
+        await deps.records.update(infoOf({ ...facts, state: { ...facts.state, status: 'ENDING' } }));
       if (facts.state.status !== 'STARTING') await deps.records.update(info);
     },
   };
@@ -137,16 +137,16 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
   async function dispatch(input: DispatchInput): Promise<StartOutcome> {
     const { recordingId, attempt, costCores } = input;
     const egressId = attemptEgressId(recordingId, attempt);
-    const start = await prepare(input, egressId);
+    const start = await prepare(input, egressId).catch(notSent);
     if ('kind' in start) return start;
     const passedOver = new Set<string>();
     const untilMs = Date.now() + DISPATCH_LIMIT_MS;
     let last: StartOutcome | undefined;
     while (passedOver.size < WORKERS_ASKED && Date.now() < untilMs) {
-      const worker = await choice.choose(recordingId, costCores, passedOver, input.admitted);
-      if ('missing' in worker) {
+      const worker = await choice.choose(recordingId, costCores, passedOver, input.admitted).catch(notSent);
+      if (!('topic' in worker)) {
         choice.release(recordingId);
-        return last ?? noCapacity(worker.missing);
+        return last ?? ('missing' in worker ? noCapacity(worker.missing) : worker);
       }
       last = await startOn(worker, egressId, start);
       if (last.kind === 'started') {
@@ -208,8 +208,17 @@ interface Prepared {
   roomId: string;
 }
 
-function noCapacity(message: string): Hindrance {
-  return { kind: 'no_capacity', message };
+function noCapacity(message: string) {
+  return { kind: 'no_capacity', message } as const;
+}
+
+/** As long as nothing has left, a failure leaves no doubt, and the attempt is made again under its own id. */
+function notSent(error: unknown): Hindrance {
+  return unseen('the start could not be prepared', error);
+}
+
+function unseen(what: string, error: unknown): Hindrance {
+  return { ...noCapacity(`${what}: ${messageOf(error)}`), roomUnseen: true };
 }
 
 function fromBase64(text: string): Uint8Array {

@@ -77,8 +77,7 @@ function apiRoutes(parts: ApiParts): Route[] {
     ...webhookRoutes({
       recordings,
       hintOf,
-      report: (hint, outcome) =>
-        log.debug({ kind: hint.kind, outcome }, 'webhook'),
+      report: (hint, outcome) => log.debug({ kind: hint.kind, outcome }, 'webhook'),
     }),
     ...codecRoutes(parts),
     ...serviceRoutes(parts),

@@ -1,7 +1,7 @@
 // From a valid request to what Temporal is asked to start, and to the view that is answered. Pure.
 import type { Storage } from '../config.ts';
 import { type CostTable, costOf } from '../fleet/cost.ts';
-import { lowerRequest, redactUrl } from '../livekit/request/index.ts';
+import { lowerRequest, redactUrl, sourceOf } from '../livekit/request/index.ts';
 import { formatDuration } from '../recording/duration.ts';
 import { dueAtMs, openRecording } from '../recording/open.ts';
 import type { RecordingRequest, RecordingSource } from '../recording/request.ts';
@@ -36,7 +36,7 @@ export function recordingInput(
     id,
     fleet: settings.fleet,
     request: withoutStreamKeys(stored),
-    costCores: costOf(request.source, settings.costs),
+    costCores: costOf(sourceOf(message), settings.costs),
     requestedAtMs: nowMs,
     requestHash: canonicalHash(request),
     wire: Buffer.from(message.toBinary()).toString('base64'),

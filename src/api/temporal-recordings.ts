@@ -24,10 +24,10 @@ import {
   fleetWorkflowId,
   kickSignal,
   lookSignal,
-  reportSignal,
   type RecordingInput,
   type RecordingMemo,
   recordingWorkflowId,
+  reportSignal,
   viewQuery,
 } from '../workflows/messages.ts';
 import { ApiError, errors } from './errors.ts';

@@ -163,7 +163,10 @@ function callOne(line: Line, call: RpcCall): Promise<RpcReply> {
   const grant = (serverId: string) => {
     grantedTo = serverId;
     call.onGranted?.(serverId);
-    line.grant(call, { requestId, serverId }).catch((error) => fail('unavailable', sayWhy('grant not sent', error)));
+    // It may have left all the same: nobody knows whether the server has started.
+    line
+      .grant(call, { requestId, serverId })
+      .catch((error) => fail('deadline_exceeded', sayWhy('grant not sent', error)));
   };
   const giveUpUnclaimed = () => {
     if (grantedTo !== undefined) return;

@@ -49,7 +49,13 @@ export function castOf(rooms: number): Actor[] {
   const stepHz = Math.min(widestToneStepHz, Math.floor((highestToneHz - lowestToneHz) / rooms));
   return Array.from({ length: rooms }, (_, i) => {
     const room = roomName(i);
-    return { room, identity: `speaker-${room}`, toneHz: lowestToneHz + i * stepHz, role: roleOf(i, rooms), door: i % 2 === 0 ? 'sdk' : 'api' };
+    return {
+      room,
+      identity: `speaker-${room}`,
+      toneHz: lowestToneHz + i * stepHz,
+      role: roleOf(i, rooms),
+      door: i % 2 === 0 ? 'sdk' : 'api',
+    };
   });
 }
 

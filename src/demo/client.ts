@@ -48,7 +48,13 @@ export async function createClient({ api: { url }, livekit, env }: Pick<Stack, '
 }
 
 function startBySdk(egresses: EgressClient, source: RecordingRequestInput['source'], filepath: string) {
-  const { framerate, height, width, videoBitrateKbps: videoBitrate, keyFrameIntervalSeconds: keyFrameInterval } = encoding;
+  const {
+    framerate,
+    height,
+    width,
+    videoBitrateKbps: videoBitrate,
+    keyFrameIntervalSeconds: keyFrameInterval,
+  } = encoding;
   const encodingOptions = new EncodingOptions({ framerate, height, width, videoBitrate, keyFrameInterval });
   const output = { file: new EncodedFileOutput({ fileType: EncodedFileType.MP4, filepath }) };
   switch (source.type) {

@@ -142,7 +142,7 @@ function judgeFleet(evidence: Evidence): Finding[] {
   return findings;
 }
 
-/** LiveKit's own list is the second witness: an egress that no recording owns was started once too often. */
+/** LiveKit's own list is the second witness: to it a recording is one egress, however many workers were asked. */
 function judgeEgresses({ recordings, egressIds, logs }: Evidence): Finding[] {
   if (!egressIds) return [{ expected: 'LiveKit to list its egresses', seen: 'no answer', log: logs.livekit }];
   const owned = new Set(recordings.flatMap(({ view }) => view?.id ?? []));

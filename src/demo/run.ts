@@ -1,9 +1,9 @@
 // The story of a demo, from an empty machine to the verdict. Order of steps only: how each is done is in the files beside this one.
 
 import { messageOf } from '../dev/text.ts';
-import { type Backstage, type Closing, openBackstage, type Tell } from './backstage.ts';
 import { formatDuration } from '../recording/duration.ts';
 import type { RecordingRequestInput } from '../recording/request.ts';
+import { type Backstage, type Closing, openBackstage, type Tell } from './backstage.ts';
 import { type Actor, castOf, requestFor, type SourceKind, startWithin, type Timing, timingOf } from './cast.ts';
 import { createClient, type DemoClient } from './client.ts';
 import type { Evidence } from './evidence.ts';

@@ -18,6 +18,8 @@ type KubernetesCapacity = Extract<CapacityInput, { provider: 'kubernetes' }>;
 
 export interface ReelkitServiceOptions {
   stack: Stack;
+  /** Of its configuration and log, where one stack has several. */
+  name?: string;
   /** The egress binary that the `process` capacity provider starts. */
   egressBin: string;
   /** Laid over the configuration for this stack, section by section. */
@@ -56,11 +58,11 @@ const stopLimitMs = 20_000;
 
 /** Writes the configuration files and returns the service, not started yet. */
 export async function createReelkitService(options: ReelkitServiceOptions): Promise<ReelkitService> {
-  const { stack, config = {} } = options;
+  const { stack, config = {}, name = 'reelkit' } = options;
   const recordingsDir = join(stack.stateDir, 'recordings');
   const egressConfigFile = join(stack.stateDir, 'egress.yaml');
-  const configFile = join(stack.stateDir, 'reelkit.yaml');
-  const logFile = join(stack.logDir, 'reelkit.log');
+  const configFile = join(stack.stateDir, `${name}.yaml`);
+  const logFile = join(stack.logDir, `${name}.log`);
   await mkdir(recordingsDir, { recursive: true });
   const { livekit, workersRedis: redis } = stack;
   await writeEgressConfig(egressConfigFile, { livekit, redis, costs: costsOf(config), extra: options.egress });

@@ -98,10 +98,7 @@ export const workersFolder = 'workers';
 export async function startStack(options: StackOptions): Promise<Stack> {
   const report = options.report ?? reportNothing;
   const parts = options.parts ?? stackParts;
-  const binaries = await ensureComponents(
-    [...new Set(parts.map((part) => binaryOf[part]))],
-    report,
-  );
+  const binaries = await ensureComponents([...new Set(parts.map((part) => binaryOf[part]))], report);
   const stateDir = resolve(options.stateDir);
   await endEverythingIn(stateDir);
   for (let tries = 1; ; tries++) {

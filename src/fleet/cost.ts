@@ -17,6 +17,7 @@ export type CostTable = { -readonly [K in keyof typeof DEFAULT_COSTS]: number };
 /** `max_cpu_utilization` of livekit/egress: the share of its CPUs that a busy worker fills. */
 export const MAX_CPU_UTILIZATION = 0.8;
 
+/** Admission looks at the kind of a request alone: LiveKit charges a composite of one track as one of two. */
 export function costOf(source: RecordingSource, costs: CostTable = DEFAULT_COSTS): number {
   switch (source.type) {
     case 'room':
@@ -26,7 +27,7 @@ export function costOf(source: RecordingSource, costs: CostTable = DEFAULT_COSTS
     case 'participant':
       return costs.participant;
     case 'tracks':
-      return source.audioTrackId && source.videoTrackId ? costs.trackComposite : costs.track;
+      return costs.trackComposite;
     case 'track':
       return costs.track;
     case 'media':

@@ -1,5 +1,5 @@
-// Does an egress live? Two witnesses: the bus, where it listens for its stop until its process ends, and its worker's own port. Both
-// saying no is proof; one alone is a suspicion. Pure.
+// Does an egress live? Two witnesses: the bus, where it listens for its stop until its process ends, and its worker's own port or its
+// platform. Gone from the one with its worker gone by the other is proof; anything less is a suspicion. Pure.
 import type { ObservedWorker } from './observation.ts';
 import { CUT_OFF_LIMIT_MS, SILENT_LIMIT_MS } from './policy.ts';
 
@@ -35,7 +35,8 @@ const WHEN_ON_BUS: Record<WorkerWord, Verdict> = {
 
 const WHEN_OFF_BUS: Record<WorkerWord, Verdict> = {
   shows: 'suspect',
-  hides: 'lost',
+  // The usual end: a worker that lives reports it, a moment later.
+  hides: 'suspect',
   closed: 'lost',
   ended: 'lost',
   cut_off: 'lost',

@@ -71,6 +71,10 @@ class Search {
   };
   private readonly open: Set<string>;
   private readonly live: Map<string, ObservedEgress>;
+  /** Recording -> its latest attempt that lives. */
+  private readonly latest = new Map<string, number>();
+  /** Recording -> the egress it believes in, where that was asked for; of those that say that one records, or that start. */
+  private readonly believed: Map<string, string | undefined>;
   private readonly workers: Map<string, ObservedWorker>;
   /** Where each egress is, or was when it was last shown. */
   private readonly homes: Map<string, string>;
@@ -87,6 +91,13 @@ class Search {
     this.policy = policy;
     this.open = new Set(openIds(observation));
     this.live = new Map(observation.activeEgresses?.map((egress) => [egress.egressId, egress]));
+    for (const { recordingId = '', attempt = 0 } of this.live.values())
+      this.latest.set(recordingId, Math.max(attempt, this.latest.get(recordingId) ?? 0));
+    const { running, starting } = observation;
+    this.believed = new Map([
+      ...starting.map(({ id }) => [id, undefined] as const),
+      ...running.map(({ id, egressId }) => [id, egressId] as const),
+    ]);
     this.workers = new Map(observation.workers.map((worker) => [worker.id, worker]));
     this.homes = homesOf(observation, memory);
     const draining = observation.workers.filter(({ state }) => state === 'draining');
@@ -120,7 +131,7 @@ class Search {
 
   private whyUnwanted(recordingId: string, attempt: number): Pick<OrphanEgress, 'code' | 'why'> | undefined {
     if (!this.open.has(recordingId)) return { code: 'not_open', why: 'its recording is not open' };
-    const believed = this.observation.running.find(({ id }) => id === recordingId)?.egressId;
+    const believed = this.believed.get(recordingId);
     // A later one may be the next part, on its way to be believed in.
     const isOlder = believed !== undefined && attempt < (parseAttemptEgressId(believed)?.attempt ?? 0);
     return isOlder ? { code: 'superseded', why: `its recording runs ${believed}` } : undefined;
@@ -161,16 +172,12 @@ class Search {
     return wordOf(this.workers.get(home), egressId, nowMs - sinceMs);
   }
 
-  /** It is open, not back in the queue, and no other egress of the same attempt or a later one lives. */
+  /** It is open, not back in the queue, and no later attempt lives. */
   private believes(recordingId: string, egressId: string): boolean {
+    if (!this.believed.has(recordingId)) return false;
     const attempt = parseAttemptEgressId(egressId)?.attempt ?? 0;
-    const servedElsewhere = [...this.live.values()].some(
-      (egress) => egress.recordingId === recordingId && egress.egressId !== egressId && (egress.attempt ?? 0) > attempt,
-    );
-    const believed = this.observation.running.find(({ id }) => id === recordingId)?.egressId;
-    if (servedElsewhere || (believed !== undefined && believed !== egressId)) return false;
-    const { running, starting } = this.observation;
-    return [...running, ...starting].some(({ id }) => id === recordingId);
+    const believed = this.believed.get(recordingId) ?? egressId;
+    return believed === egressId && (this.latest.get(recordingId) ?? 0) <= attempt;
   }
 
   /** Where egresses may run that no port shows; undefined: anywhere. Others' are not on workers of this fleet. */
@@ -192,7 +199,7 @@ class Search {
       if (!served.has(id) && this.confirmed(keyOf(id), LEASE_MS))
         this.askToLook(id, 'starting_for_long', `starting for over ${formatDuration(LEASE_MS)} without an egress`);
     }
-    for (const { id } of waiting) this.judgeWaiting(id);
+    for (const { id } of waiting) if (served.has(id)) this.judgeWaiting(id);
   }
 
   /** Its start, or the news of it, may have been lost. */

@@ -69,7 +69,8 @@ export function overdueBoots(
     return wasReady ? silentSinceMs : launchedAtMs;
   };
   return workers
-    .filter((worker) => worker.owned && worker.state === 'booting' && nowMs - bootsSinceMs(worker) > bootTimeoutMs)
+    .filter(({ owned, state, egresses }) => owned && state === 'booting' && egresses.length === 0)
+    .filter((worker) => nowMs - bootsSinceMs(worker) > bootTimeoutMs)
     .map(({ id, reason }) => ({
       id,
       why: `not ready after ${formatDuration(bootTimeoutMs)}${reason ? ` (${reason})` : ''}`,

@@ -24,11 +24,9 @@ export function stateOf(
   if (seen.platform === 'gone') return 'gone';
   if (seen.platform === 'draining' || notes?.drainAskedMs !== undefined) return 'draining';
   if (seen.answered && seen.outOfService) return 'draining';
-  // Its port answers and nothing can be sent to it: it has not got there yet, or has lost its Redis.
-  if (seen.answered && seen.present === false) return notes?.wasReady ? 'unreachable' : 'booting';
-  if (seen.answered) return 'ready';
+  if (seen.answered && seen.present !== false) return 'ready';
   if (seen.platform !== 'running') return 'booting';
-  // Silent but running: one that was ready may be busy, and one nobody remembers may have been.
+  // Silent or deaf, but running: one that was ready may be busy, and one nobody remembers may have been.
   const forgotten = notes === undefined && nowMs - seen.launchedAtMs > bootTimeoutMs;
   const mayBeBusy = notes?.wasReady || notes?.silentSinceMs !== undefined || forgotten || !seen.owned;
   return mayBeBusy ? 'unreachable' : 'booting';

@@ -1,12 +1,12 @@
 // To LiveKit, Reelkit is the egress worker that always has room: it claims StartEgress on LiveKit's Redis, makes the recording
 // durable, and only then says STARTING. It answers StopEgress and UpdateStream for every recording, whichever process started it.
 // It runs no egress and decides nothing about workers.
-import { EgressInfo, StopEgressRequest, UpdateStreamRequest } from '@livekit/protocol';
+import { type EgressInfo, StopEgressRequest, UpdateStreamRequest } from '@livekit/protocol';
 import { RpcError, type RpcHandlerContext, type RpcServer, type Served } from '../bus/server.ts';
 import { RECORDING_ID } from '../recording/attempt.ts';
 import type { StreamChange } from '../recording/streams.ts';
-import type { LiveKitRecords } from './records.ts';
 import { acceptedInfo } from './record.ts';
+import type { LiveKitRecords } from './records.ts';
 import { decodeStart, refusalOf, renderNames, type StartMessage } from './request/index.ts';
 
 /** What stands behind the door. Every method may throw RpcError. */
@@ -79,13 +79,16 @@ async function start(
   const refusal = refusalOf(message);
   if (refusal) throw new RpcError(refusal.code, refusal.message);
   const atMs = now();
-  const named = renderNames(message, { atMs });
-  const { acceptedAtMs } = await recordings.accept(named, atMs);
-  const info = acceptedInfo(named, acceptedAtMs);
+  const { acceptedAtMs } = await recordings.accept(renderNames(message, { atMs }), atMs);
+  // The names it was first accepted with, when LiveKit asks again.
+  const info = acceptedInfo(renderNames(message, { atMs: acceptedAtMs }), acceptedAtMs);
   // Before the answer: a worker's report that overtakes this would leave the record out of the room's list. When LiveKit does not
   // take it, the recording does it again with its first report.
   await records.create(info).catch((error: unknown) => {
-    log.warn({ egress: info.egressId, error: String(error) }, 'LiveKit did not take the new record; it is told again later');
+    log.warn(
+      { egress: info.egressId, error: String(error) },
+      'LiveKit did not take the new record; it is told again later',
+    );
   });
   log.info({ egress: info.egressId, request: requestId, durationMs: now() - atMs }, 'accepted from LiveKit');
   return info.toBinary();

@@ -48,7 +48,13 @@ export function createPresence(bus: PresenceBus): Presence {
   };
 }
 
-export type PresenceKind = 'worker' | 'egress';
+export interface Gone {
+  /** Topics. */
+  workers: string[];
+  egresses: string[];
+}
+
+type PresenceKind = 'worker' | 'egress';
 
 export interface PresenceWatch {
   stop(): void;
@@ -57,8 +63,8 @@ export interface PresenceWatch {
 export interface PresenceWatchOptions {
   presence: Pick<Presence, 'workers' | 'egresses' | 'epoch'>;
   everyMs?: number;
-  /** Once for each that was there and is not any more. */
-  onGone(kind: PresenceKind, id: string): void;
+  /** What one look found gone; each is told once. */
+  onGone(gone: Gone): void;
   now?: () => number;
 }
 
@@ -82,7 +88,8 @@ export function watchPresence({
     const epochs = { epochBefore, epochAfter: presence.epoch() };
     const { gone, ...next } = notice(seen, found && { worker: found[0], egress: found[1], ...epochs }, now());
     seen = next;
-    for (const { kind, id } of gone) onGone(kind, id);
+    const of = (wanted: PresenceKind) => gone.filter(({ kind }) => kind === wanted).map(({ id }) => id);
+    if (gone.length > 0) onGone({ workers: of('worker'), egresses: of('egress') });
     timer = setTimeout(() => void look(), everyMs);
     timer.unref();
   }

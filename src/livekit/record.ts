@@ -1,37 +1,62 @@
 // LiveKit's record of a recording: what it says when the request is accepted, what a worker reported, and the one record that the
 // reports of all attempts make together. Pure; the request in it is the one that was asked for, without its secrets.
-import { EgressInfo, EgressSourceType, EgressStatus, type FileInfo, StreamInfo, StreamInfo_Status } from '@livekit/protocol';
-import { EGRESS_STATUSES, type EgressFile, type EgressReport } from '../recording/egress.ts';
+import {
+  EgressInfo,
+  EgressSourceType,
+  EgressStatus,
+  FileInfo,
+  ImagesInfo,
+  SegmentsInfo,
+  StreamInfo,
+  StreamInfo_Status,
+  StreamInfoList,
+} from '@livekit/protocol';
+import { EGRESS_STATUSES, type EgressFile, type EgressReport, isTerminal } from '../recording/egress.ts';
 import type { RecordFacts } from '../recording/record-state.ts';
-import { roomOf } from '../recording/source.ts';
-import { forAttempt, sourceOf, StartMessage } from './request/index.ts';
+import { copiedTrackOf, forAttempt, redactUrl, roomNameOf, StartMessage } from './request/index.ts';
 import { effectiveOutputs } from './request/outputs.ts';
-import { redactRequest, redactUrl } from './request/redact.ts';
+import { redactRequest, redactText } from './request/redact.ts';
+import { asWorkerSends } from './request/stream-url.ts';
 
 /** A report larger than this is kept without its lists: a workflow's history takes 2 MB in one piece, 50 MB in all. */
 const MAX_REPORT_BYTES = 64 * 1_024;
 
+/** The worker's own time of an end is the exact one, unless the recording then waited for another worker that never came. */
+const WAITED_ON_NS = 60_000_000_000n;
+
 /** STARTING, as a worker answers a start. @param acceptedAtMs unix ms */
 export function acceptedInfo(message: StartMessage, acceptedAtMs: number): EgressInfo {
   const atNs = toNs(acceptedAtMs);
-  const first = forAttempt(message, { egressId: message.egressId, attempt: 0, token: '' });
-  const { files, streams, segments, images } = effectiveOutputs(first.request);
-  const source = sourceOf(message);
   const info = new EgressInfo({
     egressId: message.egressId,
     roomId: message.roomId,
-    roomName: roomOf(source) ?? '',
+    roomName: roomNameOf(message),
     sourceType: needsBrowser(message) ? EgressSourceType.WEB : EgressSourceType.SDK,
     status: EgressStatus.EGRESS_STARTING,
     startedAt: atNs,
     updatedAt: atNs,
     request: redactRequest(message.request),
-    fileResults: files.map(({ filepath }) => ({ filename: filepath })),
-    streamResults: streams.flatMap(({ urls }) => urls.map((url) => startingStream(url, atNs))),
-    segmentResults: segments.map(({ playlistName, livePlaylistName }) => ({ playlistName, livePlaylistName })),
-    imageResults: images.map(({ filenamePrefix }) => ({ filenamePrefix })),
+    ...expectedResults(message, atNs),
   });
   return withSingleResult(info);
+}
+
+type Results = Pick<EgressInfo, 'fileResults' | 'streamResults' | 'segmentResults' | 'imageResults'>;
+
+/** What the first attempt will write. A track that is copied as it is has no name yet: its codec decides about the extension. */
+function expectedResults(message: StartMessage, atNs: bigint): Results {
+  const first = forAttempt(message, { egressId: message.egressId, attempt: 0, token: '' });
+  const { files, streams, segments, images, websocketUrl } = effectiveOutputs(first.request);
+  const isCopied = copiedTrackOf(message.request) !== undefined;
+  const urls = [...streams.flatMap((stream) => stream.urls), ...(websocketUrl === undefined ? [] : [websocketUrl])];
+  return {
+    fileResults: files.map(({ filepath }) => new FileInfo({ filename: isCopied ? '' : filepath })),
+    streamResults: urls.map((url) => startingStream(url, atNs)),
+    segmentResults: segments.map(
+      ({ playlistName, livePlaylistName }) => new SegmentsInfo({ playlistName, livePlaylistName }),
+    ),
+    imageResults: images.map(({ filenamePrefix }) => new ImagesInfo({ filenamePrefix })),
+  };
 }
 
 /** Workers draw these in Chrome; sound alone of a room without a layout they take from the room itself. */
@@ -54,8 +79,11 @@ function needsBrowser({ request }: StartMessage): boolean {
   }
 }
 
+/** RTMP streams begin when they publish. Which server of Twitch's it will be, only the worker knows. */
 function startingStream(url: string, atNs: bigint): StreamInfo {
-  return new StreamInfo({ url: redactUrl(url), startedAt: atNs, status: StreamInfo_Status.ACTIVE });
+  const sent = /^twitch:/i.test(url) ? url : asWorkerSends(url);
+  const isRtmp = /^(rtmps?|mux|twitch):/i.test(url);
+  return new StreamInfo({ url: redactUrl(sent), startedAt: isRtmp ? 0n : atNs, status: StreamInfo_Status.ACTIVE });
 }
 
 /** The deprecated single result, where there is one kind of output. */
@@ -63,10 +91,12 @@ function withSingleResult(info: EgressInfo): EgressInfo {
   const { fileResults, streamResults, segmentResults, imageResults } = info;
   const [file] = fileResults;
   const [segments] = segmentResults;
-  const kinds = [fileResults, streamResults, segmentResults, imageResults].filter((results) => results.length > 0).length;
-  if (kinds !== 1) info.result = { case: undefined };
+  const kinds = [fileResults, streamResults, segmentResults, imageResults].filter((results) => results.length > 0);
+  if (kinds.length !== 1) info.result = { case: undefined };
   else if (file) info.result = { case: 'file', value: file };
   else if (segments) info.result = { case: 'segments', value: segments };
+  else if (streamResults.length > 0)
+    info.result = { case: 'stream', value: new StreamInfoList({ info: streamResults }) };
   return info;
 }
 
@@ -75,41 +105,79 @@ export function infoOf(facts: RecordFacts): EgressInfo {
   const message = StartMessage.fromBinary(Buffer.from(facts.wire, 'base64'));
   if (facts.roomId) message.roomId = facts.roomId;
   const info = acceptedInfo(message, facts.acceptedAtMs);
-  const reports = facts.reports.map((report) => EgressInfo.fromBinary(Buffer.from(report, 'base64')));
-  const last = reports.at(-1);
   info.status = EGRESS_STATUSES.indexOf(facts.state.status) as EgressStatus;
   info.retryCount = facts.retries;
   info.error = facts.state.error ?? '';
   info.errorCode = facts.state.errorCode ?? 0;
   info.details = facts.state.details ?? '';
-  if (!last) return endedAt(info, facts, undefined);
-  const earlier = reports.slice(0, -1);
-  info.updatedAt = last.updatedAt > info.updatedAt ? last.updatedAt : info.updatedAt;
-  info.fileResults = [...earlier.flatMap(({ fileResults }) => fileResults.filter(isStored)), ...filesOf(last, info)];
-  info.streamResults = reports.flatMap(({ streamResults }) => streamResults);
-  info.segmentResults = reports.flatMap(({ segmentResults }) => segmentResults);
-  info.imageResults = reports.flatMap(({ imageResults }) => imageResults);
-  info.manifestLocation = reports.find(({ manifestLocation }) => manifestLocation)?.manifestLocation ?? '';
-  info.backupStorageUsed = reports.some(({ backupStorageUsed }) => backupStorageUsed);
-  for (const stream of info.streamResults) stream.url = redactUrl(stream.url);
-  return endedAt(withSingleResult(info), facts, last);
+  const reports = facts.reports.map((report) => EgressInfo.fromBinary(Buffer.from(report, 'base64')));
+  addReports(info, reports);
+  endedAt(info, facts, reports.at(-1));
+  closeStreams(info, facts);
+  return withSingleResult(info);
 }
 
-/** A first report may come before the worker knows its files. */
-function filesOf(last: EgressInfo, accepted: EgressInfo): FileInfo[] {
-  return last.fileResults.length > 0 ? last.fileResults : accepted.fileResults;
+/** What no report names yet stays as the request has it. */
+function addReports(info: EgressInfo, reports: readonly EgressInfo[]): void {
+  const last = reports.at(-1);
+  if (!last) return;
+  const earlier = reports.slice(0, -1);
+  info.updatedAt = later(info.updatedAt, last.updatedAt);
+  const files = [...earlier.flatMap((report) => resultsOf(report).filter(isStored)), ...resultsOf(last)];
+  info.fileResults = orElse(files, info.fileResults);
+  info.streamResults = orElse([...earlier.flatMap(cutStreams), ...last.streamResults], info.streamResults);
+  info.segmentResults = orElse(
+    reports.flatMap(({ segmentResults }) => segmentResults),
+    info.segmentResults,
+  );
+  info.imageResults = orElse(
+    reports.flatMap(({ imageResults }) => imageResults),
+    info.imageResults,
+  );
+  info.manifestLocation = reports.find(({ manifestLocation }) => manifestLocation)?.manifestLocation ?? '';
+  info.backupStorageUsed = reports.some(({ backupStorageUsed }) => backupStorageUsed);
+}
+
+function orElse<T>(first: T[], second: T[]): T[] {
+  return first.length > 0 ? first : second;
+}
+
+function later(one: bigint, other: bigint): bigint {
+  return one > other ? one : other;
+}
+
+/** A worker that died had no time to say that its streams ended. */
+function cutStreams({ streamResults, updatedAt }: EgressInfo): StreamInfo[] {
+  return streamResults.map((stream) => endedStream(stream, StreamInfo_Status.FAILED, updatedAt));
+}
+
+/** Nothing streams in a record that has ended. */
+function closeStreams(info: EgressInfo, { state }: RecordFacts): void {
+  if (!isTerminal(state.status)) return;
+  const failed = state.status === 'FAILED' || state.status === 'ABORTED';
+  const status = failed ? StreamInfo_Status.FAILED : StreamInfo_Status.FINISHED;
+  info.streamResults = info.streamResults.map((stream) => endedStream(stream, status, info.endedAt));
+}
+
+function endedStream(stream: StreamInfo, status: StreamInfo_Status, atNs: bigint): StreamInfo {
+  if (stream.status !== StreamInfo_Status.ACTIVE) return stream;
+  const copy = stream.clone();
+  copy.status = status;
+  copy.endedAt = stream.endedAt || atNs;
+  copy.duration = stream.startedAt > 0n && copy.endedAt > stream.startedAt ? copy.endedAt - stream.startedAt : 0n;
+  return copy;
 }
 
 function isStored({ location }: FileInfo): boolean {
   return location !== '';
 }
 
-function endedAt(info: EgressInfo, { state, endedAtMs }: RecordFacts, last: EgressInfo | undefined): EgressInfo {
-  if (EGRESS_STATUSES.indexOf(state.status) < EGRESS_STATUSES.indexOf('COMPLETE')) return info;
-  const known = endedAtMs === undefined ? info.updatedAt : toNs(endedAtMs);
-  info.endedAt = last && last.endedAt > 0n ? last.endedAt : known;
-  info.updatedAt = info.endedAt > info.updatedAt ? info.endedAt : info.updatedAt;
-  return info;
+function endedAt(info: EgressInfo, { state, endedAtMs }: RecordFacts, last: EgressInfo | undefined): void {
+  if (!isTerminal(state.status)) return;
+  const heard = endedAtMs === undefined ? info.updatedAt : toNs(endedAtMs);
+  const told = last?.endedAt ?? 0n;
+  info.endedAt = told > 0n && heard - told < WAITED_ON_NS ? told : heard;
+  info.updatedAt = later(info.updatedAt, info.endedAt);
 }
 
 /** What a worker reported, as a recording keeps it: plain, small, without secrets. */
@@ -129,9 +197,9 @@ export function reportOf(info: EgressInfo): EgressReport {
       startedAtMs: toMs(beganAt(info)),
       updatedAtMs: toMs(info.updatedAt),
       endedAtMs: toMs(info.endedAt),
-      error: info.error || undefined,
+      error: redactText(info.error) || undefined,
       errorCode: info.errorCode || undefined,
-      details: info.details || undefined,
+      details: redactText(info.details) || undefined,
     }),
   };
 }
@@ -139,8 +207,14 @@ export function reportOf(info: EgressInfo): EgressReport {
 function keptInfo(info: EgressInfo): string {
   const copy = info.clone();
   copy.request = { case: undefined };
+  copy.fileResults = resultsOf(info);
   copy.result = { case: undefined };
-  for (const stream of copy.streamResults) stream.url = redactUrl(stream.url);
+  copy.error = redactText(copy.error);
+  copy.details = redactText(copy.details);
+  for (const stream of copy.streamResults) {
+    stream.url = redactUrl(stream.url);
+    stream.error = redactText(stream.error);
+  }
   const bytes = copy.toBinary();
   if (bytes.length <= MAX_REPORT_BYTES) return Buffer.from(bytes).toString('base64');
   const { egressId, status, startedAt, updatedAt, endedAt } = copy;

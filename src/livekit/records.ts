@@ -21,7 +21,8 @@ export function createLiveKitRecords(client: RpcClient): LiveKitRecords {
       timeoutMs: CALL_MS,
       claimTimeoutMs: CALL_MS,
     });
-    if (!reply.ok) throw new Error(`LiveKit did not take ${method} of ${info.egressId}: ${reply.code} ${reply.message}`);
+    if (!reply.ok)
+      throw new Error(`LiveKit did not take ${method} of ${info.egressId}: ${reply.code} ${reply.message}`);
   }
   return { create: (info) => tell('CreateEgress', info), update: (info) => tell('UpdateEgress', info) };
 }

@@ -1,10 +1,10 @@
 // IOInfo, as the workers know it from LiveKit: they create a record when they start and report each change. Reelkit answers a report
 // once Temporal has it, because one answered with an error is never sent again, and stays silent while Temporal is away: the worker
 // then repeats it for minutes.
-import { EgressInfo } from '@livekit/protocol';
+import { EgressInfo, EgressStatus } from '@livekit/protocol';
 import { RpcError, type RpcServer, type Served } from '../bus/server.ts';
-import type { EgressReport } from '../recording/egress.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
+import type { EgressReport } from '../recording/egress.ts';
 import type { Grants } from './grants.ts';
 import { reportOf } from './record.ts';
 
@@ -20,7 +20,10 @@ export interface ReportsParts {
 }
 
 /** Serves the workers' IOInfo until it is stopped. */
-export async function serveReports(server: RpcServer, { grants, report, endGhost, log }: ReportsParts): Promise<Served> {
+export async function serveReports(
+  server: RpcServer,
+  { grants, report, endGhost, log }: ReportsParts,
+): Promise<Served> {
   const created = await server.serveQueue({
     service: 'IOInfo',
     method: 'CreateEgress',
@@ -37,7 +40,8 @@ export async function serveReports(server: RpcServer, { grants, report, endGhost
     async handle(request) {
       const info = EgressInfo.fromBinary(request);
       const attempt = parseAttemptEgressId(info.egressId);
-      if (!attempt) return EMPTY;
+      // That it finishes its file changes nothing: how it ended follows, and costs Temporal the same.
+      if (!attempt || info.status === EgressStatus.EGRESS_ENDING) return EMPTY;
       try {
         if (!(await report(attempt.recordingId, reportOf(info)))) await endGhost(attempt.recordingId, info);
         return EMPTY;

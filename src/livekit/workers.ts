@@ -3,6 +3,7 @@
 import { EgressInfo, StopEgressRequest, UpdateStreamRequest } from '@livekit/protocol';
 import type { RpcClient, RpcReply } from '../bus/client.ts';
 import type { DispatchReply } from '../recording/start-outcome.ts';
+import { redactText } from './request/index.ts';
 
 /** A worker that does not claim by then is passed over; a live one needs a millisecond. */
 const CLAIM_MS = 1_000;
@@ -13,9 +14,9 @@ const CALL_MS = 5_000;
 export interface Workers {
   /** One start on one worker. Never throws: what came back, or did not, is the reply. @param request rpc.StartEgressRequest */
   start(topic: string, request: Uint8Array): Promise<DispatchReply>;
-  /** @throws WorkerRefusal, or WorkerSilent when no worker runs it */
+  /** @throws WorkerRefusal, WorkerSilent when no worker runs it, or another error when none could be asked */
   stop(egressId: string): Promise<EgressInfo>;
-  /** @throws WorkerRefusal, WorkerSilent */
+  /** @throws as `stop` */
   updateStream(change: { egressId: string; add: string[]; remove: string[] }): Promise<EgressInfo>;
 }
 
@@ -38,11 +39,16 @@ export class WorkerSilent extends Error {
 }
 
 export function createWorkers(client: RpcClient): Workers {
-  async function ask(method: 'StopEgress' | 'UpdateStream', egressId: string, request: Uint8Array): Promise<EgressInfo> {
+  async function ask(
+    method: 'StopEgress' | 'UpdateStream',
+    egressId: string,
+    request: Uint8Array,
+  ): Promise<EgressInfo> {
     const reply = await client.call({ service: 'EgressHandler', method, topic: egressId, request, timeoutMs: CALL_MS });
     if (reply.ok) return EgressInfo.fromBinary(reply.response);
+    if (!reply.granted && couldNotAsk(reply.code)) throw new Error(`the workers could not be asked: ${reply.message}`);
     if (!reply.granted || reply.code === 'deadline_exceeded') throw new WorkerSilent(egressId);
-    throw new WorkerRefusal(reply.code, reply.message);
+    throw new WorkerRefusal(reply.code, redactText(reply.message));
   }
   return {
     async start(topic, request) {
@@ -68,5 +74,12 @@ function toDispatchReply(reply: RpcReply): DispatchReply {
   if (reply.ok) return { kind: 'accepted', atMs: Date.now() };
   const { code, message, granted } = reply;
   if (!granted) return { kind: 'not_granted', message: message || 'it did not claim the start' };
-  return code === 'deadline_exceeded' ? { kind: 'no_answer', message } : { kind: 'error', code, message };
+  // Canceled: this process ends, and the worker goes on.
+  if (code === 'deadline_exceeded' || code === 'canceled') return { kind: 'no_answer', message };
+  return { kind: 'error', code, message: redactText(message) };
+}
+
+/** The bus is away, or this process ends. */
+function couldNotAsk(code: string): boolean {
+  return code === 'unavailable' || code === 'canceled';
 }

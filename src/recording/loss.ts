@@ -6,6 +6,8 @@ export interface Sighting {
   onWorker: 'yes' | 'no' | 'dead' | 'unknown';
   /** It was stopped, and may have left its room to upload. */
   mayUpload: boolean;
+  /** Nothing can follow: there is no room to record in any more. */
+  roomGone: boolean;
   /** A web page has no room to be seen in. */
   hasRoom: boolean;
   /** Since a worker accepted it. */
@@ -20,6 +22,8 @@ export type Verdict = 'alive' | 'unsure' | 'lost';
 const YOUNG_MS = 2_000;
 /** A worker that lives still reports how its egress ended: between its last sign and that report lies a moment with neither. */
 export const CONFIRM_MS = 5_000;
+/** A report that nobody answered is sent again after 30 to 90 s (livekit/egress io client). */
+const REPORT_MS = 100_000;
 /** A worker that cannot be asked, for an egress that is not in its room. */
 const UNREACHABLE_MS = 60_000;
 /** The same for one that has left the room to upload, or never had a room: the worker's `max_upload_queue`. */
@@ -35,8 +39,9 @@ export function judgeSighting(sighting: Sighting): Verdict {
   return doubtForMs >= patienceMs(sighting) ? 'lost' : 'unsure';
 }
 
-function patienceMs({ mayUpload, onWorker, hasRoom }: Sighting): number {
-  if (onWorker === 'no') return CONFIRM_MS;
+function patienceMs({ mayUpload, onWorker, hasRoom, roomGone }: Sighting): number {
+  // Nobody waits for a next part, so the report of the last one may take its time.
+  if (onWorker === 'no') return mayUpload || roomGone ? REPORT_MS : CONFIRM_MS;
   return hasRoom && !mayUpload ? UNREACHABLE_MS : UPLOAD_MS;
 }
 

@@ -35,7 +35,7 @@ export interface PathValues {
   atMs: number;
 }
 
-/** `{retry}` stays: it is filled for each attempt. What the template leaves out of the recording is put before the extension. */
+/** `{retry}` stays: it is filled for each attempt. */
 export function renderPath(template: string, values: PathValues): string {
   const iso = new Date(values.atMs).toISOString();
   const texts: Record<Placeholder, string> = {
@@ -45,14 +45,16 @@ export function renderPath(template: string, values: PathValues): string {
     time: iso.slice(0, 19).replaceAll(/[-:]/g, ''),
     retry: '{retry}',
   };
-  const path = template.replaceAll(/\{([^{}]*)\}/g, (_, key: string) => (isPlaceholder(key) ? texts[key] : ''));
-  return withSuffix(path, template.includes('{recording}') ? '' : `-${texts.recording}`);
+  return withRecording(template).replaceAll(/\{([^{}]*)\}/g, (_, key: string) =>
+    isPlaceholder(key) ? texts[key] : '',
+  );
 }
 
-function withSuffix(path: string, suffix: string): string {
-  if (!suffix) return path;
-  const extension = path.match(/\.[A-Za-z0-9]{1,5}$/)?.[0] ?? '';
-  return path.slice(0, path.length - extension.length) + suffix + extension;
+/** The template as it is meant: what leaves the recording out has it before its extension. */
+export function withRecording(template: string): string {
+  if (template.includes('{recording}')) return template;
+  const extension = template.match(/\.[A-Za-z0-9]{1,5}$/)?.[0] ?? '';
+  return `${template.slice(0, template.length - extension.length)}-{recording}${extension}`;
 }
 
 /** File systems take 255 bytes for one name; the rest of the name needs its share. */

@@ -27,6 +27,8 @@ export interface RecordFacts {
   retries: number;
   /** LiveKit may not know the recording yet. */
   unlisted: boolean;
+  /** The status that LiveKit was told last. */
+  told: EgressStatus;
 }
 
 /** LiveKit's own words for an egress that was stopped before it recorded. */

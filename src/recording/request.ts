@@ -2,13 +2,12 @@
 // Workflows import the types of this file, never its values, so that zod stays out of the workflow bundle.
 import { z } from 'zod';
 import { formatDuration, parseDuration } from './duration.ts';
-import { checkPathTemplate } from './path-template.ts';
+import { outputSchema, outputsProblems, sideSchema } from './request-outputs.ts';
 
-const LIMITS = {
+export const LIMITS = {
   /** LiveKit's own limit on room names and identities is 256 characters (livekit.yaml `limit.max_room_name_length`). */
   nameLength: 256,
   urlLength: 2_048,
-  pathLength: 512,
   outputs: 8,
   labels: 20,
   labelKeyLength: 63,
@@ -85,7 +84,11 @@ const tracksSource = z
     error: 'needs audioTrackId, videoTrackId or both',
   });
 
-const trackSource = z.strictObject({ type: z.literal('track'), room: name('room'), trackId: z.string().min(1).max(64) });
+const trackSource = z.strictObject({
+  type: z.literal('track'),
+  room: name('room'),
+  trackId: z.string().min(1).max(64),
+});
 /** LiveKit's media source, as far as it is shown: what is asked for stands in LiveKit's own request. */
 const mediaSource = z.strictObject({
   type: z.literal('media'),
@@ -103,49 +106,6 @@ export const sourceSchema = z.discriminatedUnion('type', [
   mediaSource,
 ]);
 
-const path = z
-  .string()
-  .min(1)
-  .max(LIMITS.pathLength)
-  .superRefine((template, context) => {
-    const problem = checkPathTemplate(template);
-    if (problem) context.addIssue({ code: 'custom', message: problem });
-  });
-/** Name of a storage in Reelkit's configuration; the configured default when absent. */
-const storage = z.string().min(1).max(63).optional();
-
-const fileOutput = z.strictObject({ type: z.literal('file'), path: path.optional(), storage });
-const streamUrl = z
-  .string()
-  .max(LIMITS.urlLength)
-  .refine((value) => URL.canParse(value) && /^(rtmps?|srt|wss?|mux|twitch):$/.test(new URL(value).protocol), {
-    error: 'must be an rtmp, rtmps, srt, ws or wss URL',
-  });
-/** The view shows them without their keys. */
-const streamOutput = z.strictObject({ type: z.literal('stream'), urls: z.array(streamUrl).min(1).max(16) });
-const segmentsOutput = z.strictObject({
-  type: z.literal('segments'),
-  /** Before `_00000.ts`. */
-  prefix: path.optional(),
-  playlist: path.optional(),
-  livePlaylist: path.optional(),
-  /** 4 by default. */
-  segmentSeconds: z.int().min(1).max(60).optional(),
-  storage,
-});
-const imagesOutput = z.strictObject({
-  type: z.literal('images'),
-  prefix: path.optional(),
-  /** 10 by default. */
-  intervalSeconds: z.int().min(1).max(3_600).optional(),
-  width: z.int().min(16).max(3_840).optional(),
-  height: z.int().min(16).max(3_840).optional(),
-  storage,
-});
-export const outputSchema = z.discriminatedUnion('type', [fileOutput, streamOutput, segmentsOutput, imagesOutput]);
-/** LiveKit takes one of each but images. */
-const ONCE = ['file', 'stream', 'segments'] as const;
-
 /** LiveKit's EncodingOptionsPreset names. */
 export const ENCODING_PRESETS = [
   'H264_720P_30',
@@ -161,8 +121,8 @@ export const ENCODING_PRESETS = [
 export const encodingSchema = z
   .strictObject({
     preset: z.enum(ENCODING_PRESETS).optional(),
-    width: z.int().min(16).max(3_840).optional(),
-    height: z.int().min(16).max(3_840).optional(),
+    width: sideSchema.optional(),
+    height: sideSchema.optional(),
     framerate: z.int().min(1).max(60).optional(),
     videoBitrateKbps: z.int().min(50).max(50_000).optional(),
     audioBitrateKbps: z.int().min(16).max(512).optional(),
@@ -204,15 +164,8 @@ export const recordingRequestSchema = z
     webhookUrl: httpUrl.optional(),
   })
   .superRefine((request, context) => {
-    const source = request.source;
-    for (const type of ONCE) {
-      const indexes = request.outputs.flatMap((output, index) => (output.type === type ? [index] : []));
-      const [, second] = indexes;
-      if (second !== undefined)
-        context.addIssue({ code: 'custom', path: ['outputs', second, 'type'], message: `only one ${type} output` });
-    }
-    if (source.type === 'track' && (request.outputs.length > 1 || !'file stream'.includes(request.outputs[0]?.type ?? '')))
-      context.addIssue({ code: 'custom', path: ['outputs'], message: 'a track takes one output: a file, or a WebSocket' });
+    const { source } = request;
+    for (const problem of outputsProblems(source, request.outputs)) context.addIssue({ code: 'custom', ...problem });
     if (source.type === 'media')
       context.addIssue({ code: 'custom', path: ['source', 'type'], message: "is LiveKit's own: ask LiveKit for it" });
     if ('audioOnly' in source && source.audioOnly && source.videoOnly) {
@@ -225,7 +178,7 @@ export const recordingRequestSchema = z
   });
 
 export type RecordingSource = z.output<typeof sourceSchema>;
-export type RecordingOutput = z.output<typeof outputSchema>;
+export type { RecordingOutput } from './request-outputs.ts';
 export type Encoding = z.output<typeof encodingSchema>;
 /** What a client may send. */
 export type RecordingRequestInput = z.input<typeof recordingRequestSchema>;

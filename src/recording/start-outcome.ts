@@ -20,8 +20,12 @@ export type StartOutcome =
   /** Without a worker it showed by its reports, because the answer was lost. */
   | { kind: 'started'; egressId: string; acceptedAtMs: number; worker?: AssignedWorker; roomId?: string }
   /** Nobody was asked, or nobody took it: nothing can run, and the attempt may be made again under the same id. */
-  /** `isBlind`: it could not be looked, so this says nothing of the room either. */
-  | { kind: 'no_capacity'; message: string; isBlind?: boolean }
+  | {
+      kind: 'no_capacity';
+      message: string;
+      /** Nobody could look, so that the room may not exist either. */
+      roomUnseen?: true;
+    }
   | { kind: 'room_missing'; message: string }
   /** No worker will ever accept this request. `errorCode` as in EgressInfo. */
   | { kind: 'refused'; errorCode: number; message: string }
@@ -50,7 +54,14 @@ const HTTP_OF: Readonly<Record<string, number>> = {
 };
 
 /** Said of the request itself, so that every worker would say it. */
-const FINAL = new Set(['invalid_argument', 'malformed_request', 'permission_denied', 'not_found', 'failed_precondition', 'unimplemented']);
+const FINAL = new Set([
+  'invalid_argument',
+  'malformed_request',
+  'permission_denied',
+  'not_found',
+  'failed_precondition',
+  'unimplemented',
+]);
 
 export function httpStatusOf(code: string): number {
   return Object.hasOwn(HTTP_OF, code) ? (HTTP_OF[code] ?? 0) : 0;
@@ -66,7 +77,11 @@ export function classifyStart(
     case 'not_granted':
       return { kind: 'no_capacity', message: `${worker.id}: ${reply.message}` };
     case 'no_answer':
-      return { kind: 'unknown', egressId, message: `${worker.id} was granted the start and did not answer: ${reply.message}` };
+      return {
+        kind: 'unknown',
+        egressId,
+        message: `${worker.id} was granted the start and did not answer: ${reply.message}`,
+      };
     case 'error':
       return classifyError(reply, egressId, worker);
   }

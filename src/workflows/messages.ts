@@ -1,8 +1,8 @@
 // The messages of both workflows: names and payloads, shared by workflows, activities, API and CLI.
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { FleetMemory } from '../fleet/observation.ts';
-import type { RecordFacts } from '../recording/record-state.ts';
 import type { EgressReport } from '../recording/egress.ts';
+import type { RecordFacts } from '../recording/record-state.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import type { StreamChange } from '../recording/streams.ts';
 import type { RecordingView } from '../recording/view.ts';

@@ -2,9 +2,9 @@
 // Deterministic: time comes from the workflow's own clock.
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { condition, log, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { attemptEgressId, parseAttemptEgressId } from '../recording/attempt.ts';
 import { checkExtension, extendedDeadline } from '../recording/deadline.ts';
 import { type DetailNotes, renderDetails } from '../recording/details.ts';
-import { attemptEgressId, parseAttemptEgressId } from '../recording/attempt.ts';
 import { EGRESS_STATUSES, type EgressReport, type EgressStatus, isTerminal } from '../recording/egress.ts';
 import { dueAtMs, openRecording } from '../recording/open.ts';
 import { type RecordFacts, recordStateOf } from '../recording/record-state.ts';
@@ -262,6 +262,7 @@ export class RecordingState {
       reports: bounded([...this.reports].sort(([one], [other]) => one - other).map(([, info]) => info)),
       retries: Math.max(0, this.view.parts.filter(({ egressId }) => egressId !== undefined).length - 1),
       unlisted: this.unlisted,
+      told: this.published.status,
     };
   }
 

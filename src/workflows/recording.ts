@@ -14,8 +14,8 @@ import {
   condition,
   ParentClosePolicy,
   setHandler,
-  startChild,
   setWorkflowOptions,
+  startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import { resetOffset } from '../recording/attempt.ts';
@@ -24,9 +24,8 @@ import type { RecordFacts } from '../recording/record-state.ts';
 import type { StreamChange } from '../recording/streams.ts';
 import type { RecordingView } from '../recording/view.ts';
 import { calls } from './calls.ts';
-import type { delivery } from './delivery.ts';
-import { RecordKeeper } from './record-keeper.ts';
 import { changeStreams } from './change-streams.ts';
+import type { delivery } from './delivery.ts';
 import {
   admittedSignal,
   cancelSignal,
@@ -34,12 +33,13 @@ import {
   extendSignal,
   extendUpdate,
   lookSignal,
-  reportSignal,
   type RecordingInput,
+  reportSignal,
   stopUpdate,
   streamsUpdate,
   viewQuery,
 } from './messages.ts';
+import { RecordKeeper } from './record-keeper.ts';
 import { type End, RecordingState, until } from './recording-state.ts';
 import { startPart } from './start-part.ts';
 import { stopStrangers, untilPartEnds } from './supervise-part.ts';

@@ -42,14 +42,11 @@ async function whyNotYet(state: RecordingState): Promise<Hindrance | null> {
   const { fleet, request, costCores } = state.input;
   const place = { recordingId: state.view.id, fleet, request, costCores, queuedSinceMs: state.dueAtMs };
   return here.requestCapacity(place).catch((error: unknown): Hindrance => {
-    return { kind: 'no_capacity', message: `could not look for a free worker: ${problemOf(error)}`, isBlind: true };
+    return { kind: 'no_capacity', message: `could not look for a free worker: ${problemOf(error)}`, roomUnseen: true };
   });
 }
 
-type Attempted =
-  | ({ kind: 'started' } & Accepted)
-  | Hindrance
-  | Extract<StartOutcome, { kind: 'refused' }>;
+type Attempted = ({ kind: 'started' } & Accepted) | Hindrance | Extract<StartOutcome, { kind: 'refused' }>;
 
 /** One attempt. An answer that is lost is no doubt: the attempt has no grant any more, is stopped, and the next one has the next id. */
 async function tryStart(state: RecordingState, part: PartView): Promise<Attempted> {
@@ -119,12 +116,13 @@ async function waitForTurn(
   rounds: Record<WaitingFor, number>,
 ): Promise<End | undefined> {
   const waitsFor: WaitingFor = outcome.kind === 'room_missing' ? 'room' : 'capacity';
-  // This is only said of a room that exists.
-  if (outcome.kind === 'no_capacity' && !outcome.isBlind) state.roomSeen = true;
+  // This is only said of a room that exists, unless nobody could look.
+  if (outcome.kind === 'no_capacity' && !outcome.roomUnseen) state.roomSeen = true;
   if (waitsFor === 'room' && (await roomEnded(state))) return endWithRoom(state);
   state.wait(waitsFor, outcome.message);
   rounds[waitsFor] += 1;
-  const recheckMs = waitsFor === 'room' ? roomRecheckMs(rounds.room) : queueRecheckMs(rounds.capacity, state.turnsMissed);
+  const recheckMs =
+    waitsFor === 'room' ? roomRecheckMs(rounds.room) : queueRecheckMs(rounds.capacity, state.turnsMissed);
   await until(
     state,
     () => state.admitted || state.cancelled || state.look !== undefined,

@@ -117,7 +117,7 @@ async function lookAtPart(state: RecordingState, doubt: Doubt): Promise<{ verdic
   const { part } = state;
   const { request } = state.input;
   const egressId = part?.egressId ?? '';
-  const { inRoom, onWorker } = await calls.inspectPart({
+  const { inRoom, onWorker, room } = await calls.inspectPart({
     egressId,
     request,
     ...(part?.worker ? { worker: part.worker } : {}),
@@ -125,7 +125,15 @@ async function lookAtPart(state: RecordingState, doubt: Doubt): Promise<{ verdic
   const ageMs = Date.now() - (part?.acceptedAtMs ?? 0);
   const hasRoom = roomOf(request.source) !== undefined;
   const mayUpload = state.view.stage === 'stopping';
-  const verdict = judgeSighting({ mayUpload, inRoom, onWorker, hasRoom, ageMs, doubtForMs: doubt.forMs });
+  const verdict = judgeSighting({
+    mayUpload,
+    roomGone: room === 'gone',
+    inRoom,
+    onWorker,
+    hasRoom,
+    ageMs,
+    doubtForMs: doubt.forMs,
+  });
   doubt.note(verdict);
   if (verdict === 'lost') {
     state.keepsIdentity = onWorker === 'dead';

@@ -2,6 +2,7 @@
 // a service that lacks the key does not touch what it cannot read.
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { EncodedFileOutput, S3Upload, StreamOutput, StreamProtocol } from 'livekit-server-sdk';
 import { expect, test } from 'vitest';
 import type { RecordingView } from '../../src/recording/view.ts';
 import { useStack } from '../support/stack.ts';
@@ -56,3 +57,29 @@ test('a service without the key does not start while a recording needs it, and g
   expect(body.parts).toHaveLength(1);
   expect((await e2e.api.untilEnded(id)).stage).toBe('cancelled');
 });
+
+test('no secret of a request that came through LiveKit is kept, logged, listed or measured', async () => {
+  const room = await e2e.livekit.createRoom('planted');
+  const planted = { accessKey: 'AKIAPLANTED', secret: 'planted-storage-secret', streamKey: 'planted-stream-key' };
+  const { accessKey, secret } = planted;
+  const s3 = new S3Upload({ bucket: 'bucket', region: 'eu', accessKey, secret });
+  const started = await e2e.livekit.egresses.startRoomCompositeEgress(room, {
+    file: new EncodedFileOutput({ filepath: 'planted.mp4', output: { case: 's3', value: s3 } }),
+    stream: new StreamOutput({ protocol: StreamProtocol.RTMP, urls: [`rtmp://127.0.0.1:9/app/${planted.streamKey}`] }),
+  });
+  const { id } = await e2e.api.untilEnded(started.egressId);
+  const seen = {
+    temporal: (await storedByTemporal()).toString('latin1'),
+    log: await readFile(e2e.service.logFile, 'utf8'),
+    view: JSON.stringify(await e2e.api.show(id)),
+    record: JSON.stringify(await e2e.livekit.egresses.listEgress({ egressId: id }), bigints),
+    metrics: await e2e.api.metrics(),
+    answer: JSON.stringify(started, bigints),
+  };
+  for (const [where, text] of Object.entries(seen))
+    for (const value of Object.values(planted)) expect(text.includes(value), `${value} in ${where}`).toBe(false);
+});
+
+function bigints(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
+}

@@ -101,7 +101,7 @@ test('a burst on a cluster without nodes gets exactly the pods it needs, is reco
   const pods = await e2e.cluster.fleet.pods();
   expect(pods).toHaveLength(6);
   const egresses = (await e2e.livekit.list()).filter(isLive);
-  expect(egresses.map(({ recordingId }) => recordingId).sort()).toEqual([...ids].sort());
+  expect(egresses.map(({ egressId }) => egressId).sort()).toEqual([...ids].sort());
   await waitFor('every busy pod to be protected', e2e.cluster.fleet.pods, (seen) =>
     seen.every(({ metadata }) => metadata.labels?.['reelkit.dev/busy'] === 'true'),
   );

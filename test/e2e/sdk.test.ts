@@ -1,5 +1,5 @@
 // Through LiveKit alone, with its unmodified SDK: an application that has never heard of Reelkit.
-import { EncodedFileOutput, EncodedFileType, EgressStatus } from 'livekit-server-sdk';
+import { EgressStatus, EncodedFileOutput, EncodedFileType } from 'livekit-server-sdk';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useStack } from '../support/stack.ts';
 import { waitFor } from '../support/stack-wait.ts';
@@ -23,7 +23,11 @@ async function startRoom(name: string): Promise<{ room: string; egressId: string
 
 const recordOf = async (egressId: string) => (await e2e.livekit.egresses.listEgress({ egressId }))[0];
 const untilStatus = (egressId: string, status: EgressStatus) =>
-  waitFor(`${egressId} to be ${EgressStatus[status]}`, () => recordOf(egressId), (info) => info?.status === status);
+  waitFor(
+    `${egressId} to be ${EgressStatus[status]}`,
+    () => recordOf(egressId),
+    (info) => info?.status === status,
+  );
 
 describe('an egress that the SDK started with no worker anywhere', () => {
   test('is accepted at once, records, is stopped, and is one egress in the list and in the webhooks', async () => {
@@ -34,7 +38,11 @@ describe('an egress that the SDK started with no worker anywhere', () => {
     const ended = await untilStatus(egressId, EgressStatus.EGRESS_COMPLETE);
     expect(ended?.fileResults).toMatchObject([{ filename: `${e2e.service.recordingsDir}/${room}.mp4` }]);
     expect(await e2e.api.untilEnded(egressId)).toMatchObject({ stage: 'completed', reason: { code: 'stopped' } });
-    await waitFor('its webhooks', async () => webhooks.of(egressId), (events) => events.length >= 4);
+    await waitFor(
+      'its webhooks',
+      async () => webhooks.of(egressId),
+      (events) => events.length >= 4,
+    );
     expect(webhooks.of(egressId)).toEqual([
       'egress_started STARTING',
       'egress_updated ACTIVE',
@@ -44,7 +52,7 @@ describe('an egress that the SDK started with no worker anywhere', () => {
     expect(webhooks.badSignatures).toBe(0);
   });
 
-  test('cannot be stopped once it has ended, in LiveKit\'s words', async () => {
+  test("cannot be stopped once it has ended, in LiveKit's words", async () => {
     const { egressId, room } = await startRoom('ended');
     await untilStatus(egressId, EgressStatus.EGRESS_ACTIVE);
     await e2e.livekit.closeRoom(room);
@@ -72,16 +80,24 @@ describe('an egress that the SDK started with no worker anywhere', () => {
       errorCode: 412,
       error: 'Stop called before pipeline could start',
     });
-    await waitFor('its webhooks', async () => webhooks.of(last?.id ?? ''), (events) => events.length >= 2);
+    await waitFor(
+      'its webhooks',
+      async () => webhooks.of(last?.id ?? ''),
+      (events) => events.length >= 2,
+    );
     expect(webhooks.of(last?.id ?? '')).toEqual(['egress_started STARTING', 'egress_ended ABORTED']);
     for (const room of rooms) await e2e.livekit.closeRoom(room);
     for (const { egressId } of started) await e2e.api.untilEnded(egressId);
   });
 
-  test('is refused at once, in the worker\'s words, when no worker would ever take it', async () => {
+  test("is refused at once, in the worker's words, when no worker would ever take it", async () => {
     const room = await e2e.livekit.createRoom('refused');
     await expect(
-      e2e.livekit.egresses.startRoomCompositeEgress(room, { file: file('x.mp4') }, { audioOnly: true, videoOnly: true }),
+      e2e.livekit.egresses.startRoomCompositeEgress(
+        room,
+        { file: file('x.mp4') },
+        { audioOnly: true, videoOnly: true },
+      ),
     ).rejects.toMatchObject({
       status: 400,
       code: 'invalid_argument',
@@ -90,13 +106,17 @@ describe('an egress that the SDK started with no worker anywhere', () => {
   });
 });
 
-test('an egress that Reelkit\'s own API began is in LiveKit\'s list and webhooks under the same id', async () => {
+test("an egress that Reelkit's own API began is in LiveKit's list and webhooks under the same id", async () => {
   const room = await e2e.livekit.createRoom('api');
   const { id } = await e2e.api.record({ source: { type: 'room', room } });
   await untilStatus(id, EgressStatus.EGRESS_ACTIVE);
   await e2e.livekit.egresses.stopEgress(id);
   await untilStatus(id, EgressStatus.EGRESS_COMPLETE);
-  await waitFor('its webhooks', async () => webhooks.of(id), (events) => events.length >= 4);
+  await waitFor(
+    'its webhooks',
+    async () => webhooks.of(id),
+    (events) => events.length >= 4,
+  );
   expect(webhooks.of(id)).toEqual([
     'egress_started STARTING',
     'egress_updated ACTIVE',

@@ -3,9 +3,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, inject } from 'vitest';
 import { createRecordingEnv, type RecordingEnv, type RecordingEnvOptions } from './recording-env.ts';
 
 /** Call once at the top of a test file. @param eachTest a server for each: one whose child workflows outlive their parent stands still */
-export function useRecordings(
-  { eachTest, ...options }: Pick<RecordingEnvOptions, 'maxCachedWorkflows'> & { eachTest?: boolean } = {},
-): Pick<RecordingEnv, 'start' | 'env'> {
+export function useRecordings({
+  eachTest,
+  ...options
+}: Pick<RecordingEnvOptions, 'maxCachedWorkflows'> & { eachTest?: boolean } = {}): Pick<RecordingEnv, 'start' | 'env'> {
   let recordings: RecordingEnv;
   (eachTest ? beforeEach : beforeAll)(async () => {
     const [serverPath, bundlePath] = [inject('timeSkippingServer'), inject('workflowBundle')];

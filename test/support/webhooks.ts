@@ -9,7 +9,8 @@ export interface Webhooks {
   readonly url: string;
   /** `egress_started STARTING`, … of one egress, in order of arrival. */
   of(egressId: string): string[];
-  events(egressId: string): WebhookEvent[];
+  /** When ACTIVE arrived, unix ms. */
+  activeAtMs(egressId: string): number | undefined;
   /** Signatures that did not fit. */
   readonly badSignatures: number;
   /** LiveKit's keys, known once it runs; what comes before is kept and checked then. */
@@ -21,16 +22,17 @@ const STATUSES = ['STARTING', 'ACTIVE', 'ENDING', 'COMPLETE', 'FAILED', 'ABORTED
 
 export async function receiveWebhooks(): Promise<Webhooks> {
   const [port = 0] = await freePorts(1);
-  const events: WebhookEvent[] = [];
+  const events: (Pick<WebhookEvent, 'event' | 'egressInfo'> & { arrivedAtMs: number })[] = [];
   let badSignatures = 0;
   let receiver: WebhookReceiver | undefined;
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', async () => {
+      const arrivedAtMs = Date.now();
       try {
         const event = await receiver?.receive(Buffer.concat(chunks).toString(), request.headers.authorization);
-        if (event) events.push(event);
+        if (event) events.push({ event: event.event, egressInfo: event.egressInfo, arrivedAtMs });
       } catch {
         badSignatures += 1;
       }
@@ -43,7 +45,7 @@ export async function receiveWebhooks(): Promise<Webhooks> {
     url: `http://127.0.0.1:${port}/`,
     of: (egressId) =>
       ofEgress(egressId).map(({ event, egressInfo }) => `${event} ${STATUSES[egressInfo?.status ?? 0]}`),
-    events: ofEgress,
+    activeAtMs: (egressId) => ofEgress(egressId).find(({ egressInfo }) => egressInfo?.status === 1)?.arrivedAtMs,
     get badSignatures() {
       return badSignatures;
     },

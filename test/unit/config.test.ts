@@ -6,12 +6,20 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError, type ConfigInput, loadConfig, parseConfig, redactConfig } from '../../src/config.ts';
 
 const SMALLEST: ConfigInput = {
-  livekit: { url: 'wss://livekit.example.com', apiKey: 'key', apiSecret: 'a-secret-of-livekit' },
+  livekit: {
+    url: 'wss://livekit.example.com',
+    apiKey: 'key',
+    apiSecret: 'a-secret-of-livekit',
+    redis: { address: 'livekit-redis:6379' },
+  },
+  workers: { redis: { address: 'workers-redis:6379' } },
   storages: { local: { type: 'local', path: '/recordings' } },
   fleet: {
     capacity: { provider: 'static', workers: [{ id: 'egress-1', healthUrl: 'http://egress-1:9090', cpuCores: 4 }] },
   },
 };
+
+const { redis: _, ...bareLiveKit } = SMALLEST.livekit;
 
 function problemsOf(act: () => unknown): string[] {
   try {
@@ -44,7 +52,7 @@ describe('a configuration', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('needs only LiveKit, a storage and a provider; the rest has defaults', () => {
+  it('needs only LiveKit, two Redis, a storage and a provider; the rest has defaults', () => {
     const config = parseConfig(SMALLEST);
     expect(config.fleet).toMatchObject({ name: 'default', minWorkers: 0, maxWorkers: 10, cooldown: 300_000 });
     expect(config.fleet.costs).toMatchObject({ roomComposite: 4, participant: 2 });
@@ -96,6 +104,8 @@ describe('a configuration', () => {
       'livekit.url is missing: must be a string (set it in the file or as LIVEKIT_URL)',
       'livekit.apiKey is missing: must be a string (set it in the file or as LIVEKIT_API_KEY)',
       'livekit.apiSecret is missing: must be a string (set it in the file or as LIVEKIT_API_SECRET)',
+      expect.stringMatching(/^livekit\.redis is \{\}: needs exactly one of address .*LIVEKIT_REDIS_ADDRESS\)$/),
+      expect.stringMatching(/^workers\.redis is \{\}: needs exactly one of address .*WORKERS_REDIS_ADDRESS\)$/),
       expect.stringMatching(/^storages is \{\}: needs at least one storage/),
       expect.stringMatching(/^fleet\.capacity is missing: needs a provider/),
     ]);
@@ -122,6 +132,70 @@ describe('a configuration', () => {
     for (const secret of ['a-secret-of-livekit', 'AKIA', 's3-secret', 'session"', 'azure-secret', 'gcs-secret'])
       expect(shown).not.toContain(secret);
     expect(shown).toContain('"apiKey":"key"');
+  });
+});
+
+describe('the two Redis', () => {
+  it('are given by the environment alone', () => {
+    const env = {
+      LIVEKIT_REDIS_ADDRESS: '10.0.0.1:6379',
+      LIVEKIT_REDIS_PASSWORD: 'one',
+      WORKERS_REDIS_ADDRESS: '[::1]:6380',
+      WORKERS_REDIS_USERNAME: 'reelkit',
+      WORKERS_REDIS_PASSWORD: 'two',
+    };
+    const { livekit, workers } = parseConfig({ ...SMALLEST, workers: undefined, livekit: bareLiveKit }, env);
+    expect(livekit.redis).toMatchObject({ address: '10.0.0.1:6379', password: 'one', db: 0, tls: { enabled: false } });
+    expect(workers.redis).toMatchObject({ address: '[::1]:6380', username: 'reelkit', password: 'two' });
+  });
+
+  it('may be Sentinels or a Cluster, and are then no single address', () => {
+    const sentinel = { sentinelMasterName: 'egress', sentinelAddresses: ['a:26379', 'b:26379'] };
+    expect(parseConfig(withKey('workers.redis', sentinel)).workers.redis).toMatchObject(sentinel);
+    const cluster = { clusterAddresses: ['a:7000', 'b:7000'] };
+    expect(parseConfig(withKey('livekit.redis', cluster)).livekit.redis).toMatchObject(cluster);
+  });
+
+  it.each([
+    ['livekit.redis', {}, /^livekit\.redis is \{\}: needs exactly one of address .*LIVEKIT_REDIS_ADDRESS\)$/],
+    ['workers.redis', undefined, /^workers\.redis is \{\}: needs exactly one of address .*WORKERS_REDIS_ADDRESS\)$/],
+    ['workers.redis', { address: 'a:1', clusterAddresses: ['b:1'] }, /^workers\.redis is .*: needs exactly one of/],
+    [
+      'workers.redis',
+      { sentinelAddresses: ['a:1'] },
+      /^workers\.redis\.sentinelMasterName is missing: is needed with sentinelAddresses$/,
+    ],
+    [
+      'workers.redis.address',
+      'redis',
+      /^workers\.redis\.address is "redis": must be host:port, for example redis:6379 .*WORKERS_REDIS_ADDRESS\)$/,
+    ],
+    ['livekit.redis.pasword', 'x', /^livekit\.redis\.pasword is not a key of the configuration/],
+    ['workers.topic', 'x', /^workers\.topic is not a key of the configuration/],
+    ['api.publicUrl', 'https://reelkit', /^api\.publicUrl is not a key of the configuration/],
+  ])('with a wrong %s %o are refused by key, value and remedy', (key, value, problem) => {
+    expect(problemsOf(() => parseConfig(withKey(key, value)))).toEqual([expect.stringMatching(problem)]);
+  });
+
+  it.each<[string, unknown, NodeJS.ProcessEnv]>([
+    ['livekit.redis', { password: 'hunter2' }, {}],
+    ['workers.redis', { address: 'a:1', clusterAddresses: ['b:1'], sentinelPassword: 'hunter2' }, {}],
+    ['workers.redis', {}, { WORKERS_REDIS_PASSWORD: 'hunter2' }],
+    ['workers.redis.password', ['hunter2'], {}],
+    ['workers.redis.address', 'redis://:hunter2@redis:6379', {}],
+    ['workers.redis.clusterAddresses', ['redis://reelkit:hunter2@redis:6379'], {}],
+    ['livekit.redis', {}, { LIVEKIT_REDIS_ADDRESS: 'rediss://reelkit:hunter2@redis:6379' }],
+    ['livekit.redis', {}, { LIVEKIT_REDIS_ADDRESS: 'reelkit:hunter2@redis:6379' }],
+  ])('with a wrong %s are refused without a password: %o %o', (key, value, env) => {
+    const problems = problemsOf(() => parseConfig(withKey(key, value), env));
+    expect(problems).not.toEqual([]);
+    expect(problems.join()).not.toContain('hunter2');
+  });
+
+  it('are shown without their passwords', () => {
+    const redis = { sentinelMasterName: 'm', sentinelAddresses: ['a:1'], password: 'one', sentinelPassword: 'two' };
+    const shown = redactConfig(parseConfig(withKey('workers.redis', redis)));
+    expect(shown).toMatchObject({ workers: { redis: { password: '(hidden)', sentinelPassword: '(hidden)' } } });
   });
 });
 

@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { DispatchInput, RecordingActivities } from '../../src/activities/contract.ts';
+import type { RecordingActivities } from '../../src/activities/contract.ts';
 import { type Stack, startStack } from '../../src/dev/stack.ts';
 import { recordingRequestSchema } from '../../src/recording/request.ts';
-import { cancelUpdate, type RecordingInput, recordingWorkflowId, reportSignal, viewQuery } from '../../src/workflows/messages.ts';
+import { cancelUpdate, type RecordingInput, reportSignal, viewQuery } from '../../src/workflows/messages.ts';
 import type { recording } from '../../src/workflows/recording.ts';
 
 const DEPLOYMENT = 'reelkit';
 const TASK_QUEUE = 'pinned';
-const OLD = 'EG_old00001';
+const OLD = 'EG_testbefore';
 
 let stateDir: string;
 let stack: Stack;
@@ -59,7 +59,7 @@ async function startVersion(buildId: string, ranOn: string[]): Promise<void> {
     },
     activities: {
       requestCapacity: note(() => null),
-      dispatch: note(({ recordingId }: DispatchInput) => ({
+      dispatch: note(({ recordingId }: { recordingId: string }) => ({
         kind: 'started',
         egressId: recordingId,
         acceptedAtMs: Date.now(),
@@ -102,12 +102,12 @@ function start(id: string) {
     costCores: 4,
     requestedAtMs: Date.now(),
     requestHash: 'hash',
-    wire: 'wire',
-    storages: [null],
+    wire: '',
+    storages: [],
     origin: 'livekit',
   };
   return client.workflow.start<typeof recording>('recording', {
-    workflowId: recordingWorkflowId(id),
+    workflowId: id,
     taskQueue: TASK_QUEUE,
     args: [input],
   });
@@ -143,7 +143,7 @@ describe('a recording begun on one version', () => {
 
     await startVersion('b', ranOn);
     await makeCurrent('b');
-    const fresh = await start('EG_fresh0001');
+    const fresh = await start('EG_testfresh');
     await until(
       () => fresh.query(viewQuery),
       ({ parts }) => parts[0]?.egressId !== undefined,

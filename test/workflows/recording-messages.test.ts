@@ -47,10 +47,7 @@ describe('extend', () => {
   });
 
   it('to an earlier end: it stops then, not when the old timer fires', async () => {
-    const run = await recordings.start(
-      { stopPart: (_, __, r) => r.complete('StopEgress API') },
-      { maxDuration: '6h' },
-    );
+    const run = await recordings.start({ stopPart: (_, __, r) => r.complete('StopEgress API') }, { maxDuration: '6h' });
     await run.becomesActive();
     await run.extend({ untilMs: (await run.now()) + 5 * MINUTE_MS });
     const view = await run.result();

@@ -2,15 +2,7 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import {
-  FIRST_WIRE,
-  HOUR_MS,
-  MINUTE_MS,
-  NO_CAPACITY,
-  once,
-  REFUSED,
-  type Script,
-} from '../support/recording-env.ts';
+import { FIRST_WIRE, HOUR_MS, MINUTE_MS, NO_CAPACITY, once, REFUSED, type Script } from '../support/recording-env.ts';
 import { useRecordings } from '../support/use-recordings.ts';
 
 const recordings = useRecordings();
@@ -198,7 +190,8 @@ describe('StopEgress', () => {
 
   it('while a worker is being asked: what it started is stopped, and was ABORTED before it recorded', async () => {
     const run = await recordings.start({
-      stopPart: (_, __, r) => r.snapshot('ABORTED', { errorCode: 412, error: 'Stop called before pipeline could start' }),
+      stopPart: (_, __, r) =>
+        r.snapshot('ABORTED', { errorCode: 412, error: 'Stop called before pipeline could start' }),
     });
     run.hold('dispatch');
     await run.untilCalled('dispatch');
@@ -285,7 +278,10 @@ describe('UpdateStream', () => {
     });
     await run.becomesActive();
     expect(await failure(run.changeStreams(change('rtmp://one')))).toEqual({ type: 'Refused', code: 'not_found' });
-    expect(await failure(run.changeStreams(change('rtmp://two')))).toEqual({ type: 'Refused', code: 'invalid_argument' });
+    expect(await failure(run.changeStreams(change('rtmp://two')))).toEqual({
+      type: 'Refused',
+      code: 'invalid_argument',
+    });
     await run.report(run.complete('CPU exhausted'));
     await run.untilAccepted(1);
     expect(run.inputs('dispatch').at(-1)?.wire).toBe(FIRST_WIRE);

@@ -92,10 +92,7 @@ describe('the end of a part', () => {
 
 describe('maxDuration', () => {
   it('stops the egress and completes with its file', async () => {
-    const run = await recordings.start(
-      endsWhenStopped,
-      { maxDuration: '10m' },
-    );
+    const run = await recordings.start(endsWhenStopped, { maxDuration: '10m' });
     await run.becomesActive();
     const view = await run.result();
     expect(view).toMatchObject({ stage: 'completed', reason: { code: 'max_duration' }, parts: [{ files: [{}] }] });
@@ -309,7 +306,8 @@ describe('cancelled', () => {
   it('while an attempt without an answer shows by its report: it is stopped', async () => {
     const run = await recordings.start({
       dispatch: UNKNOWN,
-      stopPart: (_, __, r) => r.snapshot('ABORTED', { errorCode: 412, error: 'Stop called before pipeline could start' }),
+      stopPart: (_, __, r) =>
+        r.snapshot('ABORTED', { errorCode: 412, error: 'Stop called before pipeline could start' }),
     });
     run.hold('dispatch');
     await run.untilCalled('dispatch');

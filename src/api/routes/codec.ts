@@ -22,7 +22,9 @@ const payloads = z
   .object({
     payloads: z
       .array(z.object({ metadata: z.record(z.string().max(255), base64).optional(), data: base64.optional() }))
-      .max(MAX_PAYLOADS),
+      .max(MAX_PAYLOADS)
+      // Protobuf's JSON leaves out a list that is empty, as Temporal's CLI sends for queries without input.
+      .default([]),
   })
   .meta({ id: 'Payloads', description: "Payloads as protobuf's JSON writes them: bytes in base64" });
 type Payloads = z.output<typeof payloads>;

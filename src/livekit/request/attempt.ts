@@ -1,5 +1,5 @@
 // The request of one attempt: an egress id and file names of its own, so that no two attempts write one file. Pure.
-import { ImageOutput, SegmentedFileOutput } from '@livekit/protocol';
+import type { ImageOutput, SegmentedFileOutput } from '@livekit/protocol';
 import { allOutputs } from './outputs.ts';
 import type { StartMessage } from './rpc.ts';
 

@@ -1,9 +1,9 @@
 // The language of LiveKit's requests: read, checked, named, kept from showing secrets, and made. Pure.
 export { forAttempt } from './attempt.ts';
-export { liftRequest, sourceOf } from './lift.ts';
+export { liftRequest, roomNameOf, sourceOf } from './lift.ts';
 export { lowerRequest } from './lower.ts';
-export { renderNames } from './names.ts';
-export { redactUrl } from './redact.ts';
+export { copiedTrackOf, renderNames } from './names.ts';
+export { redactText, redactUrl } from './redact.ts';
 export { refusalOf } from './refusal.ts';
 export { decodeStart, StartMessage } from './rpc.ts';
 export { withStorages } from './storages.ts';

@@ -1,8 +1,10 @@
 // LiveKit's request in the words of Reelkit's own: for the view, the cost and the rules. Pure. No secret comes along: the request
 // itself travels beside it.
+import { EncodingOptionsPreset } from '@livekit/protocol';
 import type { RecordingRequest, RecordingSource } from '../../recording/request.ts';
-import { DEFAULTS } from '../../recording/request.ts';
+import { DEFAULTS, LIMITS } from '../../recording/request.ts';
 import { effectiveOutputs } from './outputs.ts';
+import { passthroughTrackOf } from './passthrough.ts';
 import { redactUrl } from './redact.ts';
 import type { StartMessage, StartRequestOneof } from './rpc.ts';
 
@@ -14,13 +16,21 @@ export function liftRequest(message: StartMessage): RecordingRequest {
     source: sourceOf(message),
     outputs: liftOutputs(message),
     startWithin: DEFAULTS.startWithinMs,
-    maxDuration: DEFAULTS.maxDurationMs,
+    // LiveKit itself knows no limit: the longest there is.
+    maxDuration: LIMITS.maxDurationMs,
     priority: DEFAULTS.priority,
     labels: {},
   };
 }
 
-export function sourceOf({ request, roomName }: StartMessage): RecordingSource {
+/** As a worker names the room in its record; a web page may belong to one. */
+export function roomNameOf({ request, roomName }: StartMessage): string {
+  const named = request.value && 'roomName' in request.value ? request.value.roomName : '';
+  return named || roomName;
+}
+
+export function sourceOf(message: StartMessage): RecordingSource {
+  const { request, roomName } = message;
   switch (request.case) {
     case 'roomComposite': {
       const { roomName: room, layout, customBaseUrl, audioOnly, videoOnly } = request.value;
@@ -41,22 +51,23 @@ export function sourceOf({ request, roomName }: StartMessage): RecordingSource {
     case 'track':
       return { type: 'track', room: request.value.roomName, trackId: request.value.trackId };
     case 'egress':
-      return sourceOfV2(request.value, request.value.roomName || roomName);
     case 'replay':
-      return sourceOfV2(request.value, roomName);
+      return sourceOfV2(request.value, roomNameOf(message));
     default:
       // A kind that is newer than Reelkit: counted as the dearest there is.
       return { type: 'room', room: roomName, audioOnly: false, videoOnly: false };
   }
 }
 
-function sourceOfV2({ source }: V2, room: string): RecordingSource {
+function sourceOfV2({ source, encoding }: V2, room: string): RecordingSource {
   switch (source.case) {
     case 'web': {
       const { url, audioOnly, videoOnly, awaitStartSignal } = source.value;
       return { type: 'web', url, audioOnly, videoOnly, awaitStartSignal };
     }
     case 'media': {
+      if (encoding.case === 'preset' && encoding.value === EncodingOptionsPreset.PASSTHROUGH)
+        return { type: 'track', room, trackId: passthroughTrackOf(source.value) };
       const { video } = source.value;
       const identity = video.case === 'participantVideo' ? video.value.identity : '';
       const videoTrackId = video.case === 'videoTrackId' ? video.value : '';

@@ -2,15 +2,14 @@
 // upload is named, and gets them when it leaves for a worker.
 import {
   DirectFileOutput,
-  EncodedFileOutput,
+  type EncodedFileOutput,
   EncodingOptions,
   EncodingOptionsPreset,
-  ImageOutput,
+  type ImageOutput,
   ParticipantEgressRequest,
   RoomCompositeEgressRequest,
-  SegmentedFileOutput,
-  StreamOutput,
-  StreamProtocol,
+  type SegmentedFileOutput,
+  type StreamOutput,
   TrackCompositeEgressRequest,
   TrackEgressRequest,
   WebEgressRequest,
@@ -19,6 +18,12 @@ import type { Storage } from '../../config.ts';
 import { renderPath } from '../../recording/path-template.ts';
 import type { Encoding, RecordingOutput, RecordingRequest } from '../../recording/request.ts';
 import { roomOf } from '../../recording/source.ts';
+import { lowerFile } from './lower-file.ts';
+import { lowerImages } from './lower-images.ts';
+import type { OutputOf, Place } from './lower-output.ts';
+import { lowerSegments } from './lower-segments.ts';
+import { lowerStream } from './lower-stream.ts';
+import { renderNames } from './names.ts';
 import { StartMessage, type StartRequestOneof } from './rpc.ts';
 import { storageFor } from './storages.ts';
 
@@ -44,10 +49,10 @@ export interface Lowered {
 
 /** @throws Error when the request names a storage that is not configured */
 export function lowerRequest(request: RecordingRequest, context: LowerContext): Lowered {
+  const { egressId, roomId, atMs } = context;
   const outputs = lowerOutputs(request, context);
-  const lowered = lowerSource(request, outputs);
-  const { egressId, roomId } = context;
-  return { message: new StartMessage({ egressId, roomId, request: lowered }), storages: outputs.storages };
+  const message = new StartMessage({ egressId, roomId, request: lowerSource(request, outputs) });
+  return { message: renderNames(message, { atMs }), storages: storagesOf(request, context.settings.defaultStorage) };
 }
 
 interface Outputs {
@@ -55,54 +60,26 @@ interface Outputs {
   streamOutputs: StreamOutput[];
   segmentOutputs: SegmentedFileOutput[];
   imageOutputs: ImageOutput[];
-  storages: string[];
 }
 
 function lowerOutputs(request: RecordingRequest, context: LowerContext): Outputs {
-  const placed = (type: 'file' | 'segments' | 'images') =>
-    request.outputs.filter((output) => output.type === type) as Exclude<RecordingOutput, { type: 'stream' }>[];
-  const all = { file: placed('file'), segments: placed('segments'), images: placed('images') };
-  const place = (template: string | undefined, storage: string | undefined) =>
-    pathIn(template, storage, request, context);
+  const place: Place = (template, storage) => pathIn(template, storage, request, context);
   return {
-    fileOutputs: all.file.map((output) => {
-      const { path, storage } = output as Extract<RecordingOutput, { type: 'file' }>;
-      return new EncodedFileOutput({ filepath: place(path, storage) });
-    }),
-    segmentOutputs: all.segments.map((output) => {
-      const { prefix, playlist, livePlaylist, segmentSeconds, storage } = output as Extract<RecordingOutput, { type: 'segments' }>;
-      const filenamePrefix = place(prefix, storage);
-      return new SegmentedFileOutput({
-        filenamePrefix,
-        playlistName: playlist === undefined ? `${filenamePrefix}.m3u8` : place(playlist, storage),
-        livePlaylistName: livePlaylist === undefined ? '' : place(livePlaylist, storage),
-        segmentDuration: segmentSeconds ?? 0,
-      });
-    }),
-    imageOutputs: all.images.map((output) => {
-      const { prefix, intervalSeconds, width, height, storage } = output as Extract<RecordingOutput, { type: 'images' }>;
-      return new ImageOutput({
-        filenamePrefix: place(prefix, storage),
-        captureInterval: intervalSeconds ?? 0,
-        width: width ?? 0,
-        height: height ?? 0,
-      });
-    }),
-    streamOutputs: request.outputs.flatMap((output) => (output.type === 'stream' ? [lowerStream(output.urls)] : [])),
-    storages: [...all.file, ...all.segments, ...all.images].map(
-      ({ storage }) => storage ?? context.settings.defaultStorage,
-    ),
+    fileOutputs: ofType(request, 'file').map((output) => lowerFile(output, place)),
+    streamOutputs: ofType(request, 'stream').map(lowerStream),
+    segmentOutputs: ofType(request, 'segments').map((output) => lowerSegments(output, place)),
+    imageOutputs: ofType(request, 'images').map((output) => lowerImages(output, place)),
   };
 }
 
-function lowerStream(urls: string[]): StreamOutput {
-  const scheme = new URL(urls[0] ?? 'rtmp:').protocol;
-  const protocol = scheme.startsWith('ws')
-    ? StreamProtocol.WEBSOCKET
-    : scheme === 'srt:'
-      ? StreamProtocol.SRT
-      : StreamProtocol.RTMP;
-  return new StreamOutput({ protocol, urls });
+/** In the order of `withStorages`. */
+function storagesOf(request: RecordingRequest, fallback: string): string[] {
+  const stored = [...ofType(request, 'file'), ...ofType(request, 'segments'), ...ofType(request, 'images')];
+  return stored.map(({ storage }) => storage ?? fallback);
+}
+
+function ofType<Type extends RecordingOutput['type']>({ outputs }: RecordingRequest, type: Type): OutputOf<Type>[] {
+  return outputs.filter((output): output is OutputOf<Type> => output.type === type);
 }
 
 function pathIn(
@@ -119,8 +96,7 @@ function pathIn(
 }
 
 function lowerSource({ source, encoding }: RecordingRequest, outputs: Outputs): StartRequestOneof {
-  const { storages: _, ...lists } = outputs;
-  const common = { ...lists, options: optionsOf(encoding) };
+  const common = { ...outputs, options: optionsOf(encoding) };
   switch (source.type) {
     case 'room': {
       const { room: roomName, layout = '', customBaseUrl = '', audioOnly, videoOnly } = source;

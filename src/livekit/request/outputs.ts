@@ -5,12 +5,12 @@ import type {
   DirectFileOutput,
   EncodedFileOutput,
   GCPUpload,
-  FileOutput as V2FileOutput,
   ImageOutput,
   S3Upload,
   SegmentedFileOutput,
   StorageConfig,
   StreamOutput,
+  FileOutput as V2FileOutput,
 } from '@livekit/protocol';
 import type { StartRequestOneof } from './rpc.ts';
 
@@ -62,14 +62,20 @@ export function allOutputs(request: StartRequestOneof): Outputs {
   }
 }
 
-/** Those that count: plural outputs win over the deprecated single one. */
+/** Those that count: of each kind the plural ones, and without any of them the deprecated single one. */
 export function effectiveOutputs(request: StartRequestOneof): Outputs {
   switch (request.case) {
     case 'roomComposite':
     case 'web':
     case 'trackComposite': {
       const plural = several(request.value);
-      return isEmpty(plural) ? one(request.value) : plural;
+      const single = one(request.value);
+      return {
+        ...plural,
+        files: orElse(plural.files, single.files),
+        streams: orElse(plural.streams, single.streams),
+        segments: orElse(plural.segments, single.segments),
+      };
     }
     default:
       return allOutputs(request);
@@ -89,8 +95,8 @@ function none(): Outputs {
   return { files: [], streams: [], segments: [], images: [], storages: [] };
 }
 
-function isEmpty({ files, streams, segments, images }: Outputs): boolean {
-  return files.length + streams.length + segments.length + images.length === 0;
+function orElse<T>(first: T[], second: T[]): T[] {
+  return first.length > 0 ? first : second;
 }
 
 function several(request: WithSeveral): Outputs {

@@ -1,11 +1,18 @@
-// Secrets of a request, replaced as LiveKit's workers replace them before they answer. Pure: works on a copy.
-import type { AliOSSUpload, AzureBlobUpload, GCPUpload, S3Upload } from '@livekit/protocol';
+// Secrets of a request, replaced as LiveKit's workers replace them before they answer (livekit/protocol egress/redact.go), and those
+// that workers forget: proxies, passwords in URLs. Pure: works on a copy.
+import type { AliOSSUpload, AzureBlobUpload, GCPUpload, ProxyConfig, S3Upload } from '@livekit/protocol';
+import { dropNewer } from './newer.ts';
 import { allOutputs, type Upload, uploadsOf } from './outputs.ts';
 import type { StartRequestOneof } from './rpc.ts';
 
+/** LiveKit sends webhooks by what stands in the record. */
+const KEPT_WHOLE = ['livekit.WebhookConfig'];
+
 /** The request as LiveKit's record may show it. */
 export function redactRequest(request: StartRequestOneof): StartRequestOneof {
-  const copy = { ...request, value: request.value?.clone() } as StartRequestOneof;
+  if (request.case === undefined) return request;
+  const copy = { ...request, value: request.value.clone() } as Exclude<StartRequestOneof, { case: undefined }>;
+  dropNewer(copy.value, KEPT_WHOLE);
   for (const upload of uploadsOf(copy)) redactUpload(upload);
   for (const stream of allOutputs(copy).streams) stream.urls = stream.urls.map(redactUrl);
   if (copy.case === 'track' && copy.value.output.case === 'websocketUrl')
@@ -13,43 +20,81 @@ export function redactRequest(request: StartRequestOneof): StartRequestOneof {
   return copy;
 }
 
-const UPLOAD_SECRETS = [
-  'accessKey',
-  'secret',
-  'sessionToken',
-  'assumeRoleExternalId',
-  'credentials',
-  'accountName',
-  'accountKey',
-] as const;
+/** With what a worker writes in their place. */
+const UPLOAD_SECRETS = {
+  accessKey: '{access_key}',
+  secret: '{secret}',
+  sessionToken: '{session_token}',
+  assumeRoleExternalId: '{external_id}',
+  credentials: '{credentials}',
+  accountName: '{account_name}',
+  accountKey: '{account_key}',
+} as const;
 
 function redactUpload(upload: Upload): void {
-  const fields = upload as Partial<Record<(typeof UPLOAD_SECRETS)[number], string>> & Upload;
-  for (const name of UPLOAD_SECRETS) if (fields[name]) fields[name] = `{${snakeCase(name)}}`;
+  const fields = upload as Partial<Record<keyof typeof UPLOAD_SECRETS, string>> & Upload;
+  for (const [name, shown] of Object.entries(UPLOAD_SECRETS) as [keyof typeof UPLOAD_SECRETS, string][])
+    if (fields[name]) fields[name] = shown;
   const { proxy } = upload as S3Upload & GCPUpload & AzureBlobUpload & AliOSSUpload;
-  if (proxy?.password) proxy.password = '{password}';
+  if (proxy) redactProxy(proxy);
 }
 
-function snakeCase(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+function redactProxy(proxy: ProxyConfig): void {
+  if (proxy.username) proxy.username = '{username}';
+  if (proxy.password) proxy.password = '{password}';
+  if (proxy.url) proxy.url = redactUrl(proxy.url);
 }
+
+const HIDDEN = '{...}';
 
 /**
- * The stream key of an RTMP URL becomes `{abc...xyz}`, and every value in the query of another kind is hidden.
- * @param url as a client gave it; what is no URL is hidden whole
+ * The stream key of an RTMP URL becomes `{abc...xyz}`; of other URLs every value in the query is hidden, of all of them who logs in.
+ * What it has made, it leaves as it is.
+ * @param url as a client gave it; what is no URL, or of a kind unknown, is hidden whole
  */
 export function redactUrl(url: string): string {
-  if (!URL.canParse(url)) return '{url}';
-  if (/^mux:|^twitch:/.test(url)) return url.replace(/^(\w+:\/\/)(.+)$/, (_, scheme, key) => `${scheme}${redactKey(key)}`);
-  if (/^rtmps?:/.test(url)) return url.replace(/^(rtmps?:\/\/.*\/)([^/\s]+)(\s+live=1)?$/, (_, path, key) => path + redactKey(key));
-  const parsed = new URL(url);
-  if (parsed.password) parsed.password = 'hidden';
-  for (const name of new Set(parsed.searchParams.keys())) parsed.searchParams.set(name, 'hidden');
-  return parsed.toString();
+  const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*:\/\/)(.*)$/is.exec(url) ?? [];
+  if (!scheme || !URL.canParse(url)) return '{url}';
+  if (/^(mux|twitch):/i.test(scheme)) return scheme + redactKey(rest);
+  if (/^rtmps?:/i.test(scheme)) return scheme + withoutLogin(withoutStreamKey(rest));
+  return scheme + (/^(srt|wss?|https?):/i.test(scheme) ? withoutLogin(withoutQuery(rest)) : HIDDEN);
+}
+
+/** A worker's texts quote URLs as they were given to it. */
+export function redactText(text: string): string {
+  return text.replaceAll(/\b(?:rtmps?|srt|wss?|mux|twitch):\/\/[^\s"']+/gi, (url) => {
+    const end = /[:,.;)]*$/.exec(url)?.index ?? url.length;
+    return redactUrl(url.slice(0, end)) + url.slice(end);
+  });
+}
+
+/** The key is what follows the last slash of the path, with its query; only ` live=1` may stand behind it. */
+function withoutStreamKey(rest: string): string {
+  const suffix = rest.endsWith(' live=1') ? ' live=1' : '';
+  const text = rest.slice(0, rest.length - suffix.length);
+  const path = text.split(/[?#\s]/, 1)[0] ?? '';
+  const keyAt = path.lastIndexOf('/') + 1;
+  if (keyAt === 0) return path === text ? text : path + HIDDEN;
+  return text.slice(0, keyAt) + redactKey(text.slice(keyAt)) + suffix;
+}
+
+function withoutQuery(rest: string): string {
+  const [, path = '', query, fragment] = /^([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/s.exec(rest) ?? [];
+  const values = query
+    ?.split('&')
+    .map((pair) => (pair.includes('=') ? `${pair.slice(0, pair.indexOf('='))}=${HIDDEN}` : pair && HIDDEN));
+  return path + (values ? `?${values.join('&')}` : '') + (fragment ? `#${HIDDEN}` : '');
+}
+
+function withoutLogin(rest: string): string {
+  const end = /[/?#]/.exec(rest)?.index ?? rest.length;
+  const at = rest.lastIndexOf('@', end);
+  return at < 0 ? rest : `${HIDDEN}@${rest.slice(at + 1)}`;
 }
 
 /** As livekit/protocol's utils.RedactIdentifier: three characters at each end, fewer of a short one. */
 function redactKey(key: string): string {
+  if (/^\{(.{0,3})\.\.\.(.{0,3})\}$/s.test(key)) return key;
   const shown = [3, 2, 1].find((count) => key.length >= count * 3) ?? 0;
   return `{${key.slice(0, shown)}...${key.slice(key.length - shown)}}`;
 }

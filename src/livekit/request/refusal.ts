@@ -1,50 +1,38 @@
 // What every worker would refuse, in the worker's words: said at once, not minutes later when the request has waited. Pure. What
-// depends on a worker's own configuration is left to the worker.
-import { effectiveOutputs } from './outputs.ts';
+// depends on a worker's own configuration, or on a protocol newer than Reelkit, is left to the worker.
+import { fillerOf } from './file-names.ts';
+import { roomNameOf } from './lift.ts';
+import { holdsNewer } from './newer.ts';
+import { fileFormatOf } from './pipeline.ts';
+import { type Refusal, Refused } from './refused.ts';
 import type { StartMessage } from './rpc.ts';
 
-export interface Refusal {
-  /** psrpc's. */
-  code: 'invalid_argument';
-  message: string;
-}
+export type { Refusal } from './refused.ts';
 
-export function refusalOf({ request }: StartMessage): Refusal | undefined {
-  switch (request.case) {
-    case 'web':
-      return isHttp(request.value.url) ? outputsRefusal(request) : missing('web url');
-    case 'participant':
-      return request.value.identity ? outputsRefusal(request) : missing('identity');
-    case 'trackComposite': {
-      const { audioTrackId, videoTrackId } = request.value;
-      return audioTrackId || videoTrackId ? outputsRefusal(request) : missing('audio_track_id or video_track_id');
-    }
-    case 'track':
-      if (!request.value.trackId) return missing('track_id');
-      return request.value.output.case === undefined ? missing('output') : undefined;
-    case 'roomComposite': {
-      const { audioOnly, videoOnly, customBaseUrl } = request.value;
-      if (customBaseUrl && !isHttp(customBaseUrl)) return missing('template base url');
-      return audioOnly && videoOnly ? missing('audio_only and video_only') : outputsRefusal(request);
-    }
-    default:
-      return outputsRefusal(request);
+/** A recording's history carries its request several times; the largest sensible one, with keys of each output, has some 20 kB. */
+export const MAX_REQUEST_BYTES = 256 * 1_024;
+
+export function refusalOf(message: StartMessage): Refusal | undefined {
+  const bytes = message.toBinary().length;
+  if (bytes > MAX_REQUEST_BYTES)
+    return refusal(`the request has ${bytes} bytes, ${MAX_REQUEST_BYTES} at most; leave out outputs or shorten names`);
+  const { request } = message;
+  if (request.case === undefined ? isNewerKind(message) : holdsNewer(request.value)) return undefined;
+  const fill = fillerOf({ roomName: roomNameOf(message), roomId: message.roomId, atMs: 0 });
+  try {
+    fileFormatOf(request, fill);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Refused) return refusal(error.message);
+    throw error;
   }
 }
 
-function outputsRefusal(request: StartMessage['request']): Refusal | undefined {
-  const { files, streams, segments, images } = effectiveOutputs(request);
-  if (files.length + streams.length + segments.length + images.length === 0) return missing('output');
-  if (files.length > 1) return missing('multiple file outputs');
-  if (streams.length > 1) return missing('multiple stream outputs');
-  if (segments.length > 1) return missing('multiple segmented file outputs');
-  return undefined;
+function refusal(text: string): Refusal {
+  return { code: 'invalid_argument', message: text };
 }
 
-function missing(field: string): Refusal {
-  return { code: 'invalid_argument', message: `request has missing or invalid field: ${field}` };
-}
-
-function isHttp(url: string): boolean {
-  return URL.canParse(url) && /^https?:$/.test(new URL(url).protocol);
+/** A kind of request that Reelkit cannot read is a field that it does not know. */
+function isNewerKind(message: StartMessage): boolean {
+  return message.getType().runtime.bin.listUnknownFields(message).length > 0;
 }

@@ -1,6 +1,6 @@
 // LiveKit's internal StartEgress request, which no package of LiveKit's for Node holds: the fields that Reelkit reads or sets.
 // Everything newer is kept as it came.
-import { Message, type MessageType, proto3 } from '@bufbuild/protobuf';
+import { type Message, type MessageType, proto3 } from '@bufbuild/protobuf';
 import {
   ExportReplayRequest,
   ParticipantEgressRequest,

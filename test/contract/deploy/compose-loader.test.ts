@@ -32,14 +32,15 @@ describe('docker-compose.yml, loaded by Compose itself', () => {
   });
 
   test('keeps to the Compose specification', () => {
-    expect(Object.keys(project.services)).toHaveLength(10);
-    expect(project.services.reelkit?.build?.context).toBe(root);
+    expect(Object.keys(project.services)).toHaveLength(12);
+    for (const name of ['reelkit', 'reelkit-2']) expect(project.services[name]?.build?.context).toBe(root);
   });
 
   test('hands the secrets of the environment to those who need them', () => {
     const { livekit, egress, reelkit, temporal } = project.services;
     expect(livekit?.environment?.LIVEKIT_KEYS).toBe('key: secret');
-    for (const one of [egress, reelkit]) expect(one?.environment).toMatchObject({ LIVEKIT_API_SECRET: 'secret' });
+    for (const one of [egress, reelkit, project.services['reelkit-2']])
+      expect(one?.environment).toMatchObject({ LIVEKIT_API_SECRET: 'secret' });
     expect(temporal?.environment).toMatchObject({ POSTGRES_PWD: 'password' });
   });
 

@@ -147,7 +147,11 @@ describe('installed', () => {
     return cluster.kubectl(['create', '--raw', path, '-f', '-'], JSON.stringify(eviction));
   };
 
-  test('an upgrade changes the template in its place', async () => {
+  test('an upgrade changes the template in its place, and keeps the key and the password that the first install made', async () => {
+    const secrets = () =>
+      kubectl('get', 'secret', 'reelkit-encryption', 'reelkit-workers-redis', '--output', 'jsonpath={.items[*].data}');
+    const made = await secrets();
+    expect(made).toMatch(/^\{"keys":"[^"]{60,}"\} \{"password":"[^"]{40,}"\}$/);
     const uid = () => kubectl('get', 'podtemplate', 'reelkit-egress', '--output', 'jsonpath={.metadata.uid}');
     const before = await uid();
     const { exitCode, stderr } = await withCluster(
@@ -159,12 +163,23 @@ describe('installed', () => {
     );
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(await uid()).toBe(before);
+    expect(await secrets()).toBe(made);
+  });
+
+  test('nobody writes over the key, as manifests that are rendered anew would', async () => {
+    const { stdout } = await helm.template(valuesOf('minimal'));
+    const secret = parseManifests(stdout).find(({ metadata }) => metadata.name === 'reelkit-encryption');
+    const another = JSON.stringify({ ...secret, metadata: { ...secret?.metadata, namespace: installed } });
+    await expect(cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], another)).rejects.toThrow(
+      'immutable',
+    );
   });
 
   test('an uninstall takes the workers with it', async () => {
     const { exitCode, stderr } = await withCluster('uninstall');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     await waitFor('the workers to go', podsLeft, (left) => left === '', 90_000);
+    expect(await kubectl('get', 'secrets', '--output', 'name')).toBe('secret/reelkit-encryption');
   });
 });
 

@@ -50,10 +50,14 @@ describe('a mistake in the values is refused, and the message names the field', 
     ['a LiveKit that is no URL', 'livekit: {url: livekit.example.com}', "'/livekit/url'"],
     ['no keys of LiveKit', 'livekit: {existingSecret: ""}', "'/livekit/existingSecret'"],
     ['keys of LiveKit themselves', 'livekit: {apiKey: a, apiSecret: b}', "'/livekit'"],
-    ['no encryption keys', 'encryption: {existingSecret: ""}', "'/encryption/existingSecret'"],
     ['encryption keys themselves', 'encryption: {keys: a}', "'keys' not allowed"],
     ['no Redis of LiveKit', 'livekit: {redis: {address: ""}}', 'livekit.redis names no Redis'],
-    ['no Redis of the workers', 'workers: {redis: {address: ""}}', 'workers.redis names no Redis'],
+    [
+      'no Redis of the workers',
+      'workersRedis: {enabled: false}',
+      'workers.redis names no Redis, and workersRedis.enabled is',
+    ],
+    ['a password of the Redis of the workers', 'workersRedis: {password: s}', "'password' not allowed"],
     ['a URL as address of a Redis', 'workers: {redis: {address: "redis://r:6379"}}', "'/workers/redis/address'"],
     ['a password of a Redis itself', 'workers: {redis: {password: s}}', "'password' not allowed"],
     ['no Temporal', 'temporal: {address: ""}', "'/temporal/address'"],
@@ -86,7 +90,7 @@ describe('a mistake in the values is refused, and the message names the field', 
     ['another provider', 'fleet: {capacity: {provider: static}}', "'capacity' not allowed"],
     ['a fleet that is no label', 'fleet: {name: Prod}', "'/fleet/name'"],
     ['a duration without unit', 'fleet: {cooldown: "300"}', "'/fleet/cooldown'"],
-    ['a public URL without scheme', 'api: {publicUrl: reelkit.example.com}', "'/api/publicUrl'"],
+    ['a public URL, which nothing needs any more', 'api: {publicUrl: "http://reelkit"}', "'publicUrl' not allowed"],
     ['a placeholder as important as a worker', 'placeholder: {priority: 0}', "'/placeholder/priority'"],
     [
       'worker versioning, which one rolling Deployment cannot do',
@@ -113,6 +117,12 @@ describe('a mistake in the values is refused, and the message names the field', 
   });
 });
 
+/** Secrets that the chart makes where none is named. */
+const MADE: Record<string, string[]> = {
+  minimal: ['reelkit/reelkit-encryption', 'reelkit/reelkit-workers-redis'],
+  'config-secret': ['reelkit/reelkit-workers-redis', 'reelkit-workers/reelkit-workers-redis'],
+};
+
 describe.each(valueSets)('the manifests of %s', (set) => {
   test('configure Reelkit without an error', () => {
     const configMaps = manifestsOf(set).filter(({ kind }) => kind === 'ConfigMap');
@@ -129,9 +139,10 @@ describe.each(valueSets)('the manifests of %s', (set) => {
     }
   });
 
-  test('hold no secret, and name each by Secret and key', () => {
-    expect(manifestsOf(set).filter(({ kind }) => kind === 'Secret')).toEqual([]);
-    const secret = /KEY|SECRET|TOKEN|CERT_DATA|PASSWORD|EGRESS_CONFIG$/;
+  test('hold no secret but what the chart makes itself, and name each by Secret and key', () => {
+    const made = manifestsOf(set).filter(({ kind }) => kind === 'Secret');
+    expect(made.map(({ metadata: { namespace: of, name } }) => `${of}/${name}`)).toEqual(MADE[set] ?? []);
+    const secret = /KEY|SECRET|TOKEN|CERT_DATA|PASSWORD|_AUTH$|EGRESS_CONFIG$/;
     const named = podSpecs(manifestsOf(set)).flatMap(([, { containers }]) =>
       containers.flatMap(({ env = [] }) => env.filter(({ name }) => secret.test(name))),
     );
@@ -301,9 +312,31 @@ describe('Reelkit itself', () => {
     expect(config.rules).toEqual([{ match: { room: 'exam-*' }, maxDuration: 10_800_000 }]);
   });
 
-  test('is reached by LiveKit at its Service unless told otherwise', () => {
-    expect(environmentOf(manifestsOf('minimal')).REELKIT_PUBLIC_URL).toBe('http://reelkit-api.reelkit.svc:8080');
-    expect(environmentOf(manifestsOf('everything')).REELKIT_PUBLIC_URL).toBe('https://reelkit.example.com');
+  test('has its encryption key made where none is named: one that nobody writes over and no uninstall takes', () => {
+    const secret = find(manifestsOf('minimal'), 'Secret', 'reelkit-encryption');
+    expect(secret).toMatchObject({ immutable: true, metadata: { annotations: { 'helm.sh/resource-policy': 'keep' } } });
+    const made = Buffer.from(secret.data?.keys ?? '', 'base64').toString();
+    const { encryption } = parseConfig(ownConfig, {
+      ...environmentOf(manifestsOf('minimal')),
+      REELKIT_ENCRYPTION_KEYS: made,
+    });
+    expect(encryption.keys).toEqual([{ id: expect.stringMatching(/^k-[a-z0-9]{12}$/), key: expect.any(String) }]);
+    for (const name of ['reelkit-api', 'reelkit-worker']) {
+      const [container] = find(manifestsOf('minimal'), 'Deployment', name).spec?.template?.spec.containers ?? [];
+      expect(container?.env).toContainEqual({
+        name: 'REELKIT_ENCRYPTION_KEYS',
+        valueFrom: { secretKeyRef: { name: 'reelkit-encryption', key: 'keys' } },
+      });
+    }
+  });
+
+  test('answers LiveKit from two processes, of which an upgrade takes none away before the next one is ready', () => {
+    const { spec } = find(manifestsOf('minimal'), 'Deployment', 'reelkit-api');
+    expect(spec).toMatchObject({
+      replicas: 2,
+      strategy: { rollingUpdate: { maxUnavailable: 0 } },
+      template: { spec: { containers: [{ startupProbe: { httpGet: { path: '/readyz' } } }] } },
+    });
   });
 
   test('knows both Redis, whichever way they are reached', () => {
@@ -313,7 +346,7 @@ describe('Reelkit itself', () => {
     };
     expect(configOf('minimal')).toMatchObject({
       livekit: { redis: { address: 'redis.livekit:6379' } },
-      workers: { redis: { address: 'redis.reelkit:6379' } },
+      workers: { redis: { address: 'reelkit-workers-redis.reelkit.svc:6379', password: 'of a Secret' } },
     });
     expect(configOf('everything')).toMatchObject({
       livekit: { redis: { sentinelMasterName: 'main', sentinelAddresses: { length: 2 }, tls: { enabled: true } } },
@@ -322,12 +355,7 @@ describe('Reelkit itself', () => {
   });
 
   test('has its ports and its task queue whatever a configuration of your own says', () => {
-    const own = {
-      livekit: {},
-      storages: { disk: { type: 'local', path: '/recordings' } },
-      fleet: { capacity: { provider: 'kubernetes' as const, podTemplate: 'reelkit-egress' } },
-    };
-    const config = parseConfig(own, environmentOf(manifestsOf('config-secret')));
+    const config = parseConfig(ownConfig, environmentOf(manifestsOf('config-secret')));
     expect(config).toMatchObject({
       api: { host: '0.0.0.0', port: 8080 },
       temporal: { healthPort: 8081, taskQueue: 'reelkit' },
@@ -363,15 +391,101 @@ describe('Reelkit itself', () => {
   });
 });
 
+describe("the workers' own Redis", () => {
+  const redisOf = (manifests: Manifest[]) =>
+    find(manifests, 'Deployment', 'reelkit-workers-redis').spec?.template?.spec;
+  const egressOf = (manifests: Manifest[], name = 'reelkit-egress') =>
+    find(manifests, 'PodTemplate', name).template?.spec.containers[0]?.env ?? [];
+  const workerConfig = (env: { name: string; value?: string }[]) =>
+    parse(env.find(({ name }) => name === 'EGRESS_CONFIG_BODY')?.value?.replace('$(REELKIT_EGRESS_CONFIG)', '') ?? '');
+
+  test('comes with the chart, one alone, and is told to every worker beside its own topic', () => {
+    const manifests = manifestsOf('minimal');
+    expect(find(manifests, 'Deployment', 'reelkit-workers-redis').spec).toMatchObject({
+      replicas: 1,
+      strategy: { type: 'Recreate' },
+    });
+    expect(workerConfig(egressOf(manifests))).toEqual({
+      cluster_id: '$(REELKIT_TOPIC)',
+      redis: { address: 'reelkit-workers-redis.reelkit.svc:6379', password: '$(REELKIT_WORKERS_REDIS_PASSWORD)' },
+    });
+  });
+
+  test('has one password, for itself, Reelkit and the workers, wherever these are', () => {
+    for (const [set, secretKeyRef] of Object.entries({
+      minimal: { name: 'reelkit-workers-redis', key: 'password' },
+      'config-secret': { name: 'reelkit-workers-redis', key: 'password' },
+      placeholder: { name: 'workers-redis', key: 'secret' },
+    })) {
+      const manifests = manifestsOf(set);
+      const worker = find(manifests, 'Deployment', 'reelkit-worker').spec?.template?.spec.containers[0]?.env;
+      expect(redisOf(manifests)?.containers[0]?.env).toEqual([{ name: 'REDISCLI_AUTH', valueFrom: { secretKeyRef } }]);
+      expect(worker).toContainEqual({ name: 'WORKERS_REDIS_PASSWORD', valueFrom: { secretKeyRef } });
+      expect(egressOf(manifests)).toContainEqual({
+        name: 'REELKIT_WORKERS_REDIS_PASSWORD',
+        valueFrom: { secretKeyRef },
+      });
+    }
+    const passwords = manifestsOf('config-secret').filter(({ kind }) => kind === 'Secret');
+    expect(new Set(passwords.map(({ data }) => data?.password)).size).toBe(1);
+  });
+
+  test('is not made where one is named; its address is then in the configuration of the workers', () => {
+    for (const [set, name] of [
+      ['everything', 'recorder'],
+      ['temporal-cloud', 'reelkit'],
+    ] as const) {
+      const manifests = manifestsOf(set);
+      expect(manifests.filter(({ metadata }) => metadata.name === `${name}-workers-redis`)).toEqual([]);
+      expect(workerConfig(egressOf(manifests, `${name}-egress`))).toEqual({ cluster_id: '$(REELKIT_TOPIC)' });
+    }
+  });
+
+  test('is reached by Reelkit and the workers alone where policies are on', () => {
+    const policy = find(manifestsOf('config-secret'), 'NetworkPolicy', 'reelkit-workers-redis');
+    expect(policy.spec).toMatchObject({
+      ingress: [
+        {
+          ports: [{ port: 'redis' }],
+          from: [
+            { podSelector: { matchExpressions: [{ values: ['api', 'temporal-worker', 'test'] }] } },
+            {
+              namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'reelkit-workers' } },
+              podSelector: { matchLabels: { 'reelkit.dev/fleet': 'azure' } },
+            },
+          ],
+        },
+      ],
+    });
+  });
+
+  test('goes back into service soon when its node is lost', () => {
+    expect(redisOf(manifestsOf('placeholder'))).toMatchObject({
+      tolerations: [
+        { key: 'node.kubernetes.io/not-ready', tolerationSeconds: 20 },
+        { key: 'node.kubernetes.io/unreachable', tolerationSeconds: 20 },
+        { key: 'pool' },
+      ],
+    });
+  });
+});
+
 test('deploy/kubernetes/reelkit.yaml is what generate makes of it now', async () => {
   const { stdout } = await execa(join(root, 'deploy/kubernetes/generate'), { env: { HELM: helm.path } });
   expect(`${stdout}\n`).toBe(readFileSync(join(root, 'deploy/kubernetes/reelkit.yaml'), 'utf8'));
 });
 
-/** What the Temporal worker finds in its environment; secrets get a stand-in. */
+/** The rest comes by environment. */
+const ownConfig = {
+  livekit: {},
+  storages: { disk: { type: 'local', path: '/recordings' } },
+  fleet: { capacity: { provider: 'kubernetes' as const, podTemplate: 'reelkit-egress' } },
+};
+
 /** Where any text will not do. */
 const OF_A_SECRET: Record<string, string> = { REELKIT_ENCRYPTION_KEYS: `k1:${Buffer.alloc(32).toString('base64')}` };
 
+/** What the Temporal worker finds in its environment; secrets get a stand-in. */
 function environmentOf(manifests: Manifest[]): Record<string, string> {
   const [, spec] = podSpecs(manifests).find(([name]) => name.endsWith('-worker')) ?? [];
   const env = (spec?.containers[0]?.env ?? []).map(({ name, value }) => [

@@ -16,9 +16,9 @@ import { writeEgressConfig } from '../../../src/dev/egress-config.ts';
 import { stateDirVariable } from '../../../src/dev/leftovers.ts';
 import { type Speaker, startSpeaker } from '../../../src/dev/speakers.ts';
 import { startStack } from '../../../src/dev/stack.ts';
-import { createLiveKitClient } from '../../../src/livekit/client.ts';
 import { createLiveKit } from '../../support/stack-livekit.ts';
 import { nameLogs, waitFor } from '../../support/stack-wait.ts';
+import { twirpStart } from './twirp-start.ts';
 
 /** Cores the worker believes it has, and what it charges: two participants fit beside each other, a third does not. */
 export const CORES = 4;
@@ -67,7 +67,7 @@ export async function makeBed(command: string) {
     livekit,
     egresses,
     rooms,
-    start: createLiveKitClient(livekit).start,
+    start: twirpStart(livekit),
     hooks,
     ffprobe,
     infoOf,

@@ -60,7 +60,7 @@ async function kill(id: string): Promise<void> {
 
 function watch() {
   const gone: string[] = [];
-  const { stop } = watchPresence({ presence, onGone: (kind, id) => gone.push(`${kind} ${id}`) });
+  const { stop } = watchPresence({ presence, onGone: ({ workers }) => gone.push(...workers) });
   return { gone, stop };
 }
 
@@ -75,7 +75,7 @@ describe('workers on the bus', () => {
     const sinceMs = performance.now();
     await eventually(async () => gone.length > 0);
     expect(performance.now() - sinceMs).toBeLessThan(NOTICED_MS);
-    expect(gone).toEqual([`worker ${one}`]);
+    expect(gone).toEqual([one]);
     expect([...(await presence.workers())]).toEqual([other]);
     stop();
   });
@@ -90,7 +90,7 @@ describe('workers on the bus', () => {
     expect([...(await presence.workers())].sort()).toEqual([...launched].sort());
     await kill(launched[0] ?? '');
     await eventually(async () => gone.length > 0);
-    expect(gone).toEqual([`worker ${launched[0]}`]);
+    expect(gone).toEqual([launched[0]]);
     stop();
   });
 
@@ -104,7 +104,7 @@ describe('workers on the bus', () => {
     expect(gone).toEqual([]);
     await stack.restart('workersRedis');
     await eventually(async () => gone.length > 0);
-    expect(gone).toEqual([`worker ${one}`]);
+    expect(gone).toEqual([one]);
     stop();
   });
 

@@ -1,75 +1,120 @@
-// The recording's activities with a LiveKit, a fleet and workers that answer by script: what is sent, and what is no ambiguity.
+// The recording's activities with a LiveKit, a fleet and workers that answer by script: who is asked, under which id, and what is
+// no doubt.
+import { EgressInfo, EgressStatus, EncodedFileOutput, RoomCompositeEgressRequest } from '@livekit/protocol';
 import type { Client } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, it } from 'vitest';
-import { createFreeWorkers } from '../../../src/activities/free-workers.ts';
+import { createWorkerChoice } from '../../../src/activities/choose-worker.ts';
+import type { DispatchInput } from '../../../src/activities/contract.ts';
 import { createRecordingActivities, type RecordingDeps } from '../../../src/activities/recording.ts';
 import type { ObservedWorker } from '../../../src/fleet/observation.ts';
 import type { LiveKitClient } from '../../../src/livekit/client.ts';
-import type { EgressSnapshot } from '../../../src/recording/egress.ts';
+import { createGrants, type Grants } from '../../../src/livekit/grants.ts';
+import { decodeStart, StartMessage } from '../../../src/livekit/request/index.ts';
+import { WorkerRefusal, WorkerSilent, type Workers } from '../../../src/livekit/workers.ts';
+import type { RecordFacts } from '../../../src/recording/record-state.ts';
 import { recordingRequestSchema } from '../../../src/recording/request.ts';
-import type { StartOutcome } from '../../../src/recording/start-outcome.ts';
+import type { DispatchReply, StartOutcome } from '../../../src/recording/start-outcome.ts';
+import { egress, worker } from '../../support/fleet.ts';
 
+const ID = 'EG_23456789abcd';
 const request = recordingRequestSchema.parse({ source: { type: 'room', room: 'demo' } });
-const marker = { recordingId: 'r1', part: 1, attempt: 2 };
-const input = { marker, fleet: 'default', request, costCores: 4, admitted: false };
-const turn = { recordingId: 'r1', fleet: 'default', request, costCores: 4, queuedSinceMs: 0 };
-const worker = (more: Partial<ObservedWorker> = {}): ObservedWorker => ({
-  id: 'w1',
-  state: 'ready',
-  owned: true,
-  launchedAtMs: 0,
-  cpuCores: 8,
-  answered: true,
-  egresses: [],
-  ...more,
+const turn = { recordingId: ID, fleet: 'default', request, costCores: 4, queuedSinceMs: 0 };
+
+const roomRequest = new RoomCompositeEgressRequest({
+  roomName: 'demo',
+  fileOutputs: [new EncodedFileOutput({ filepath: 'demo.mp4' })],
+});
+
+function wireOf({ roomId = '' } = {}): string {
+  const start = new StartMessage({
+    egressId: ID,
+    roomId,
+    roomName: 'demo',
+    request: { case: 'roomComposite', value: roomRequest },
+  });
+  return Buffer.from(start.toBinary()).toString('base64');
+}
+
+function fileOf(message: StartMessage | undefined): EncodedFileOutput | undefined {
+  return message?.request.case === 'roomComposite' ? message.request.value.fileOutputs[0] : undefined;
+}
+
+const dispatchInput = (change: Partial<DispatchInput> = {}): DispatchInput => ({
+  recordingId: ID,
+  attempt: 0,
+  fleet: 'default',
+  request,
+  wire: wireOf(),
+  storages: ['disk'],
+  costCores: 4,
+  admitted: false,
+  keepsIdentity: false,
+  ...change,
 });
 
 const quiet = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+const ACCEPTED: DispatchReply = { kind: 'accepted', atMs: 1 };
+const SILENT: DispatchReply = { kind: 'not_granted', message: 'it did not claim the start' };
 
 interface World {
   livekit?: Partial<LiveKitClient>;
   workers?: ObservedWorker[];
+  observe?: () => Promise<ObservedWorker[]>;
+  /** What the worker of a topic answers to a start. */
+  start?: (topic: string, message: StartMessage, grants: Grants) => DispatchReply;
+  bus?: Partial<Workers>;
   ahead?: () => Promise<number>;
   kick?: RecordingDeps['kickFleet'];
-  storages?: RecordingDeps['settings']['storages'];
+  storages?: RecordingDeps['storages'];
 }
 
 function activities(world: World = {}) {
-  const sent: string[] = [];
+  const sent: { topic: string; message: StartMessage }[] = [];
   const queries: string[] = [];
   const outcomes: StartOutcome['kind'][] = [];
   const protectedEgresses: string[] = [];
+  const told: [string, EgressInfo][] = [];
+  const grants = createGrants();
   const livekit = {
-    start: async ({ method }) => {
-      sent.push(method);
-      return { kind: 'accepted', egressId: `EG_${sent.length}`, atMs: 1 };
-    },
     roomExists: async () => true,
+    roomSid: async () => 'RM_1',
+    listIdentities: async () => [],
+    recordOf: async () => null,
     ...world.livekit,
-  } as LiveKitClient;
+  } as unknown as LiveKitClient;
   const count = async (query: string) => {
     queries.push(query);
     return { count: await (world.ahead?.() ?? 0) };
   };
+  const observe = world.observe ?? (async () => world.workers ?? [worker('w1', { cpuCores: 8 })]);
   const all = createRecordingActivities({
     livekit,
+    livekitKeys: { apiKey: 'devkey', apiSecret: 'a-secret-of-at-least-thirty-two-bytes' },
+    records: {
+      create: async (info) => void told.push(['created', info]),
+      update: async (info) => void told.push(['updated', info]),
+    },
+    workers: {
+      async start(topic, bytes) {
+        const message = decodeStart(bytes);
+        sent.push({ topic, message });
+        return world.start?.(topic, message, grants) ?? ACCEPTED;
+      },
+      ...world.bus,
+    } as Workers,
+    grants,
+    choice: createWorkerChoice(async () => ({ workers: await observe(), activeEgresses: [] })),
     temporal: { workflow: { count } } as unknown as Client,
-    free: createFreeWorkers(async () => world.workers ?? [worker()]),
     kickFleet: world.kick ?? (async () => {}),
     protectBusy: (egressId) => protectedEgresses.push(egressId),
-    settings: {
-      apiKey: 'devkey',
-      publicUrl: 'https://reelkit',
-      pathTemplate: '{room}',
-      storages: world.storages ?? { disk: { type: 'local', path: '/r' } },
-      defaultStorage: 'disk',
-    },
+    storages: world.storages ?? { disk: { type: 'local', path: '/r' } },
     metrics: { startOutcome: (kind) => outcomes.push(kind) },
   });
   const run = <I, O>(activity: (input: I) => Promise<O>, with_: I): Promise<O> =>
     new MockActivityEnvironment({}, { logger: quiet }).run(activity, with_) as Promise<O>;
-  return { all, run, sent, queries, outcomes, protectedEgresses };
+  const topics = () => sent.map(({ topic }) => topic);
+  return { all, run, sent, topics, queries, outcomes, protectedEgresses, told, grants };
 }
 
 describe('requestCapacity', () => {
@@ -88,17 +133,16 @@ describe('requestCapacity', () => {
     });
     expect(await run(all.requestCapacity, turn)).toEqual({
       kind: 'no_capacity',
-      sent: false,
       message: '2 recordings wait before this one',
     });
-    expect(queries[0]).toContain("WorkflowId != 'recording/r1'");
+    expect(queries[0]).toContain(`WorkflowId != '${ID}'`);
     expect(kicks).toEqual(['default']);
     expect(outcomes).toEqual(['no_capacity']);
   });
 
   it('finds no capacity without a free worker', async () => {
-    const { all, run } = activities({ workers: [worker({ cpuCores: 2 })] });
-    expect(await run(all.requestCapacity, turn)).toMatchObject({ kind: 'no_capacity', sent: false });
+    const { all, run } = activities({ workers: [worker('w1', { cpuCores: 2 })] });
+    expect(await run(all.requestCapacity, turn)).toMatchObject({ kind: 'no_capacity' });
   });
 
   it('says that the room is missing before it says that no worker is free', async () => {
@@ -106,190 +150,299 @@ describe('requestCapacity', () => {
     expect((await run(all.requestCapacity, turn))?.kind).toBe('room_missing');
   });
 
-  it('is answered although Temporal or the provider is away, or the fleet cannot be woken', async () => {
+  it('is answered although Temporal or the provider is away, or the fleet cannot be woken, and has not seen the room', async () => {
     const { all, run } = activities({
       ahead: () => Promise.reject(new Error('visibility is down')),
       kick: () => Promise.reject(new Error('no Temporal')),
     });
     expect(await run(all.requestCapacity, turn)).toEqual({
       kind: 'no_capacity',
-      sent: false,
       message: 'could not look for a free worker: visibility is down',
+      roomUnseen: true,
     });
   });
 
   it('gives one worker to one of those who ask at the same moment, and to the same one again', async () => {
-    const { all, run } = activities({ workers: [worker({ cpuCores: 5 })] });
+    const { all, run } = activities({ workers: [worker('w1', { cpuCores: 5 })] });
     const answers = await Promise.all(
-      ['r1', 'r2', 'r3'].map((recordingId) => run(all.requestCapacity, { ...turn, recordingId })),
+      [ID, 'r2', 'r3'].map((recordingId) => run(all.requestCapacity, { ...turn, recordingId })),
     );
     expect(answers.map((answer) => answer?.kind)).toEqual([undefined, 'no_capacity', 'no_capacity']);
     expect(await run(all.requestCapacity, turn)).toBeNull();
   });
 
   it('counts what was just sent against what a worker still seems to have free', async () => {
-    const { all, run } = activities({ workers: [worker({ cpuCores: 5 })] });
-    await run(all.startPart, input);
+    const { all, run } = activities({ workers: [worker('w1', { cpuCores: 5 })] });
+    await run(all.dispatch, dispatchInput());
     expect(await run(all.requestCapacity, { ...turn, recordingId: 'r2' })).toMatchObject({ kind: 'no_capacity' });
-  });
-
-  it('has back what LiveKit did not take', async () => {
-    const { all, run } = activities({
-      workers: [worker({ cpuCores: 5 })],
-      livekit: { start: async () => ({ kind: 'error', httpStatus: 503, twirpCode: 'unavailable', message: 'full' }) },
-    });
-    expect(await run(all.startPart, input)).toMatchObject({ kind: 'no_capacity', sent: true });
-    expect(await run(all.requestCapacity, { ...turn, recordingId: 'r2' })).toBeNull();
   });
 });
 
-describe('startPart', () => {
-  it('sends one StartEgress and wakes the fleet, whose queue it does not look at', async () => {
+describe('dispatch', () => {
+  it('grants one worker one start, and wakes the fleet, whose queue it does not look at', async () => {
     const kicks: string[] = [];
-    const { all, run, sent, queries, outcomes, protectedEgresses } = activities({
-      workers: [],
+    const { all, run, topics, queries, outcomes, protectedEgresses } = activities({
       ahead: async () => 9,
       kick: async (fleet) => void kicks.push(fleet),
     });
-    expect(await run(all.startPart, input)).toEqual({ kind: 'started', egressId: 'EG_1', acceptedAtMs: 1 });
-    expect(sent).toEqual(['StartRoomCompositeEgress']);
+    expect(await run(all.dispatch, dispatchInput())).toEqual({
+      kind: 'started',
+      egressId: ID,
+      acceptedAtMs: 1,
+      worker: { id: 'w1', topic: 'w1' },
+      roomId: 'RM_1',
+    });
+    expect(topics()).toEqual(['w1']);
     expect(queries).toEqual([]);
     expect(kicks).toEqual(['default']);
     expect(outcomes).toEqual(['started']);
-    expect(protectedEgresses).toEqual(['EG_1']);
+    expect(protectedEgresses).toEqual([ID]);
   });
 
-  it('is not undone by a fleet that cannot be woken', async () => {
-    const { all, run } = activities({ kick: () => Promise.reject(new Error('no Temporal')) });
-    expect((await run(all.startPart, input)).kind).toBe('started');
+  it('sends an attempt under its own id, with file names of its own and the sid of the room', async () => {
+    const { all, run, sent } = activities();
+    await run(all.dispatch, dispatchInput({ attempt: 2 }));
+    const message = sent[0]?.message;
+    expect(message).toMatchObject({ egressId: `${ID}_2`, retryCount: 2, roomId: 'RM_1', roomName: 'demo', token: '' });
+    expect(fileOf(message)?.filepath).toBe('demo-{retry}.mp4');
+  });
+
+  it("carries the keys of the storage that its request only names, and a storage's name no further", async () => {
+    const bucket = { type: 's3' as const, bucket: 'b', accessKey: 'AK', secret: 's', region: '', endpoint: '' };
+    const storages = { disk: { ...bucket, sessionToken: '', forcePathStyle: false, prefix: '' } };
+    const { all, run, sent } = activities({ storages });
+    await run(all.dispatch, dispatchInput());
+    expect(fileOf(sent[0]?.message)?.output).toMatchObject({
+      case: 's3',
+      value: { bucket: 'b', accessKey: 'AK', secret: 's' },
+    });
+  });
+
+  it('does not ask LiveKit for a room whose sid came with the request', async () => {
+    const roomSid = () => Promise.reject(new Error('not asked'));
+    const { all, run } = activities({ livekit: { roomSid } });
+    const outcome = await run(all.dispatch, dispatchInput({ wire: wireOf({ roomId: 'RM_2' }) }));
+    expect(outcome).toMatchObject({ kind: 'started', roomId: 'RM_2' });
+  });
+
+  it('gives the recorder its name in the room only when the worker before is proven dead', async () => {
+    const { all, run, sent } = activities();
+    await run(all.dispatch, dispatchInput({ attempt: 1, keepsIdentity: true }));
+    const [, claims = ''] = sent[0]?.message.token.split('.') ?? [];
+    expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toMatchObject({ sub: ID, kind: 'egress' });
+  });
+
+  it('passes over a worker that does not claim, and asks the next with the same id', async () => {
+    const { all, run, sent, topics } = activities({
+      workers: [worker('w1'), worker('w2')],
+      start: (topic) => (topic === 'w1' ? SILENT : ACCEPTED),
+    });
+    expect(await run(all.dispatch, dispatchInput())).toMatchObject({ kind: 'started', worker: { id: 'w2' } });
+    expect(topics()).toEqual(['w1', 'w2']);
+    expect(new Set(sent.map(({ message }) => message.egressId))).toEqual(new Set([ID]));
+  });
+
+  it('asks four workers at most, and is then no doubt', async () => {
+    const workers = [1, 2, 3, 4, 5, 6].map((number) => worker(`w${number}`));
+    const { all, run, topics, grants } = activities({ workers, start: () => SILENT });
+    expect(await run(all.dispatch, dispatchInput())).toMatchObject({
+      kind: 'no_capacity',
+      message: expect.stringContaining('did not claim'),
+    });
+    expect(new Set(topics()).size).toBe(4);
+    expect(topics()).toHaveLength(4);
+    expect(grants.stateOf(ID)).toBe('none');
+  });
+
+  it('passes over for a while whoever did not claim', async () => {
+    const { all, run, topics } = activities({ workers: [worker('w1')], start: () => SILENT });
+    await run(all.dispatch, dispatchInput());
+    const again = await run(all.dispatch, dispatchInput({ recordingId: 'EG_another23456' }));
+    expect(again).toMatchObject({ kind: 'no_capacity', message: expect.stringContaining('did not answer') });
+    expect(topics()).toEqual(['w1']);
+  });
+
+  it.each<[string, DispatchReply, StartOutcome['kind'], ReturnType<Grants['stateOf']>]>([
+    ['does not answer', { kind: 'no_answer', message: '' }, 'unknown', 'given_up'],
+    ['has no room after all', { kind: 'error', code: 'resource_exhausted', message: '' }, 'declined', 'given_up'],
+    ['runs it already', { kind: 'error', code: 'already_exists', message: '' }, 'unknown', 'given_up'],
+    ['refuses the request', { kind: 'error', code: 'invalid_argument', message: '' }, 'refused', 'none'],
+  ])('never asks a second worker when the one that was granted it %s', async (_, reply, kind, grant) => {
+    const { all, run, topics, grants, protectedEgresses } = activities({
+      workers: [worker('w1'), worker('w2')],
+      start: () => reply,
+    });
+    expect((await run(all.dispatch, dispatchInput())).kind).toBe(kind);
+    expect(topics()).toEqual(['w1']);
+    expect(grants.stateOf(ID)).toBe(grant);
+    expect(protectedEgresses).toEqual([]);
+  });
+
+  it('lets the worker create its record while it starts, and nobody afterwards', async () => {
+    const seen: string[] = [];
+    const { all, run, grants } = activities({
+      start: (_, { egressId }, granted) => {
+        seen.push(granted.stateOf(egressId));
+        return ACCEPTED;
+      },
+    });
+    await run(all.dispatch, dispatchInput());
+    expect([...seen, grants.stateOf(ID)]).toEqual(['granted', 'none']);
+  });
+
+  it('has back the room of a start that did not happen', async () => {
+    const { all, run } = activities({
+      workers: [worker('w1'), worker('w2')],
+      start: () => ({ kind: 'error', code: 'resource_exhausted', message: 'full' }),
+    });
+    await run(all.dispatch, dispatchInput());
+    // w1 is passed over for a while: only w2 is left for others.
+    expect(await run(all.requestCapacity, { ...turn, recordingId: 'r2' })).toBeNull();
+  });
+
+  it('does not start in a room that does not exist', async () => {
+    const { all, run, sent, outcomes } = activities({ livekit: { roomSid: async () => undefined } });
+    expect(await run(all.dispatch, dispatchInput())).toEqual({
+      kind: 'room_missing',
+      message: 'room "demo" does not exist',
+    });
+    expect(sent).toEqual([]);
+    expect(outcomes).toEqual(['room_missing']);
   });
 
   it('refuses a storage that is no longer configured', async () => {
     const { all, run, sent } = activities({ storages: { other: { type: 'local', path: '/r' } } });
-    expect(await run(all.startPart, input)).toMatchObject({
+    expect(await run(all.dispatch, dispatchInput())).toMatchObject({
       kind: 'refused',
+      errorCode: 400,
       message: expect.stringContaining('other'),
     });
     expect(sent).toEqual([]);
   });
-});
 
-describe('free workers', () => {
-  it('say why none can be launched', async () => {
-    const free = createFreeWorkers(
-      async () => [],
-      () => 'exceeded quota: media',
-    );
-    expect(await free.take('r1', 4)).toBe('no worker is ready; exceeded quota: media');
-  });
-
-  it('say what keeps the workers that are on their way', async () => {
-    const booting = (id: string, reason: string) => ({
-      ...worker(),
-      id,
-      state: 'booting' as const,
-      answered: false,
-      reason,
+  it.each<[string, World]>([
+    ['LiveKit', { livekit: { roomSid: () => Promise.reject(new Error('LiveKit is away')) } }],
+    ['the workers', { observe: () => Promise.reject(new Error('the platform is away')) }],
+  ])('that cannot look at %s has sent nothing, and says so', async (_, world) => {
+    const { all, run, sent, grants } = activities(world);
+    expect(await run(all.dispatch, dispatchInput())).toEqual({
+      kind: 'no_capacity',
+      message: expect.stringMatching(/^the start could not be prepared: .* is away$/),
+      roomUnseen: true,
     });
-    const free = createFreeWorkers(async () => [
-      booting('w1', 'no node yet: 0/3 nodes are available'),
-      booting('w2', 'image pull failing (ErrImagePull): x'),
-      booting('w3', 'no node yet: 0/3 nodes are available'),
-    ]);
-    expect(await free.take('r1', 4)).toBe(
-      'no worker is ready; 2 on the way: no node yet: 0/3 nodes are available; 1 on the way: image pull failing (ErrImagePull): x',
-    );
+    expect(sent).toEqual([]);
+    expect(grants.stateOf(ID)).toBe('none');
   });
 
-  it('do not count an egress twice, once as sent and once as shown', async () => {
-    const workers = [worker({ cpuCores: 10 })];
-    const free = createFreeWorkers(async () => workers);
-    free.sending('r1', 4);
-    free.startedAs('r1', 'EG_1');
-    workers[0] = worker({ cpuCores: 10, egresses: [{ egressId: 'EG_1', costCores: 4 }] });
-    expect(await free.take('r2', 4)).toBeUndefined();
-  });
-
-  it.each([
-    ['yes', [worker({ egresses: [{ egressId: 'EG_1', costCores: 4 }] })]],
-    ['no', [worker()]],
-    ['no', []],
-    ['no', [worker({ state: 'booting', answered: false }), worker({ state: 'gone', answered: false })]],
-    ['unknown', [worker(), worker({ state: 'unreachable', answered: false })]],
-    ['unknown', [worker({ state: 'draining', answered: false })]],
-    // Young, so that it may boot, and running, so that it may be busy.
-    ['unknown', [worker({ state: 'booting', answered: false, runs: true })]],
-  ] as const)('show an egress: %s', async (expected, workers) => {
-    expect(await createFreeWorkers(async () => [...workers]).showsEgress('EG_1', true)).toBe(expected);
-  });
-
-  it('take the word of a platform that does not reach a silent worker either, beside another witness', async () => {
-    const silent = worker({ state: 'unreachable', answered: false, cutOff: true });
-    const free = createFreeWorkers(async () => [silent]);
-    expect(await free.showsEgress('EG_1', true)).toBe('no');
-    expect(await free.showsEgress('EG_1', false)).toBe('unknown');
-  });
-});
-
-describe('findPart', () => {
-  const egress = (status: EgressSnapshot['status'], part: number, attempt: number): EgressSnapshot => ({
-    egressId: `EG_${part}_${attempt}`,
-    status,
-    marker: { recordingId: 'r1', part, attempt },
-    files: [],
-  });
-  const find = (egresses: EgressSnapshot[], untilMs = 0) => {
-    const { all, run } = activities({ livekit: { listEgresses: async () => egresses } });
-    return run(all.findPart, { marker, request, untilMs });
-  };
-
-  it('finds the egress that runs, whichever attempt it is of', async () => {
-    expect((await find([egress('FAILED', 1, 2), egress('ACTIVE', 1, 1)]))?.egressId).toBe('EG_1_1');
-  });
-
-  it('finds the ended egress of this attempt', async () => {
-    expect((await find([egress('FAILED', 1, 1), egress('FAILED', 1, 2)]))?.egressId).toBe('EG_1_2');
-  });
-
-  it('takes the ended egress of an earlier attempt only when no other came in time', async () => {
-    const startedAt = Date.now();
-    expect((await find([egress('FAILED', 1, 1)], startedAt + 1_500))?.egressId).toBe('EG_1_1');
-    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(1_500);
-  });
-
-  it('finds nothing of another part or recording', async () => {
-    const other = { ...egress('ACTIVE', 1, 2), marker: { recordingId: 'r2', part: 1, attempt: 2 } };
-    expect(await find([egress('ACTIVE', 2, 1), other])).toBeNull();
+  it('is not undone by a fleet that cannot be woken', async () => {
+    const { all, run } = activities({ kick: () => Promise.reject(new Error('no Temporal')) });
+    expect((await run(all.dispatch, dispatchInput())).kind).toBe('started');
   });
 });
 
 describe('inspectPart', () => {
-  it('stops every other egress of the same part, and says what it saw', async () => {
-    const stopped: string[] = [];
-    const mine = { egressId: 'EG_1', status: 'ACTIVE', room: 'demo', marker, files: [] } as EgressSnapshot;
+  it('says where its egress was seen', async () => {
     const { all, run } = activities({
-      workers: [worker({ egresses: [{ egressId: 'EG_1', costCores: 4 }] })],
-      livekit: {
-        getEgress: async () => mine,
-        listIdentities: async () => ['ann', 'EG_1'],
-        listActiveEgresses: async () => [
-          mine,
-          { ...mine, egressId: 'EG_2', marker: { ...marker, attempt: 1 } },
-          { ...mine, egressId: 'EG_3', marker: { ...marker, part: 2 } },
-          { ...mine, egressId: 'EG_4', marker: { ...marker, recordingId: 'r2' } },
-        ],
-        stopEgress: async (id) => {
-          stopped.push(id);
-          throw new Error('request timed out');
-        },
-      },
+      workers: [worker('w1', { egresses: [egress(ID, 4)] })],
+      livekit: { listIdentities: async () => ['ann', ID] },
     });
-    expect(await run(all.inspectPart, { marker, egressId: 'EG_1', request })).toEqual({
-      egress: mine,
-      inRoom: true,
-      room: 'alive',
-      onWorker: 'yes',
+    const inspection = await run(all.inspectPart, { egressId: ID, request, worker: { id: 'w1', topic: 'w1' } });
+    expect(inspection).toEqual({ inRoom: true, room: 'alive', onWorker: 'yes' });
+  });
+
+  it('asks LiveKit nothing about a web page, which has no room', async () => {
+    const fail = () => Promise.reject(new Error('not asked'));
+    const web = recordingRequestSchema.parse({ source: { type: 'web', url: 'https://example.com' } });
+    const { all, run } = activities({ livekit: { listIdentities: fail, roomExists: fail } });
+    const inspection = await run(all.inspectPart, { egressId: ID, request: web });
+    expect(inspection).toEqual({ inRoom: false, room: 'alive', onWorker: 'no' });
+  });
+});
+
+describe('stopPart', () => {
+  const stopping = (stop: Workers['stop']) => {
+    const { all, run } = activities({ bus: { stop } });
+    return run(all.stopPart, { egressId: ID });
+  };
+
+  it('brings back what the worker says of it', async () => {
+    const info = new EgressInfo({ egressId: ID, status: EgressStatus.EGRESS_ENDING });
+    expect(await stopping(async () => info)).toMatchObject({ egressId: ID, status: 'ENDING' });
+  });
+
+  it('has nothing to stop when it has ended, or no worker runs it', async () => {
+    expect(await stopping(() => Promise.reject(new WorkerRefusal('failed_precondition', 'ended')))).toBeNull();
+    expect(await stopping(() => Promise.reject(new WorkerSilent(ID)))).toBeNull();
+  });
+
+  it('fails when the workers could not be asked', async () => {
+    await expect(stopping(() => Promise.reject(new Error('the bus is away')))).rejects.toThrow('the bus is away');
+  });
+});
+
+describe('changeRunningStreams', () => {
+  const change = { egressId: ID, add: ['rtmp://a/b'], remove: [] };
+  const changing = (updateStream: Workers['updateStream']) => {
+    const { all, run } = activities({ bus: { updateStream } });
+    return run(all.changeRunningStreams, change);
+  };
+
+  it('brings back what the worker says, or its refusal with code and words', async () => {
+    expect(await changing(async ({ egressId }) => new EgressInfo({ egressId }))).toMatchObject({
+      kind: 'changed',
+      report: { egressId: ID },
     });
-    expect(stopped).toEqual(['EG_2']);
+    const refusal = new WorkerRefusal('invalid_argument', 'url is not valid');
+    expect(await changing(() => Promise.reject(refusal))).toEqual({
+      kind: 'refused',
+      code: 'invalid_argument',
+      message: 'url is not valid',
+    });
+    expect(await changing(() => Promise.reject(new WorkerSilent(ID)))).toMatchObject({ code: 'unavailable' });
+  });
+});
+
+describe('publishRecord', () => {
+  const facts = (change: Partial<RecordFacts> = {}): RecordFacts => ({
+    recordingId: ID,
+    wire: wireOf(),
+    acceptedAtMs: 1_000,
+    state: { status: 'ACTIVE' },
+    reports: [],
+    retries: 0,
+    unlisted: false,
+    told: 'STARTING',
+    ...change,
+  });
+  const publish = async (what: RecordFacts, recordOf: LiveKitClient['recordOf'] = async () => null) => {
+    const { all, run, told } = activities({ livekit: { recordOf } });
+    await run(all.publishRecord, what);
+    return told.map(([how, { status }]) => `${how} ${EgressStatus[status]}`);
+  };
+
+  it('updates a record that LiveKit has, and does not ask for it', async () => {
+    const recordOf = () => Promise.reject(new Error('not asked'));
+    expect(await publish(facts(), recordOf)).toEqual(['updated EGRESS_ACTIVE']);
+  });
+
+  it('first makes one that LiveKit does not have, STARTING as every egress begins', async () => {
+    expect(await publish(facts({ unlisted: true }))).toEqual(['created EGRESS_STARTING', 'updated EGRESS_ACTIVE']);
+  });
+
+  it('makes none where LiveKit took it after all', async () => {
+    const recordOf = async () => new EgressInfo({ egressId: ID });
+    expect(await publish(facts({ unlisted: true }), recordOf)).toEqual(['updated EGRESS_ACTIVE']);
+  });
+
+  it('tells of a beginning once', async () => {
+    expect(await publish(facts({ unlisted: true, state: { status: 'STARTING' } }))).toEqual([
+      'created EGRESS_STARTING',
+    ]);
+    expect(await publish(facts({ state: { status: 'STARTING' } }))).toEqual([]);
+  });
+
+  it('is repeated when LiveKit cannot be asked', async () => {
+    const recordOf = () => Promise.reject(new Error('LiveKit is away'));
+    await expect(publish(facts({ unlisted: true }), recordOf)).rejects.toThrow('LiveKit is away');
   });
 });

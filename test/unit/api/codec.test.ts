@@ -74,6 +74,13 @@ describe('the codec endpoint', () => {
     expect((await api.post('/codec/decode', of(4))).status).toBe(429);
   });
 
+  it("takes no payloads at all, as Temporal's CLI sends them with a query", async () => {
+    const api = await startTestApi();
+    const response = await api.post('/codec/encode', {});
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ payloads: [] });
+  });
+
   it('leaves nothing of the payloads in the log', async () => {
     const api = await startTestApi();
     await api.post('/codec/decode', await sealed());

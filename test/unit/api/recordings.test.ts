@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { errors } from '../../../src/api/errors.ts';
 import { canonicalHash, newRecordingId, recordingIdForKey } from '../../../src/api/ids.ts';
+import { RECORDING_ID } from '../../../src/recording/attempt.ts';
 import type { RecordingView } from '../../../src/recording/view.ts';
 import { problemOf, ROOM_BODY, startTestApi, type TestApi } from './support.ts';
 
@@ -103,8 +104,9 @@ describe('bad requests name the field, the value and the remedy', () => {
     ['a Windows path', withPath('C:\\x'), 'outputs.0.path', /absolute/],
     ['an unknown placeholder', withPath('{user}'), 'outputs.0.path', /\{user\}/],
     ['a path of 513 characters', withPath('x'.repeat(513)), 'outputs.0.path', /512/],
-    ['two outputs', { ...ROOM_BODY, outputs: [{ type: 'file' }, { type: 'file' }] }, 'outputs', /exactly one/],
-    ['a stream output', { ...ROOM_BODY, outputs: [{ type: 'stream' }] }, 'outputs.0.type', /"file"/],
+    ['two files', { ...ROOM_BODY, outputs: [{ type: 'file' }, { type: 'file' }] }, 'outputs.1.type', /only one/],
+    ['a stream to nowhere', { ...ROOM_BODY, outputs: [{ type: 'stream' }] }, 'outputs.0.urls', /array/],
+    ['an unknown output', { ...ROOM_BODY, outputs: [{ type: 'tape' }] }, 'outputs.0.type', /none of the known kinds/],
     [
       'storage keys in the request',
       { ...ROOM_BODY, outputs: [{ type: 'file', secret: 's' }] },
@@ -253,10 +255,11 @@ describe('one recording', () => {
 });
 
 describe('recording ids', () => {
-  it('sort by time', () => {
-    const ids = [1_700_000_000_000, 1_700_000_000_001, 1_800_000_000_000].map((ms) => newRecordingId(ms));
-    expect([...ids].reverse().sort()).toEqual(ids);
-    expect(ids[0]).toMatch(/^[0-9a-z]{16}$/);
+  it('are egress ids as LiveKit makes them, in its alphabet, and no two are alike', () => {
+    const ids = Array.from({ length: 50 }, () => newRecordingId());
+    for (const id of ids) expect(id).toMatch(/^EG_[2-9A-HJ-NP-Za-km-z]{20}$/);
+    expect(new Set(ids).size).toBe(50);
+    expect(recordingIdForKey('a', 'k')).toMatch(RECORDING_ID);
   });
 
   it('follow from API key and Idempotency-Key together', () => {

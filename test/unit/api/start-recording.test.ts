@@ -4,18 +4,22 @@ import {
   recordingInput,
   recordingMemo,
   roomKeyword,
+  type StartSettings,
   staticDetails,
   staticSummary,
 } from '../../../src/api/start-recording.ts';
+import type { Storage } from '../../../src/config.ts';
 import { DEFAULT_COSTS } from '../../../src/fleet/cost.ts';
 import { type RecordingRequestInput, recordingRequestSchema } from '../../../src/recording/request.ts';
 
 const parse = (input: RecordingRequestInput) => recordingRequestSchema.parse(input);
-const settings = {
+const LOCAL: Storage = { type: 'local', path: '/recordings' };
+const settings: StartSettings = {
   fleet: 'default',
   costs: { ...DEFAULT_COSTS, roomComposite: 3 },
-  storages: ['s3'],
-  defaultStorage: 's3',
+  storages: { disk: LOCAL, other: LOCAL },
+  defaultStorage: 'disk',
+  pathTemplate: '{room}/{recording}',
 };
 const inRoom = (room: string, more: Partial<RecordingRequestInput> = {}) =>
   parse({ source: { type: 'room', room }, ...more });
@@ -29,9 +33,26 @@ describe('what Temporal is asked to start', () => {
 
   it('writes the default storage into the request, and leaves the hash to what was sent', () => {
     const input = recordingInput('id', inRoom('lesson'), settings, 0);
-    expect(input.request.outputs[0]?.storage).toBe('s3');
-    const elsewhere = recordingInput('id', inRoom('lesson'), { ...settings, defaultStorage: 'local' }, 0);
+    expect(input.request.outputs[0]).toMatchObject({ storage: 'disk' });
+    expect(input.storages).toEqual(['disk']);
+    const elsewhere = recordingInput('id', inRoom('lesson'), { ...settings, defaultStorage: 'other' }, 0);
     expect(elsewhere.requestHash).toBe(input.requestHash);
+  });
+
+  it('shows no stream key, and sends it', () => {
+    const request = inRoom('lesson', { outputs: [{ type: 'stream', urls: ['rtmp://h/app/streamkey'] }] });
+    const input = recordingInput('id', request, settings, 0);
+    expect(JSON.stringify([input.request, recordingMemo(input)])).not.toContain('streamkey');
+    expect(Buffer.from(input.wire, 'base64').toString('latin1')).toContain('streamkey');
+  });
+
+  it.each([
+    ['two tracks', { type: 'tracks', room: 'r', audioTrackId: 'TR_a', videoTrackId: 'TR_v' }, 1],
+    ['one track, which is copied', { type: 'tracks', room: 'r', audioTrackId: 'TR_a' }, 0.5],
+    ['sound of a room', { type: 'room', room: 'r', audioOnly: true }, 1],
+    ['a participant', { type: 'participant', room: 'r', identity: 'i' }, 2],
+  ] as const)('costs what a worker will charge: %s', (_, source, cores) => {
+    expect(recordingInput('id', parse({ source }), settings, 0).costCores).toBe(cores);
   });
 
   it('notes the due time only of recordings that are due later', () => {

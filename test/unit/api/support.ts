@@ -7,11 +7,12 @@ import { onTestFinished } from 'vitest';
 import { type ApiParts, createApp } from '../../../src/api/app.ts';
 import { errors } from '../../../src/api/errors.ts';
 import type { Recordings } from '../../../src/api/recordings.ts';
-import { initialView } from '../../../src/api/start-recording.ts';
+import { initialView, type StartSettings } from '../../../src/api/start-recording.ts';
 import { DEFAULT_COSTS } from '../../../src/fleet/cost.ts';
 import { createHintOf } from '../../../src/livekit/webhook.ts';
 import { createMetrics } from '../../../src/metrics.ts';
-import type { EgressSnapshot } from '../../../src/recording/egress.ts';
+import type { EgressReport } from '../../../src/recording/egress.ts';
+import { DEFAULT_PATH_TEMPLATE } from '../../../src/recording/path-template.ts';
 import { isEnded } from '../../../src/recording/stage.ts';
 import type { RecordingView } from '../../../src/recording/view.ts';
 import { createPayloadCodec } from '../../../src/temporal/codec.ts';
@@ -22,10 +23,18 @@ export const API_SECRET = 'a-secret-of-at-least-thirty-two-bytes';
 export const UI_ORIGIN = 'http://temporal.example.com:8233';
 export const ROOM_BODY = { source: { type: 'room', room: 'lesson' } };
 
+const SETTINGS: StartSettings = {
+  fleet: 'default',
+  costs: DEFAULT_COSTS,
+  storages: { local: { type: 'local', path: '/recordings' }, archive: { type: 'local', path: '/archive' } },
+  defaultStorage: 'local',
+  pathTemplate: DEFAULT_PATH_TEMPLATE,
+};
+
 export interface MemoryRecordings extends Recordings {
   views: Map<string, RecordingView>;
   change(id: string, change: Partial<RecordingView>): void;
-  signals: { recordingId: string; snapshot: EgressSnapshot }[];
+  reports: { recordingId: string; report: EgressReport }[];
   looks: { room: string; why: string }[];
   extensions: ExtendBy[];
   /** Thrown by every method while set. */
@@ -55,7 +64,7 @@ export function memoryRecordings(): MemoryRecordings {
 
   const store: MemoryRecordings = {
     views,
-    signals: [],
+    reports: [],
     looks: [],
     extensions: [],
     failure: undefined,
@@ -110,9 +119,10 @@ export function memoryRecordings(): MemoryRecordings {
       store.extensions.push(extension);
       return findOpen(id);
     },
-    async signalEgress(recordingId, snapshot) {
-      called('signalEgress');
-      store.signals.push({ recordingId, snapshot });
+    async report(recordingId, report) {
+      called('report');
+      store.reports.push({ recordingId, report });
+      return true;
     },
     async lookAtRoom(room, why) {
       called('lookAtRoom');
@@ -139,7 +149,7 @@ export async function startTestApi(change: Partial<ApiParts> = {}): Promise<Test
   const lines: string[] = [];
   const parts: ApiParts = {
     livekit: { apiKey: API_KEY, apiSecret: API_SECRET },
-    settings: { fleet: 'default', costs: DEFAULT_COSTS, storages: ['local', 'archive'], defaultStorage: 'local' },
+    settings: SETTINGS,
     requestsPerMinute: 1_000,
     recordings,
     hintOf: createHintOf(API_KEY, API_SECRET),

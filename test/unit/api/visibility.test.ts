@@ -25,7 +25,7 @@ function row({
 } = {}) {
   const request = { source: { type: 'room', room }, priority: 3, labels: { course: '7' } };
   const plain = {
-    execution: { workflowId: 'recording/abc' },
+    execution: { workflowId: 'EG_23456789abcd' },
     status,
     memo: {
       fields: {
@@ -77,7 +77,7 @@ async function read(one: Parameters<typeof stageOf>[0]) {
 describe('a row of visibility', () => {
   it('becomes a summary from memo and search attributes', async () => {
     expect(await read(row())).toEqual({
-      id: 'abc',
+      id: 'EG_23456789abcd',
       stage: 'recording',
       fleet: 'default',
       source: 'room',

@@ -143,7 +143,7 @@ describe('a call', () => {
     await server().serve(serving());
     const caller = await client();
     const reply = await caller.call(call({ onGranted: () => broker.setAway(true) }));
-    expect(reply).toMatchObject({ ok: false, code: 'unavailable', granted: true });
+    expect(reply).toMatchObject({ ok: false, code: 'deadline_exceeded', granted: true });
   });
 
   it('subscribes again with the next call when the first subscription failed', async () => {

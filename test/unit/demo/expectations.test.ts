@@ -144,6 +144,12 @@ test('an egress that no recording owns was started once too often', () => {
   ]);
 });
 
+test('a recording is one egress to LiveKit, also when the second attempt made its file', () => {
+  const view = endedView(actorAt(untouched));
+  const parts = view.parts.map((part) => ({ ...part, attempts: 2, egressId: `${view.id}_1` }));
+  expect(failuresOf(with_(untouched, { view: { ...view, parts } }))).toEqual([]);
+});
+
 test('a component that died is told', () => {
   expect(failuresOf({ ...flawlessEvidence(), casualty: 'Reelkit has ended by itself' })).toEqual([
     'fleet: expected every component to live through the demo; seen Reelkit has ended by itself',

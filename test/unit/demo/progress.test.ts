@@ -39,7 +39,7 @@ test('decisions are told once, oldest first, with rooms in place of ids', () => 
   const before = look({ fleet: fleetView([], ['launching 4']) });
   const after = look({
     recordings: [recordingView(actorAt(0))],
-    fleet: fleetView([], ['launching 4', 'admitting id-alpha', 'draining w-1']),
+    fleet: fleetView([], ['launching 4', 'admitting EG_alpha', 'draining w-1']),
   });
   expect(newDecisions(before, after, cast)).toEqual(['fleet      admitting alpha', 'fleet      draining w-1']);
 });

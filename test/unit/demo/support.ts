@@ -20,7 +20,7 @@ export function actorAt(i: number): Actor {
 export function recordingView(actor: Actor, changes: Partial<RecordingView> = {}): RecordingView {
   const tracks = { audioTrackId: 'TR_a', videoTrackId: 'TR_v' };
   return {
-    id: `id-${actor.room}`,
+    id: `EG_${actor.room}`,
     stage: 'recording',
     fleet: 'default',
     request: recordingRequestSchema.parse(requestFor(actor, 'room', tracks, timing)),

@@ -41,10 +41,12 @@ describe('docker-compose.yml', () => {
       'temporal-namespace',
       'temporal-ui',
       'redis',
+      'workers-redis',
       'livekit',
       'recordings-folder',
       'egress',
       'reelkit',
+      'reelkit-2',
     ]);
   });
 
@@ -67,7 +69,6 @@ describe('docker-compose.yml', () => {
   test('waits for one-shots to succeed and for services to be healthy', () => {
     for (const [name, { depends_on = {} }] of entries) {
       for (const [other, { condition }] of Object.entries(depends_on)) {
-        if (name === 'reelkit' && other === 'egress') continue; // A recording may wait for its worker; the API need not.
         const wanted = isOneShot(service(other)) ? 'service_completed_successfully' : 'service_healthy';
         expect({ name, other, condition }).toEqual({ name, other, condition: wanted });
       }
@@ -107,7 +108,7 @@ describe('docker-compose.yml', () => {
   });
 
   test('publishes neither databases nor the worker', () => {
-    for (const name of ['postgres', 'redis', 'egress']) expect(service(name).ports).toBeUndefined();
+    for (const name of ['postgres', 'redis', 'workers-redis', 'egress']) expect(service(name).ports).toBeUndefined();
   });
 
   test('mounts only files that exist', () => {
@@ -129,6 +130,22 @@ describe('the configuration that docker-compose.yml gives Reelkit', () => {
   test('is valid and mounted where REELKIT_CONFIG says', () => {
     expect(config.livekit.url).toBe('ws://livekit:7880');
     expect(service('reelkit').volumes).toContain(`./deploy/compose/reelkit.yaml:${env.REELKIT_CONFIG}:ro`);
+  });
+
+  test('gives two processes the same configuration, key and environment', () => {
+    const { ports: _, ...first } = service('reelkit');
+    const { ports, ...second } = service('reelkit-2');
+    expect(second).toEqual(first);
+    expect(ports).toEqual([`127.0.0.1:8081:${config.api.port}`]);
+  });
+
+  test("meets LiveKit on LiveKit's Redis, and the worker on another, under the name that it listens to", () => {
+    const livekit = parse(service('livekit').environment?.LIVEKIT_CONFIG ?? '') as { redis: unknown };
+    expect(livekit.redis).toEqual({ address: config.livekit.redis.address });
+    expect(worker.redis).toEqual({ address: config.workers.redis.address });
+    expect(config.workers.redis.address).not.toBe(config.livekit.redis.address);
+    expect(config.fleet.capacity).toMatchObject({ workers: [{ id: worker.cluster_id }] });
+    expect(service('egress').depends_on).not.toHaveProperty('redis');
   });
 
   test('lists the one worker with its ports and its cores', () => {
@@ -160,9 +177,10 @@ describe('the configuration that docker-compose.yml gives Reelkit', () => {
     expect(service('egress').volumes?.[0]).toMatch(/^\$\{RECORDINGS:-recordings\}:\/recordings$/);
   });
 
-  test('tells LiveKit and its egresses where webhooks go', () => {
-    expect(config.api.publicUrl).toBe('http://reelkit:8080');
-    expect(service('livekit').environment?.LIVEKIT_CONFIG).toContain(`${config.api.publicUrl}/webhooks/livekit`);
+  test('hears from LiveKit when rooms open and close', () => {
+    expect(service('livekit').environment?.LIVEKIT_CONFIG).toContain(
+      `http://reelkit:${config.api.port}/webhooks/livekit`,
+    );
   });
 
   test('listens inside the container where the port is published', () => {

@@ -29,7 +29,7 @@ describe('LiveKit', () => {
       ports: { http: 1, rtcTcp: 2, rtcUdp: 3 },
       ...livekit,
       redisAddress: redis.address,
-      webhookUrl: 'http://127.0.0.1:9/webhooks/livekit',
+      webhookUrls: ['http://127.0.0.1:9/webhooks/livekit', 'http://127.0.0.1:10/'],
       emptyTimeoutSeconds: 60,
       departureTimeoutSeconds: 10,
     }),
@@ -44,9 +44,12 @@ describe('LiveKit', () => {
     });
   });
 
-  it('signs room events with the key pair of the stack and sends them to the API', () => {
+  it('signs room events with the key pair of the stack and sends them to the API and to whom a test names', () => {
     expect(config.keys).toEqual({ devkey: livekit.apiSecret });
-    expect(config.webhook).toEqual({ api_key: 'devkey', urls: ['http://127.0.0.1:9/webhooks/livekit'] });
+    expect(config.webhook).toEqual({
+      api_key: 'devkey',
+      urls: ['http://127.0.0.1:9/webhooks/livekit', 'http://127.0.0.1:10/'],
+    });
   });
 });
 
@@ -100,6 +103,7 @@ describe('the configuration of Reelkit on a stack', () => {
   const stack = {
     livekit,
     redis,
+    workersRedis: { address: '127.0.0.1:6380' },
     stateDir: '/state',
     temporal: { uiUrl: 'http://127.0.0.1:8233' },
     api: { host: '127.0.0.1', port: 8080, url: 'http://127.0.0.1:8080' },
@@ -113,9 +117,11 @@ describe('the configuration of Reelkit on a stack', () => {
       ),
     );
 
-  it('is valid, with local storage and worker processes', () => {
+  it('is valid, with a Redis for LiveKit and one for the workers, local storage and worker processes', () => {
     expect(render()).toMatchObject({
-      api: { port: 8080, publicUrl: stack.api.url },
+      api: { port: 8080 },
+      livekit: { redis },
+      workers: { redis: stack.workersRedis },
       storages: { local: { type: 'local', path: '/state/recordings' } },
       encryption: { keyFile: '/state/encryption-keys', uiOrigins: ['http://127.0.0.1:8233'] },
       fleet: { capacity: { provider: 'process', bin: '/bin/egress', stateDir: '/state/workers' } },

@@ -293,12 +293,12 @@ describe('the evidence of a lost egress', () => {
   const open = [[waitingFor(R, { stage: 'recording' })]];
 
   it('goes to its recording', async () => {
-    const deps = createWorld({ open, workers: [running('w1')] });
+    const deps = createWorld({ open });
     await pass(deps, memory({ egresses: { [R]: 'w1' } }));
     expect(deps.recordings.look).toHaveBeenCalledExactlyOnceWith(R, {
       code: 'lost',
       egressId: R,
-      why: `${R} is lost: it has left the bus, and its worker answers and does not show it`,
+      why: `${R} is lost: it has left the bus, and its worker has ended`,
     });
   });
 

@@ -31,7 +31,7 @@ describe('the fate of an egress', () => {
     [false, 'shows', 'suspect'],
     [false, 'silent', 'suspect'],
     [false, 'unknown', 'suspect'],
-    [false, 'hides', 'lost'],
+    [false, 'hides', 'suspect'],
     [false, 'closed', 'lost'],
     [false, 'ended', 'lost'],
     [false, 'cut_off', 'lost'],
@@ -56,14 +56,22 @@ describe('the fate of an egress', () => {
 });
 
 describe('an egress that is lost', () => {
-  const dead = { workers: [worker('a')], running: running(R) };
+  const dead = { workers: [worker('a', { state: 'unreachable', portClosed: true })], running: running(R) };
 
-  it('is told of at once when it has left the bus and its worker does not show it', () => {
+  it('is told of at once when it has left the bus and its worker is gone', () => {
     const decision = plan(dead, seenOnA);
     expect(decision.lost).toEqual([
-      { egressId: R, recordingId: R, evidence: 'it has left the bus, and its worker answers and does not show it' },
+      { egressId: R, recordingId: R, evidence: "it has left the bus, and nothing listens at its worker's port" },
     ]);
     expect(codes(decision)).toContain('lost');
+  });
+
+  it('needs a second look while its worker lives: that one reports how it ended', () => {
+    const { first, second } = twice({ ...dead, workers: [worker('a')] }, seenOnA);
+    expect([first.lost, first.line, first.nextPassInMs]).toEqual([[], undefined, 2_000]);
+    expect(second.lost).toMatchObject([
+      { egressId: R, evidence: 'it has left the bus, and its worker answers and does not show it' },
+    ]);
   });
 
   it.each<[string, ObservedWorker[]]>([
@@ -77,7 +85,7 @@ describe('an egress that is lost', () => {
 
   it('is told of while it has only begun, too', () => {
     const starting = [{ id: R, costCores: 4 }];
-    expect(plan({ workers: [worker('a')], starting }, seenOnA).lost).toMatchObject([{ egressId: R }]);
+    expect(plan({ workers: dead.workers, starting }, seenOnA).lost).toMatchObject([{ egressId: R }]);
   });
 
   it('needs a second look, far enough away, where only the bus says so', () => {
@@ -137,7 +145,7 @@ describe('an egress that is lost', () => {
 
   it('is told of although an older one of the same recording has come back to life', () => {
     const seen = {
-      workers: [worker('a'), worker('b', { egresses: [egress(R)] })],
+      workers: [...dead.workers, worker('b', { egresses: [egress(R)] })],
       activeEgresses: [live(R)],
       running: running(R, R1),
     };
@@ -146,7 +154,7 @@ describe('an egress that is lost', () => {
 
   it('is forgotten when its recording has ended or waits', () => {
     for (const seen of [{}, { waiting: [waiting(R)] }]) {
-      const decision = plan({ workers: [worker('a')], ...seen }, seenOnA);
+      const decision = plan({ workers: dead.workers, ...seen }, seenOnA);
       expect([decision.lost, decision.memory.egresses]).toEqual([[], {}]);
     }
   });

@@ -21,6 +21,12 @@ describe('the state of a worker', () => {
     ['answers and listens on the bus', { present: true }, undefined, 'ready'],
     ['answers and does not listen on the bus yet', { present: false }, {}, 'booting'],
     ['answers and has lost its bus', { present: false }, { wasReady: true }, 'unreachable'],
+    [
+      'answers, has lost its bus and nobody remembers it',
+      { present: false, launchedAtMs: NOW - 11 * MINUTE },
+      undefined,
+      'unreachable',
+    ],
     ['answers, is disabled and has left the bus', { present: false, outOfService: true }, {}, 'draining'],
     ['answers and says it is disabled', { outOfService: true }, {}, 'draining'],
     ['was asked to drain', {}, { drainAskedMs: NOW }, 'draining'],

@@ -178,7 +178,7 @@ describe('the watch', () => {
       onGone,
       now: () => nowMs,
     });
-    await vi.waitFor(() => expect(onGone).toHaveBeenCalledExactlyOnceWith('worker', 'b'), 10_000);
+    await vi.waitFor(() => expect(onGone).toHaveBeenCalledExactlyOnceWith({ workers: ['b'], egresses: [] }), 10_000);
     watch.stop();
     const looks = workers.mock.calls.length;
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -1,4 +1,4 @@
-// Whether an egress is alive: every combination of what the room, the bus and the workers say, young and old, in doubt or not.
+// Whether an egress is alive: every combination of what the room and the workers say, young and old, in doubt or not.
 import { describe, expect, it } from 'vitest';
 import { CONFIRM_MS, doubtRecheckMs, judgeSighting, type Sighting } from '../../../src/recording/loss.ts';
 
@@ -7,6 +7,7 @@ const base: Sighting = {
   inRoom: false,
   onWorker: 'no',
   mayUpload: false,
+  roomGone: false,
   hasRoom: true,
   ageMs: OLD_MS,
   doubtForMs: 0,
@@ -18,20 +19,18 @@ describe('an egress', () => {
     [true, 'yes', OLD_MS, 0, 'alive'],
     [false, 'yes', OLD_MS, OLD_MS, 'alive'],
     [false, 'yes', 1_000, 0, 'alive'],
-    // Two witnesses: no second look, whatever the room still shows.
-    [true, 'dead', OLD_MS, 0, 'lost'],
-    [false, 'dead', OLD_MS, 0, 'lost'],
-    [true, 'dead', 0, 0, 'lost'],
     [true, 'unknown', OLD_MS, 0, 'alive'],
-    [true, 'unknown', 1_000, OLD_MS, 'alive'],
-    [true, 'no', OLD_MS, 0, 'unsure'], // a dead recorder stays 20.5 s
-    [true, 'no', OLD_MS, CONFIRM_MS, 'lost'], // its worker lives and does not have it
-    [false, 'no', 1_000, 0, 'unsure'], // may not show yet
+    [true, 'unknown', 1_000, 0, 'alive'],
+    [true, 'no', OLD_MS, 0, 'unsure'],
+    [true, 'no', OLD_MS, CONFIRM_MS, 'lost'], // a recorder that died stays in the room for 20.5 s
+    [true, 'dead', OLD_MS, 0, 'lost'],
+    [false, 'dead', 100, 0, 'lost'],
+    [false, 'no', 1_000, 0, 'unsure'], // a look that began before it showed
     [false, 'no', 1_000, CONFIRM_MS, 'unsure'],
     [false, 'no', OLD_MS, 0, 'unsure'],
     [false, 'no', OLD_MS, CONFIRM_MS - 1, 'unsure'],
     [false, 'no', OLD_MS, CONFIRM_MS, 'lost'],
-    [false, 'unknown', 1_000, OLD_MS, 'unsure'],
+    [false, 'unknown', 1_000, 0, 'unsure'],
     [false, 'unknown', OLD_MS, 0, 'unsure'],
     [false, 'unknown', OLD_MS, 59_999, 'unsure'],
     [false, 'unknown', OLD_MS, 60_000, 'lost'],
@@ -47,6 +46,14 @@ describe('an egress', () => {
     expect(judgeSighting({ ...uploading, doubtForMs: 3_599_999 })).toBe('unsure');
     expect(judgeSighting({ ...uploading, doubtForMs: 3_600_000 })).toBe('lost');
   });
+
+  it.each([{ mayUpload: true }, { roomGone: true }])(
+    'after which nothing can follow waits for its report: %o',
+    (more) => {
+      expect(judgeSighting({ ...base, ...more, doubtForMs: 90_000 })).toBe('unsure');
+      expect(judgeSighting({ ...base, ...more, doubtForMs: 100_000 })).toBe('lost');
+    },
+  );
 
   it('of a web page, which has no room to be seen in, gets the same patience', () => {
     expect(judgeSighting({ ...base, hasRoom: false, onWorker: 'unknown', doubtForMs: 60_000 })).toBe('unsure');

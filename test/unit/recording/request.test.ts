@@ -40,7 +40,14 @@ describe('a request', () => {
     [{ source: { type: 'web', url: 'javascript:alert(1)' } }, 'source.url'],
     [{ source: { type: 'web', url: '/page' } }, 'source.url'],
     [{ source: room, outputs: [] }, 'outputs'],
-    [{ source: room, outputs: [{ type: 'file' }, { type: 'file' }] }, 'outputs'],
+    [{ source: room, outputs: [{ type: 'file' }, { type: 'file' }] }, 'outputs.1.type'],
+    [{ source: room, outputs: [{ type: 'video' }] }, 'outputs.0.type'],
+    [{ source: room, outputs: [{ type: 'stream', urls: [] }] }, 'outputs.0.urls'],
+    [{ source: room, outputs: [{ type: 'images', width: 17 }] }, 'outputs.0.width'],
+    [{ source: room, outputs: [{ type: 'images', intervalSeconds: 0 }] }, 'outputs.0.intervalSeconds'],
+    [{ source: room, outputs: [{ type: 'segments', segmentSeconds: 61 }] }, 'outputs.0.segmentSeconds'],
+    [{ source: room, encoding: { height: 721 } }, 'encoding.height'],
+    [{ source: { type: 'media', room: 'demo' } }, 'source.type'],
     [{ source: room, outputs: [{ type: 'file', path: '../x' }] }, 'outputs.0.path'],
     [{ source: room, outputs: [{ type: 'file', path: '{nope}' }] }, 'outputs.0.path'],
     [{ source: room, encoding: { preset: 'H264_4K' } }, 'encoding.preset'],
@@ -77,6 +84,97 @@ describe('a request', () => {
   it('for a web page has no room', () => {
     const { source } = recordingRequestSchema.parse({ source: { type: 'web', url: 'https://example.com' } });
     expect(roomOf(source)).toBeUndefined();
+  });
+});
+
+describe('outputs', () => {
+  const audio = { ...room, audioOnly: true };
+  const track = { type: 'track', room: 'demo', trackId: 'TR_a' };
+  const half = { type: 'tracks', room: 'demo', videoTrackId: 'TR_v' };
+  const file = { type: 'file' };
+  const images = { type: 'images' };
+  const segments = (more: object) => ({ type: 'segments', ...more });
+  const stream = (...urls: string[]) => ({ type: 'stream', urls });
+  const ONE_TRACK = 'outputs: a single track takes one output; keep a file, or a stream to one WebSocket';
+
+  it.each([
+    [room, [file, file], 'outputs.1.type: only one file output is possible; remove this one'],
+    [room, [segments({}), segments({})], 'outputs.1.type: only one segments output is possible; remove this one'],
+    [audio, [file, images], 'outputs.1.type: images need a picture; remove this output, or audioOnly'],
+    [
+      room,
+      [images, { type: 'images', intervalSeconds: 1 }],
+      'outputs.1.prefix: another images output writes the same names; give this one a prefix of its own',
+    ],
+    [
+      room,
+      [
+        { type: 'images', prefix: 'a' },
+        { type: 'images', prefix: 'a-{recording}' },
+      ],
+      'outputs.1.prefix: another images output writes the same names; give this one a prefix of its own',
+    ],
+    [
+      room,
+      [stream('rtmp://h/app/key', 'srt://h:1')],
+      'outputs.0.urls.1: is SRT, and the first URL is RTMP; LiveKit streams to one protocol at a time, leave one out',
+    ],
+    [
+      room,
+      [stream('wss://h')],
+      'outputs.0.urls.0: is a WebSocket, which takes a single track only; stream to rtmp or srt, or record a track',
+    ],
+    [
+      room,
+      [segments({ playlist: 'a/list', livePlaylist: 'b/live' })],
+      'outputs.0.livePlaylist: "b/live" is in another folder than the playlist; leave its folder out',
+    ],
+    [
+      room,
+      [segments({ livePlaylist: 'b/live' })],
+      'outputs.0.livePlaylist: "b/live" is in another folder than the playlist; leave its folder out',
+    ],
+    [
+      room,
+      [segments({ prefix: 'a/list', livePlaylist: 'list.m3u8' })],
+      'outputs.0.livePlaylist: "list.m3u8" is the playlist itself; give it another name',
+    ],
+    [track, [file, file], ONE_TRACK],
+    [track, [segments({})], ONE_TRACK],
+    [track, [stream('rtmp://h/app/key')], ONE_TRACK],
+    [half, [images], ONE_TRACK],
+  ])('of %j: %j are refused', (source, outputs, problem) => {
+    expect(problems({ source, outputs })).toEqual([problem]);
+  });
+
+  it.each([
+    'rtmp://h',
+    'rtmp://h/app',
+    'rtmp://h/app/',
+    'rtmp://h/app/key pass=x',
+    'mux://',
+    'srt://',
+    'https://h',
+    'file:///x',
+    'key',
+  ])('to %s are refused without being quoted', (url) => {
+    const [problem, ...more] = problems({ source: room, outputs: [stream(url)] });
+    expect(more).toEqual([]);
+    expect(problem).toMatch(/^outputs\.0\.urls\.0: must be rtmp\(s\):/);
+  });
+
+  it.each([
+    [
+      room,
+      [file, stream('rtmp://h/app/key', 'rtmps://h/a/b/key live=1', 'mux://k', 'twitch://k'), segments({}), images],
+    ],
+    [room, [stream('srt://h:9000?passphrase=x')]],
+    [room, [segments({ prefix: 'a/s', playlist: 'a/list.m3u8', livePlaylist: 'live.m3u8' })]],
+    [room, [images, { type: 'images', prefix: 'other' }]],
+    [track, [file]],
+    [half, [stream('wss://h/path')]],
+  ])('of %j: %j are fine', (source, outputs) => {
+    expect(problems({ source, outputs })).toEqual([]);
   });
 });
 

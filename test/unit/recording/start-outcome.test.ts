@@ -1,73 +1,58 @@
-// What one dispatch to a worker meant: each psrpc code, and what is known without an answer.
-import fc from 'fast-check';
+// What the answer of a worker meant, row by row: what may run, what is used up, and what no worker will ever take.
 import { describe, expect, it } from 'vitest';
-import { classifyStart, type DispatchReply, httpStatusOf } from '../../../src/recording/start-outcome.ts';
+import { classifyStart, httpStatusOf } from '../../../src/recording/start-outcome.ts';
 
-const worker = { id: 'w1', topic: 'topic-1' };
-const attempt = { egressId: 'EG_00000001_2', worker };
-const error = (code: string): DispatchReply => ({ kind: 'error', code, message: 'of the worker' });
+const attempt = { egressId: 'EG_abcdefgh_1', worker: { id: 'w1', topic: 't1' } };
 
-describe('a worker', () => {
-  it('that accepts the request has it, from the time of its answer', () => {
-    expect(classifyStart({ kind: 'accepted', atMs: 5 }, { ...attempt, roomId: 'RM_1' })).toEqual({
+describe('the answer of a worker', () => {
+  it('that accepts means started, at the time of the answer, on that worker', () => {
+    expect(classifyStart({ kind: 'accepted', atMs: 5 }, { ...attempt, roomId: 'RM_x' })).toEqual({
       kind: 'started',
-      egressId: 'EG_00000001_2',
+      egressId: 'EG_abcdefgh_1',
       acceptedAtMs: 5,
-      worker,
-      roomId: 'RM_1',
-    });
-    expect(classifyStart({ kind: 'accepted', atMs: 5 }, attempt)).not.toHaveProperty('roomId');
-  });
-
-  it.each([
-    // The request itself is wrong: every worker would say so.
-    ['invalid_argument', 'refused', 400],
-    ['malformed_request', 'refused', 400],
-    ['permission_denied', 'refused', 403],
-    ['not_found', 'refused', 404],
-    ['failed_precondition', 'refused', 412],
-    ['unimplemented', 'refused', 0],
-    // This worker cannot; its handler is gone, so the id is used up.
-    ['internal', 'declined', undefined],
-    ['resource_exhausted', 'declined', undefined],
-    ['unavailable', 'declined', undefined],
-    ['canceled', 'declined', undefined],
-    ['aborted', 'declined', undefined],
-    ['unauthenticated', 'declined', undefined],
-    ['unknown', 'declined', undefined],
-    ['of later days', 'declined', undefined],
-    // It may run.
-    ['already_exists', 'unknown', undefined],
-    ['deadline_exceeded', 'unknown', undefined],
-  ] as const)('that answers %s: %s', (code, kind, errorCode) => {
-    const outcome = classifyStart(error(code), attempt);
-    expect(outcome).toMatchObject({ kind, message: `w1 answered ${code}: of the worker` });
-    if (outcome.kind === 'refused') expect(outcome.errorCode).toBe(errorCode);
-    else expect(outcome).toMatchObject({ egressId: attempt.egressId });
-  });
-
-  it('that was granted the start and does not answer may run it', () => {
-    expect(classifyStart({ kind: 'no_answer', message: 'no response in 30 s' }, attempt)).toEqual({
-      kind: 'unknown',
-      egressId: attempt.egressId,
-      message: 'w1 was granted the start and did not answer: no response in 30 s',
+      worker: attempt.worker,
+      roomId: 'RM_x',
     });
   });
 
-  it('that was not granted the start runs nothing, and uses up no id', () => {
+  it('that never came to a claim means that nothing can run, under this id or any', () => {
     expect(classifyStart({ kind: 'not_granted', message: 'no claim' }, attempt)).toEqual({
       kind: 'no_capacity',
       message: 'w1: no claim',
     });
   });
-});
 
-it('whatever code a worker answers, an attempt is started by an acceptance alone', () => {
-  fc.assert(fc.property(fc.string(), (code) => classifyStart(error(code), attempt).kind !== 'started'));
-});
+  it('that is missing after a grant means that it may run', () => {
+    expect(classifyStart({ kind: 'no_answer', message: 'time is over' }, attempt)).toMatchObject({
+      kind: 'unknown',
+      egressId: 'EG_abcdefgh_1',
+    });
+  });
 
-it('psrpc codes have the numbers that EgressInfo tells; unknown ones have none', () => {
-  expect(['invalid_argument', 'resource_exhausted', 'internal', 'toString', ''].map(httpStatusOf)).toEqual([
-    400, 429, 500, 0, 0,
-  ]);
+  it.each([
+    ['invalid_argument', 'refused'],
+    ['malformed_request', 'refused'],
+    ['permission_denied', 'refused'],
+    ['not_found', 'refused'],
+    ['failed_precondition', 'refused'],
+    ['unimplemented', 'refused'],
+    ['already_exists', 'unknown'],
+    ['deadline_exceeded', 'unknown'],
+    ['unavailable', 'declined'],
+    ['internal', 'declined'],
+    ['resource_exhausted', 'declined'],
+    ['a_code_of_later_days', 'declined'],
+  ] as const)('%s: %s, and the worker is quoted', (code, kind) => {
+    const outcome = classifyStart({ kind: 'error', code, message: 'words' }, attempt);
+    expect(outcome).toMatchObject({ kind, message: `w1 answered ${code}: words` });
+  });
+
+  it('that refuses carries the code that LiveKit shows', () => {
+    expect(classifyStart({ kind: 'error', code: 'invalid_argument', message: '' }, attempt)).toMatchObject({
+      errorCode: 400,
+    });
+    expect(['permission_denied', 'not_found', 'failed_precondition', 'unavailable', 'odd'].map(httpStatusOf)).toEqual([
+      403, 404, 412, 503, 0,
+    ]);
+  });
 });

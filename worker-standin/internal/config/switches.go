@@ -11,6 +11,7 @@ import (
 const Help = `Switches for tests (environment only):
   STANDIN_BOOT_DELAY    Go duration, e.g. 10s: no port is open and nothing is registered until it is over
   STANDIN_LAUNCH_DELAY  Go duration, default 100ms: what starting a handler process costs the real worker
+  STANDIN_IO_WATCHDOG   Go duration, default 10m: silence of LiveKit after which the worker goes for good
   STANDIN_MEDIA=none    no room is joined and no ffmpeg runs: an egress is ACTIVE at once and ends on
                         StopEgress, at a session limit, or when its room is gone
   STANDIN_FAULTS        JSON array of rules:
@@ -23,17 +24,21 @@ const Help = `Switches for tests (environment only):
 type Switches struct {
 	BootDelay   time.Duration
 	LaunchDelay time.Duration
+	IOWatchdog  time.Duration
 	NoMedia     bool
 	Faults      string
 }
 
 // ReadSwitches takes the lookup function so that tests need no process environment.
 func ReadSwitches(get func(string) string) (Switches, error) {
-	s := Switches{LaunchDelay: 100 * time.Millisecond, Faults: get("STANDIN_FAULTS")}
+	s := Switches{LaunchDelay: 100 * time.Millisecond, IOWatchdog: 10 * time.Minute, Faults: get("STANDIN_FAULTS")}
 	if err := readDuration(get, "STANDIN_BOOT_DELAY", &s.BootDelay); err != nil {
 		return s, err
 	}
 	if err := readDuration(get, "STANDIN_LAUNCH_DELAY", &s.LaunchDelay); err != nil {
+		return s, err
+	}
+	if err := readDuration(get, "STANDIN_IO_WATCHDOG", &s.IOWatchdog); err != nil {
 		return s, err
 	}
 	switch media := get("STANDIN_MEDIA"); media {

@@ -3,7 +3,6 @@ package media
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -49,7 +48,7 @@ func Join(ctx context.Context, j *job.Job, dir string) (*Room, error) {
 	r := &Room{job: j, dir: dir, writers: map[*trackWriter]bool{}, started: make(chan struct{}), ended: make(chan struct{}), names: map[string]string{}}
 	r.room = lksdk.NewRoom(r.callbacks())
 	if err := r.room.JoinWithContextAndToken(ctx, j.WSURL, j.Token, lksdk.WithAutoSubscribe(false)); err != nil {
-		return nil, fmt.Errorf("could not join the room: %w", err)
+		return nil, err
 	}
 	if err := r.awaitNamed(ctx); err != nil {
 		r.Close()
@@ -110,6 +109,20 @@ func (r *Room) Stop() []Recorded {
 		}
 	}
 	r.room.Disconnect()
+	return recorded
+}
+
+// Snapshot is what has been recorded so far, readable now.
+func (r *Room) Snapshot() []Recorded {
+	r.mu.Lock()
+	recorded := append([]Recorded(nil), r.finished...)
+	open := slices.Collect(maps.Keys(r.writers))
+	r.mu.Unlock()
+	for _, w := range open {
+		if rec := w.snapshot(); rec.Frames > 0 {
+			recorded = append(recorded, rec)
+		}
+	}
 	return recorded
 }
 

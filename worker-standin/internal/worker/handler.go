@@ -1,4 +1,4 @@
-// The calls that reach one running egress: stop it, or (refused) change its outputs.
+// The calls that reach one running egress: stop it, or change its streams.
 package worker
 
 import (
@@ -15,7 +15,8 @@ var errNotStreaming = psrpc.NewErrorf(psrpc.InvalidArgument, "UpdateStream calle
 
 // StopEgress ends an egress and answers with its record in ENDING. The real worker never answers a stop that arrives before
 // media did. While its source opens, which takes 30 s when a participant is not there, it does not even look at it; after
-// that the handler is gone first, and the caller finds the record ABORTED.
+// that the handler is gone first, and the caller finds the record ABORTED. Only where a browser has to be closed first, the
+// answer, ABORTED, gets out in time.
 func (h handlerAPI) StopEgress(ctx context.Context, req *livekit.StopEgressRequest) (*livekit.EgressInfo, error) {
 	x := h.server.session(req.EgressId)
 	if x == nil {
@@ -25,9 +26,13 @@ func (h handlerAPI) StopEgress(ctx context.Context, req *livekit.StopEgressReque
 	case <-x.opened:
 	case <-x.ended:
 	}
-	starting := x.snapshot().Status == livekit.EgressStatus_EGRESS_STARTING
+	status := x.snapshot().Status
+	if status == livekit.EgressStatus_EGRESS_FAILED {
+		return nil, errNotFound
+	}
+	starting := status == livekit.EgressStatus_EGRESS_STARTING
 	x.end(ending{reason: livekit.EndReasonAPI})
-	if starting {
+	if starting && !x.drawn() {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
@@ -35,11 +40,51 @@ func (h handlerAPI) StopEgress(ctx context.Context, req *livekit.StopEgressReque
 	return x.snapshot(), nil
 }
 
-func (h handlerAPI) UpdateStream(_ context.Context, req *livekit.UpdateStreamRequest) (*livekit.EgressInfo, error) {
-	if h.server.session(req.EgressId) == nil {
+// drawn is true of what the real worker records with a browser.
+func (x *session) drawn() bool {
+	return x.snapshot().SourceType == livekit.EgressSourceType_EGRESS_SOURCE_TYPE_WEB
+}
+
+// UpdateStream answers with the record, or with every error there was although the rest was done.
+func (h handlerAPI) UpdateStream(ctx context.Context, req *livekit.UpdateStreamRequest) (*livekit.EgressInfo, error) {
+	x := h.server.session(req.EgressId)
+	if x == nil {
 		return nil, errNotFound
 	}
-	return nil, errNotStreaming
+	if !x.awaitOpen() {
+		return nil, errNotFound
+	}
+	if x.job.Streams == nil {
+		return nil, errNotStreaming
+	}
+	if err := x.changeStreams(req); err != nil {
+		return nil, err
+	}
+	if x.outputsLeft() == 0 {
+		x.awaitStopped(ctx)
+	}
+	return x.snapshot(), nil
+}
+
+// awaitOpen returns false when the source was never opened.
+func (x *session) awaitOpen() bool {
+	select {
+	case <-x.opened:
+		return true
+	case <-x.ended:
+	}
+	select {
+	case <-x.opened:
+		return true
+	default:
+		return false
+	}
+}
+
+func (x *session) outputsLeft() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.job.OutputCount()
 }
 
 func (h handlerAPI) UpdateEgress(_ context.Context, req *livekit.UpdateEgressRequest) (*livekit.EgressInfo, error) {
@@ -49,7 +94,7 @@ func (h handlerAPI) UpdateEgress(_ context.Context, req *livekit.UpdateEgressReq
 	return nil, errNotStreaming
 }
 
-// awaitStopped returns once the record has left ACTIVE.
+// awaitStopped returns once the record says that the egress ends.
 func (x *session) awaitStopped(ctx context.Context) {
 	select {
 	case <-x.stopping:

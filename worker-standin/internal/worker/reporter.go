@@ -7,7 +7,6 @@ import (
 	"errors"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/livekit/protocol/egress"
@@ -21,10 +20,8 @@ import (
 )
 
 const (
-	firstRetry     = 500 * time.Millisecond
-	longestRetry   = time.Minute
-	unhealthyLimit = 10 * time.Minute
-	updateBacklog  = 32
+	firstRetry   = 500 * time.Millisecond
+	longestRetry = time.Minute
 )
 
 // Reporter is the worker's line to LiveKit's IO service.
@@ -33,19 +30,22 @@ type Reporter struct {
 	createTimeout time.Duration
 	updateTimeout time.Duration
 
-	unhealthySince atomic.Int64 // unix nanoseconds, 0 while LiveKit answers
-	lost           chan struct{}
-	lostOnce       sync.Once
-	pending        sync.WaitGroup
+	patience time.Duration // how long LiveKit may be silent before the worker goes
+
+	mu       sync.Mutex
+	watchdog *time.Timer // runs while updates get no answer
+	lost     chan struct{}
+	lostOnce sync.Once
+	pending  sync.WaitGroup
 }
 
 // NewReporter opens the line.
-func NewReporter(conf *config.Config, bus psrpc.MessageBus) (*Reporter, error) {
+func NewReporter(conf *config.Config, patience time.Duration, bus psrpc.MessageBus) (*Reporter, error) {
 	client, err := rpc.NewIOInfoClient(bus, psrpc.WithClientSelectTimeout(conf.IOSelectionTimeout))
 	if err != nil {
 		return nil, err
 	}
-	return &Reporter{client: client, createTimeout: conf.IOCreateTimeout, updateTimeout: conf.IOUpdateTimeout, lost: make(chan struct{})}, nil
+	return &Reporter{client: client, createTimeout: conf.IOCreateTimeout, updateTimeout: conf.IOUpdateTimeout, patience: patience, lost: make(chan struct{})}, nil
 }
 
 // Create stores the first record of an egress.
@@ -55,7 +55,11 @@ func (r *Reporter) Create(ctx context.Context, info *livekit.EgressInfo) error {
 }
 
 // Healthy is false while updates get no answer.
-func (r *Reporter) Healthy() bool { return r.unhealthySince.Load() == 0 }
+func (r *Reporter) Healthy() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.watchdog == nil
+}
 
 // Lost is closed when LiveKit has not answered for so long that the worker should go.
 func (r *Reporter) Lost() <-chan struct{} { return r.lost }
@@ -70,34 +74,73 @@ func (r *Reporter) Drain() {
 	}
 }
 
-// updates carries the records of one egress to LiveKit in order.
+// updates carries the records of one egress to LiveKit in order. A record that still waits when the next one comes is
+// replaced by it, as in the real worker: only the newest state matters.
 type updates struct {
 	reporter *Reporter
-	queue    chan *livekit.EgressInfo
+
+	mu      sync.Mutex
+	waiting *livekit.EgressInfo
+	closed  bool
+	wake    chan struct{}
 }
 
 func (r *Reporter) updatesFor() *updates {
-	return &updates{reporter: r, queue: make(chan *livekit.EgressInfo, updateBacklog)}
+	return &updates{reporter: r, wake: make(chan struct{}, 1)}
 }
 
 // send queues a copy; the caller goes on changing its own.
 func (u *updates) send(info *livekit.EgressInfo) {
-	u.queue <- proto.Clone(info).(*livekit.EgressInfo)
+	u.put(proto.Clone(info).(*livekit.EgressInfo), false)
 }
 
-// start begins delivery; until then records only queue up.
+// drop forgets what waits: the record it belongs to was never stored.
+func (u *updates) drop() { u.put(nil, false) }
+
+func (u *updates) close() {
+	u.mu.Lock()
+	waiting := u.waiting
+	u.mu.Unlock()
+	u.put(waiting, true)
+}
+
+func (u *updates) put(info *livekit.EgressInfo, last bool) {
+	u.mu.Lock()
+	u.waiting, u.closed = info, u.closed || last
+	u.mu.Unlock()
+	select {
+	case u.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (u *updates) take() (info *livekit.EgressInfo, closed bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	info, u.waiting = u.waiting, nil
+	return info, u.closed
+}
+
+// start begins delivery; until then the newest record waits.
 func (u *updates) start() {
 	u.reporter.pending.Add(1)
 	go func() {
 		defer u.reporter.pending.Done()
-		for info := range u.queue {
-			u.reporter.deliver(info)
+		for {
+			info, closed := u.take()
+			switch {
+			case info != nil:
+				u.reporter.deliver(info)
+			case closed:
+				return
+			default:
+				<-u.wake
+			}
 		}
 	}()
 }
 
-func (u *updates) close() { close(u.queue) }
-
+// deliver tries for as long as nobody answers. An answer that is an error ends it: the record is never sent again.
 func (r *Reporter) deliver(info *livekit.EgressInfo) {
 	for wait := firstRetry; ; wait = min(2*wait, longestRetry) {
 		_, err := r.client.UpdateEgress(context.Background(), info, psrpc.WithRequestTimeout(r.updateTimeout))
@@ -111,28 +154,29 @@ func (r *Reporter) deliver(info *livekit.EgressInfo) {
 			return
 		}
 		logger.Warnw("no answer to an update, trying again", err, "egressID", info.EgressId, "in", wait.String())
-		if r.unanswered() {
-			return
-		}
+		r.unanswered()
 		time.Sleep(wait)
 	}
 }
 
 func (r *Reporter) answered() {
-	if r.unhealthySince.Swap(0) != 0 {
-		logger.Infow("LiveKit answers again")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.watchdog == nil {
+		return
 	}
+	r.watchdog.Stop()
+	r.watchdog = nil
+	logger.Infow("LiveKit answers again")
 }
 
-// unanswered notes the silence and reports whether it has lasted too long.
-func (r *Reporter) unanswered() bool {
-	now := time.Now().UnixNano()
-	r.unhealthySince.CompareAndSwap(0, now)
-	if time.Duration(now-r.unhealthySince.Load()) < unhealthyLimit {
-		return false
+// unanswered makes the worker unhealthy; when that lasts, it is lost for good, even if LiveKit comes back.
+func (r *Reporter) unanswered() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.watchdog == nil {
+		r.watchdog = time.AfterFunc(r.patience, func() { r.lostOnce.Do(func() { close(r.lost) }) })
 	}
-	r.lostOnce.Do(func() { close(r.lost) })
-	return true
 }
 
 func logUpdate(info *livekit.EgressInfo) {

@@ -70,7 +70,7 @@ func New(conf *config.Config, switches config.Switches, faults *fault.Set, bus p
 		return nil, err
 	}
 	s.gate = admission.New(conf.CPUCost, s.usage.total, rssGB, time.Now)
-	if s.reporter, err = NewReporter(conf, bus); err != nil {
+	if s.reporter, err = NewReporter(conf, switches.IOWatchdog, bus); err != nil {
 		return nil, err
 	}
 	s.metrics = newMetrics(s)
@@ -201,26 +201,32 @@ func (s *Server) accept(ctx context.Context, req *rpc.StartEgressRequest) (*sess
 	return newSession(s, j), nil
 }
 
-// launch mirrors the real order: the record is created while the handler starts, and both must succeed.
+// launch mirrors the real order: the record is created while the handler starts, and both must succeed. The handler does
+// not wait for the record: it joins the room even when the record is refused afterwards.
 func (s *Server) launch(ctx context.Context, x *session) (*livekit.EgressInfo, error) {
 	answer := proto.Clone(x.job.Info).(*livekit.EgressInfo)
 	s.add(x)
 	created := make(chan error, 1)
 	go func() { created <- s.reporter.Create(ctx, answer) }()
 	launchErr := s.startHandler(x)
+	if launchErr == nil {
+		go x.run()
+	}
 	createErr := <-created
+	if createErr != nil {
+		x.updates.drop()
+	}
+	defer x.updates.start()
 	switch {
 	case launchErr != nil:
 		x.launchFailed(launchErr, createErr == nil)
 		return nil, launchErr
 	case createErr != nil:
 		logger.Errorw("could not create the record, aborting", createErr, "egressID", x.job.ID)
-		x.abandon()
+		x.abandon(createErr)
 		return nil, createErr
 	}
-	x.updates.start()
-	go x.run()
-	return proto.Clone(answer).(*livekit.EgressInfo), nil
+	return answer, nil
 }
 
 func (s *Server) startHandler(x *session) error {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/livekit/protocol/livekit"
@@ -19,6 +20,7 @@ import (
 	"github.com/livekit/psrpc"
 	"google.golang.org/protobuf/proto"
 
+	"reelkit/worker-standin/internal/config"
 	"reelkit/worker-standin/internal/job"
 )
 
@@ -26,6 +28,7 @@ var errKilled = psrpc.NewErrorf(psrpc.PermissionDenied, "server is shutting down
 
 // ending says why and how a session ends. The zero value of all but reason is a clean end.
 type ending struct {
+	abrupt  bool   // the pipeline broke: no ENDING, and nothing is finished
 	reason  string // becomes "End reason: ..."
 	err     error  // the egress is FAILED with it
 	limit   bool   // the egress is LIMIT_REACHED
@@ -40,14 +43,21 @@ type session struct {
 	updates    *updates
 	tmp        string
 	neverStart bool // a test ordered that media never arrives
+	refused    atomic.Bool
 
 	mu       sync.Mutex // guards job.Info and what follows
 	ending   ending
 	opened   chan struct{} // closed when the source is open; a stop that comes before waits for it
 	ended    chan struct{}
 	endOnce  sync.Once
-	stopping chan struct{} // closed when the record has left ACTIVE
+	stopping chan struct{} // closed when the record says that the egress ends
 	pid      int           // of the ffmpeg that finishes the file, for CPU accounting
+	begun    time.Time
+	manifest manifest
+	sending  map[*job.Stream]context.CancelFunc
+	streams  sync.WaitGroup
+	pieces   []*pieces
+	cutting  sync.WaitGroup
 }
 
 func newSession(s *Server, j *job.Job) *session {
@@ -88,21 +98,30 @@ func (x *session) run() {
 	stopLimit := x.watchLimit()
 	defer stopLimit()
 	if !x.awaitStart(src) {
-		src.abandon()
-		result = x.result()
+		result = x.leave(src)
 		return
 	}
 	x.activate(src)
 	x.awaitEnd(src)
 	endedAt := time.Now()
 	if src.replaced() {
-		logger.Warnw("another worker runs this egress now, leaving without an update", nil, "egressID", x.job.ID)
-		src.abandon()
-		result = resultDuplicate
+		result = x.leave(src)
 		return
 	}
 	x.conclude(src, endedAt)
 	result = x.result()
+}
+
+// leave ends a session that makes no file. One that was pushed out by its own identity says nothing: another worker runs
+// this egress now.
+func (x *session) leave(src source) string {
+	src.stop()
+	if src.replaced() {
+		logger.Warnw("another worker runs this egress now, leaving without an update", nil, "egressID", x.job.ID)
+		return resultDuplicate
+	}
+	x.abort()
+	return x.result()
 }
 
 // open joins the source; only the end of the whole worker interrupts it, as in the real one.
@@ -142,30 +161,30 @@ func (x *session) openFailed(err error) {
 }
 
 func (x *session) awaitStart(src source) bool {
-	if x.neverStart {
+	if x.neverStart || x.refused.Load() {
 		<-x.ended
-		x.abort()
 		return false
 	}
 	select {
 	case <-src.started():
-		return true
+		return !x.isEnded()
 	case <-x.ended:
 	case <-src.ended():
 		x.end(ending{reason: livekit.EndReasonSrcClosed})
 	}
-	x.abort()
 	return false
 }
 
 func (x *session) activate(src source) {
 	x.mu.Lock()
 	x.job.ResolvePath(x.identifier(), src.names())
-	x.job.File.StartedAt = src.startedAt().UnixNano()
+	x.begin(src.startedAt())
 	x.job.Info.UpdateStatus(livekit.EgressStatus_EGRESS_ACTIVE)
 	x.updates.send(x.job.Info)
 	x.mu.Unlock()
 	go x.activeFault()
+	x.startStreams()
+	x.startPieces(src)
 }
 
 func (x *session) awaitEnd(src source) {
@@ -183,8 +202,13 @@ func (x *session) awaitEnd(src source) {
 		x.job.Info.SetLimitReached()
 		return
 	}
+	if x.ending.abrupt {
+		return
+	}
 	x.job.Info.UpdateStatus(livekit.EgressStatus_EGRESS_ENDING)
-	x.updates.send(x.job.Info)
+	if !src.replaced() {
+		x.updates.send(x.job.Info)
+	}
 }
 
 // abort ends a session that never recorded.
@@ -202,6 +226,7 @@ func (x *session) abort() {
 		x.job.Info.SetAborted(livekit.MsgStoppedBeforeStarted)
 	}
 	x.updates.send(x.job.Info)
+	close(x.stopping)
 }
 
 func (x *session) fail(err error) {
@@ -213,6 +238,7 @@ func (x *session) fail(err error) {
 	}
 	x.setFailed(e)
 	x.updates.send(x.job.Info)
+	close(x.stopping)
 }
 
 // setFailed expects the lock.
@@ -241,14 +267,18 @@ func (x *session) launchFailed(err error, stored bool) {
 		x.updates.send(x.job.Info)
 		x.mu.Unlock()
 	}
-	x.updates.start()
 	x.finish(resultProcessError)
 }
 
-// abandon forgets an egress whose record could not be created.
-func (x *session) abandon() {
-	x.updates.start()
-	x.finish(resultAborted)
+// abandon kills an egress whose record could not be created. Like the real worker's handler it hears of it only when its
+// source is open, and sends one last record nevertheless.
+func (x *session) abandon(cause error) {
+	x.refused.Store(true)
+	select {
+	case <-x.opened:
+	case <-x.ended:
+	}
+	x.end(ending{reason: livekit.EndReasonKilled, err: psrpc.NewErrorf(psrpc.PermissionDenied, "%s", cause.Error()), result: resultAborted})
 }
 
 func (x *session) finish(result string) {
@@ -259,7 +289,7 @@ func (x *session) finish(result string) {
 
 // watchLimit starts the session limit; the returned function stops it.
 func (x *session) watchLimit() func() {
-	limit := x.server.conf.SessionLimits.FileOutputMaxDuration
+	limit := sessionLimit(x.server.conf.SessionLimits, x.job)
 	if limit <= 0 {
 		return func() {}
 	}
@@ -267,6 +297,25 @@ func (x *session) watchLimit() func() {
 		x.end(ending{reason: livekit.EndReasonLimitReached, limit: true})
 	})
 	return func() { t.Stop() }
+}
+
+// sessionLimit is the smallest limit of the outputs there are; zero means none.
+func sessionLimit(l config.SessionLimits, j *job.Job) time.Duration {
+	limit := time.Duration(0)
+	for _, o := range []struct {
+		has bool
+		max time.Duration
+	}{
+		{j.Path != nil, l.FileOutputMaxDuration},
+		{j.Streams != nil, l.StreamOutputMaxDuration},
+		{j.Segments != nil, l.SegmentOutputMaxDuration},
+		{len(j.Images) > 0, l.ImageOutputMaxDuration},
+	} {
+		if o.has && o.max > 0 && (limit == 0 || o.max < limit) {
+			limit = o.max
+		}
+	}
+	return limit
 }
 
 func (x *session) isEnded() bool {

@@ -36,8 +36,34 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{ .Values.egress.namespace | default .Release.Namespace }}
 {{- end -}}
 
-{{- define "reelkit.publicUrl" -}}
-{{- .Values.api.publicUrl | default (printf "http://%s-api.%s.svc:%v" (include "reelkit.fullname" .) .Release.Namespace .Values.api.service.port) -}}
+{{/* Does a `redis` section of the values say where one is? */}}
+{{- define "reelkit.namesRedis" -}}
+{{- if or .address .sentinelAddresses .clusterAddresses }}yes{{ end -}}
+{{- end -}}
+
+{{/* The chart's own Redis serves the workers, unless one is named. */}}
+{{- define "reelkit.bundlesRedis" -}}
+{{- if and .Values.workersRedis.enabled (not (include "reelkit.namesRedis" .Values.workers.redis)) }}yes{{ end -}}
+{{- end -}}
+
+{{- define "reelkit.workersRedisName" -}}
+{{ include "reelkit.fullname" . }}-workers-redis
+{{- end -}}
+
+{{/* As pods of any namespace reach it. */}}
+{{- define "reelkit.workersRedisAddress" -}}
+{{ include "reelkit.workersRedisName" . }}.{{ .Release.Namespace }}.svc:6379
+{{- end -}}
+
+{{/* The Secret with the password of the chart's own Redis. */}}
+{{- define "reelkit.workersRedisSecret" -}}
+{{- with .Values.workersRedis.passwordSecret -}}
+name: {{ .name | default (include "reelkit.workersRedisName" $) | quote }}, key: {{ .key | quote }}
+{{- end -}}
+{{- end -}}
+
+{{- define "reelkit.encryptionSecret" -}}
+{{ .Values.encryption.existingSecret | default (printf "%s-encryption" (include "reelkit.fullname" .)) }}
 {{- end -}}
 
 {{/* A duration of reelkit.yaml in seconds. */}}
@@ -69,8 +95,6 @@ capabilities: { drop: [ALL] }
   value: "8081"
 - name: REELKIT_TASK_QUEUE
   value: {{ .Values.temporal.taskQueue | quote }}
-- name: REELKIT_PUBLIC_URL
-  value: {{ include "reelkit.publicUrl" . | quote }}
 - name: LIVEKIT_URL
   value: {{ .Values.livekit.url | quote }}
 - name: LIVEKIT_API_KEY
@@ -81,9 +105,17 @@ capabilities: { drop: [ALL] }
     secretKeyRef: { name: {{ .Values.livekit.existingSecret | quote }}, key: api-secret }
 - name: REELKIT_ENCRYPTION_KEYS
   valueFrom:
-    secretKeyRef: { name: {{ .Values.encryption.existingSecret | quote }}, key: {{ .Values.encryption.key | quote }} }
+    secretKeyRef: { name: {{ include "reelkit.encryptionSecret" . | quote }}, key: {{ .Values.encryption.key | quote }} }
 {{- include "reelkit.redisEnv" (dict "prefix" "LIVEKIT" "redis" .Values.livekit.redis) }}
+{{- if include "reelkit.bundlesRedis" . }}
+- name: WORKERS_REDIS_ADDRESS
+  value: {{ include "reelkit.workersRedisAddress" . | quote }}
+- name: WORKERS_REDIS_PASSWORD
+  valueFrom:
+    secretKeyRef: { {{ include "reelkit.workersRedisSecret" . }} }
+{{- else }}
 {{- include "reelkit.redisEnv" (dict "prefix" "WORKERS" "redis" .Values.workers.redis) }}
+{{- end }}
 - name: TEMPORAL_ADDRESS
   value: {{ .Values.temporal.address | quote }}
 - name: TEMPORAL_NAMESPACE
