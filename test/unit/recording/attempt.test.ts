@@ -28,9 +28,11 @@ describe('the id of an attempt', () => {
     'EG_abcd1234_0',
     'EG_abcd1234_01',
     'EG_abcd1234_1000000',
-    'RM_abcd1234',
     'EG_abcd1234_1_2',
-  ])('is not "%s"', (id) => expect(parseAttemptEgressId(id)).toBeUndefined());
+    'RM_abcd1234',
+  ])('is not "%s"', (id) => {
+    expect(parseAttemptEgressId(id)).toBeUndefined();
+  });
 });
 
 describe('a run that was reset', () => {
