@@ -27,7 +27,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'reelkit-harness-'));
   nameLogs(folder);
   const egressBin = await ensureStandIn(reportToStderr);
-  stack = await startStack({ stateDir: join(folder, 'stack'), parts: ['workersRedis'] });
+  stack = await startStack({ stateDir: join(folder, 'stack'), parts: ['redis'] });
   cluster = await startControlPlane({
     stateDir: join(folder, 'cluster'),
     audit: true,
