@@ -23,8 +23,8 @@ export async function benchActions(): Promise<Row[]> {
       value: most,
       unit: 'actions',
       against: `polling every ${POLL_SECONDS} s: ${polling} actions for the polls alone`,
-      target: '<= 12',
-      holds: most <= 12,
+      target: '<= 10',
+      holds: most <= 10,
       how: `a recording of one hour, from its history and ${FLEET_KICK} kick of the fleet: ${counts.map(({ how, total }) => `${how} ${total}`).join(', ')}`,
     },
   ];

@@ -1,16 +1,17 @@
 // What a start costs whoever asks LiveKit by its SDK: with Reelkit behind, and with LiveKit alone. Two stacks in one run, taking turns.
-import { type EgressClient, EncodedFileOutput } from 'livekit-server-sdk';
 import { receiveWebhooks, type Webhooks } from '../test/support/webhooks.ts';
 import { type Alone, startAlone } from './alone.ts';
-import { type Bed, median, startBed, until } from './bed.ts';
+import { type Bed, startBed, until } from './bed.ts';
+import type { Bench } from './context.ts';
+import { type Place, startOne, stopOne } from './crowd.ts';
+import { median } from './figures.ts';
 import type { Row } from './rows.ts';
 
 const TURNS = 30;
 const CORES = 16;
-/** Of LiveKit's EgressStatus. */
-const ACTIVE = 1;
 
-export async function benchStarts(): Promise<Row[]> {
+export async function benchStarts({ times }: Bench): Promise<Row[]> {
+  const turns = times(TURNS);
   const [ourHooks, theirHooks] = await Promise.all([receiveWebhooks(), receiveWebhooks()]);
   const bed = await startBed({
     fleet: { minWorkers: 1, maxWorkers: 1, watchInterval: '60s' },
@@ -23,11 +24,11 @@ export async function benchStarts(): Promise<Row[]> {
     theirHooks.trust(alone.livekit);
     await alone.startWorkers(1, CORES);
     await until('a ready worker', bed.fleet, ({ workers }) => workers.some(({ state }) => state === 'ready'));
-    const ours = await sideOf(bed.sdk(), bed.service.recordingsDir, ourHooks, bed);
-    const theirs = await sideOf(alone.sdk(), alone.filesDir, theirHooks, alone);
-    const idle = await takeTurns(ours, theirs);
-    await Promise.all([ours, theirs].map((side) => begin(side, side.otherRoom, 'companion')));
-    const busy = await takeTurns(ours, theirs, async (id) => (await bed.show(id)).parts[0]?.acceptedAtMs);
+    const ours = await sideOf(bed, ourHooks);
+    const theirs = await sideOf(alone, theirHooks);
+    const idle = await takeTurns(turns, ours, theirs);
+    await Promise.all([ours, theirs].map(({ place, otherRoom }) => startOne(place, otherRoom)));
+    const busy = await takeTurns(turns, ours, theirs, async (id) => (await bed.show(id)).parts[0]?.acceptedAtMs);
     return [
       row(
         'sdk_start_ms_ratio',
@@ -57,16 +58,15 @@ export async function benchStarts(): Promise<Row[]> {
 }
 
 interface Side {
-  sdk: EgressClient;
-  filesDir: string;
+  place: Place;
   hooks: Webhooks;
   room: string;
   otherRoom: string;
 }
 
-async function sideOf(sdk: EgressClient, filesDir: string, hooks: Webhooks, place: Bed | Alone): Promise<Side> {
+async function sideOf(place: Bed | Alone, hooks: Webhooks): Promise<Side> {
   const [room = '', otherRoom = ''] = await place.createRooms(2, 'start');
-  return { sdk, filesDir, hooks, room, otherRoom };
+  return { place, hooks, room, otherRoom };
 }
 
 interface Taken {
@@ -77,11 +77,11 @@ interface Taken {
 
 type AcceptedAt = (egressId: string) => Promise<number | undefined>;
 
-async function takeTurns(ours: Side, theirs: Side, acceptedAt?: AcceptedAt) {
+async function takeTurns(turns: number, ours: Side, theirs: Side, acceptedAt?: AcceptedAt) {
   const taken = { ours: nothing(), theirs: nothing() };
-  for (let turn = 0; turn < TURNS; turn += 1) {
-    await takeTurn(ours, turn, taken.ours, acceptedAt);
-    await takeTurn(theirs, turn, taken.theirs);
+  for (let turn = 0; turn < turns; turn += 1) {
+    await takeTurn(ours, taken.ours, acceptedAt);
+    await takeTurn(theirs, taken.theirs);
   }
   return taken;
 }
@@ -90,30 +90,20 @@ function nothing(): Taken {
   return { answeredMs: [], activeMs: [], acceptedMs: [] };
 }
 
-async function takeTurn(side: Side, turn: number, taken: Taken, acceptedAt?: AcceptedAt): Promise<void> {
+async function takeTurn({ place, hooks, room }: Side, taken: Taken, acceptedAt?: AcceptedAt): Promise<void> {
   const sentMs = Date.now();
-  const egressId = await begin(side, side.room, String(turn));
+  const egressId = await startOne(place, room);
   taken.answeredMs.push(Date.now() - sentMs);
   await until(
     'the webhook ACTIVE',
-    async () => side.hooks.activeAtMs(egressId),
+    async () => hooks.activeAtMs(egressId),
     (atMs) => atMs !== undefined,
     60_000,
     5,
   );
-  taken.activeMs.push((side.hooks.activeAtMs(egressId) ?? Number.NaN) - sentMs);
+  taken.activeMs.push((hooks.activeAtMs(egressId) ?? Number.NaN) - sentMs);
   if (acceptedAt) taken.acceptedMs.push(((await acceptedAt(egressId)) ?? Number.NaN) - sentMs);
-  await side.sdk.stopEgress(egressId);
-  await until(
-    'its end',
-    () => side.sdk.listEgress({ egressId }),
-    ([info]) => (info?.status ?? 0) > ACTIVE + 1,
-  );
-}
-
-async function begin({ sdk, filesDir }: Side, room: string, name: string): Promise<string> {
-  const file = new EncodedFileOutput({ filepath: `${filesDir}/${name}-${Date.now()}.ogg` });
-  return (await sdk.startRoomCompositeEgress(room, { file }, { audioOnly: true })).egressId;
+  await stopOne(place, egressId);
 }
 
 function row(id: string, oursMs: number[], theirsMs: number[], target: number, what: string): Row {
