@@ -73,7 +73,7 @@ async function toldAfter(bed: Bed, recordingId: string, killedMs: number): Promi
     ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName === lookSignal.name,
   );
   const times = signals.map(({ eventTime }) => toMs(eventTime)).filter((ms) => ms >= killedMs);
-  return Math.min(...times);
+  return Math.round(Math.min(...times));
 }
 
 function toMs(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number {
@@ -81,7 +81,7 @@ function toMs(time: { seconds?: unknown; nanos?: number | null } | null | undefi
 }
 
 function rowOf(toldMs: number[], nextPartMs: number[]): Row {
-  const value = Math.round(percentile(toldMs, 0.95));
+  const value = percentile(toldMs, 0.95);
   return {
     id: 'death_noticed_ms',
     value,
@@ -90,7 +90,7 @@ function rowOf(toldMs: number[], nextPartMs: number[]): Row {
     target: `<= ${TARGET_MS}`,
     holds: value <= TARGET_MS,
     how:
-      `SIGKILL of a worker that records, until the fleet tells the recording, p95 of ${toldMs.length}; p50 ${Math.round(median(toldMs))} ms; ` +
+      `SIGKILL of a worker that records, until the fleet tells the recording, p95 of ${toldMs.length}; p50 ${median(toldMs)} ms; ` +
       `the next worker has accepted after ${percentile(nextPartMs, 0.95)} ms p95`,
   };
 }

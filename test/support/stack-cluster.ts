@@ -49,7 +49,7 @@ export async function startCluster(stack: Stack, egressBin: string, options: Clu
     const network = await startTcpProxy(Number(new URL(controlPlane.server).port));
     const fleet = await installEgressFleet(controlPlane, {
       namespace: 'reelkit',
-      egressConfig: egressConfig(stack),
+      egressConfig: egressConfig({ livekit: stack.livekit, redis: stack.workersRedis }),
       server: `https://127.0.0.1:${network.port}`,
       ...options.fleet,
     });
