@@ -49,7 +49,7 @@ export async function recordCrowd(place: Place, rooms: string[], options: CrowdO
   const beginMs = Date.now();
   const answers = await Promise.all(asks.map((ask) => answerTo(ask, beginMs, options.retry ? RETRY_LIMIT_MS : 0)));
   const recorded = async () =>
-    (await allEgresses(place)).filter(({ egressId, startedAt }) => !before.has(egressId) && startedAt > 0n);
+    (await allEgresses(place)).filter((info) => !before.has(info.egressId) && beganAtMs(info) > 0);
   const answered = answers.flatMap(({ egressId }) => egressId ?? []);
   const isDone = (infos: EgressInfo[]) => answered.every((id) => infos.some(({ egressId }) => egressId === id));
   await until('all to record', recorded, isDone, RECORDING_LIMIT_MS, options.pollMs).catch(() => undefined);
@@ -60,7 +60,7 @@ export async function recordCrowd(place: Place, rooms: string[], options: CrowdO
     answeredMs: answers.flatMap(({ egressId, tookMs }) => (egressId === undefined ? [] : tookMs)),
     errors: [...new Set(answers.flatMap(({ error }) => error ?? []))],
     failed: answers.filter(({ egressId }) => egressId === undefined).length,
-    lastedMs: infos.map(({ startedAt }) => toMs(startedAt) - beginMs),
+    lastedMs: infos.map((info) => beganAtMs(info) - beginMs),
     ...countPerRoom(infos, rooms),
   };
 }
@@ -153,6 +153,11 @@ export function describeTimes({ answeredMs, lastedMs }: Crowd): string {
 
 export function countRow(id: string, value: number, against: string, how: string): Row {
   return { id, value, unit: 'recordings', against, target: '0', holds: value === 0, how };
+}
+
+/** Its file begins here, by the worker's clock; `startedAt` is when it was accepted. 0: no media has flowed yet. */
+export function beganAtMs({ fileResults }: Pick<EgressInfo, 'fileResults'>): number {
+  return toMs(fileResults[0]?.startedAt ?? 0n);
 }
 
 export function toMs(nanoseconds: bigint): number {

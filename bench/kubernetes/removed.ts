@@ -1,9 +1,10 @@
 // Which pods were taken away while they recorded: the moment is the kubelet's signal or the pod's deletion, whichever came first;
 // what ran at that moment tell the worker's own health answers and LiveKit's times of each egress.
 
+import type { EgressInfo } from 'livekit-server-sdk';
 import { parseAttemptEgressId } from '../../src/recording/attempt.ts';
 import type { Bed } from '../bed.ts';
-import { allEgresses, toMs } from '../crowd.ts';
+import { allEgresses, beganAtMs, toMs } from '../crowd.ts';
 import type { PodFacts } from './pods.ts';
 
 export interface Removed {
@@ -38,8 +39,9 @@ function endOf(bed: Bed, { name, leavingMs, goneMs }: PodFacts): number | undefi
 }
 
 /** One whose worker is killed never ends, as far as LiveKit knows. */
-function lifeOf({ startedAt, endedAt }: { startedAt: bigint; endedAt: bigint }): Life {
-  return { beganMs: toMs(startedAt), endedMs: endedAt ? toMs(endedAt) : Number.POSITIVE_INFINITY };
+function lifeOf(info: EgressInfo): Life {
+  const { endedAt } = info;
+  return { beganMs: beganAtMs(info), endedMs: endedAt ? toMs(endedAt) : Number.POSITIVE_INFINITY };
 }
 
 function isDuring({ beganMs, endedMs }: Life = { beganMs: 0, endedMs: Number.POSITIVE_INFINITY }, atMs: number) {
