@@ -1,5 +1,6 @@
 // What a start costs whoever asks LiveKit by its SDK: with Reelkit behind, and with LiveKit alone. Two stacks in one run, taking turns.
 import { receiveWebhooks, type Webhooks } from '../test/support/webhooks.ts';
+import { type Acceptances, watchAcceptances } from './acceptance.ts';
 import { type Alone, startAlone } from './alone.ts';
 import { type Bed, startBed, until } from './bed.ts';
 import type { Bench } from './context.ts';
@@ -19,16 +20,20 @@ export async function benchStarts({ times }: Bench): Promise<Row[]> {
     webhookUrls: [ourHooks.url],
   });
   const alone = await startAlone({ webhookUrls: [theirHooks.url] });
+  const [ourWorkers, theirWorkers] = await Promise.all([
+    watchAcceptances(bed.stack.workersRedis),
+    watchAcceptances(alone.redis),
+  ]);
   try {
     ourHooks.trust(bed.stack.livekit);
     theirHooks.trust(alone.livekit);
     await alone.startWorkers(1, CORES);
     await until('a ready worker', bed.fleet, ({ workers }) => workers.some(({ state }) => state === 'ready'));
-    const ours = await sideOf(bed, ourHooks);
-    const theirs = await sideOf(alone, theirHooks);
+    const ours = await sideOf(bed, ourHooks, ourWorkers);
+    const theirs = await sideOf(alone, theirHooks, theirWorkers);
     const idle = await takeTurns(turns, ours, theirs);
     await Promise.all([ours, theirs].map(({ place, otherRoom }) => startOne(place, otherRoom)));
-    const busy = await takeTurns(turns, ours, theirs, async (id) => (await bed.show(id)).parts[0]?.acceptedAtMs);
+    const busy = await takeTurns(turns, ours, theirs);
     return [
       row(
         'sdk_start_ms_ratio',
@@ -49,10 +54,11 @@ export async function benchStarts({ times }: Bench): Promise<Row[]> {
         busy.ours.acceptedMs,
         busy.theirs.answeredMs,
         0.9,
-        'a busy worker with room has accepted',
+        `SDK call until a busy worker with room has it, by its own word to IOInfo (LiveKit alone: ${median(busy.theirs.acceptedMs)} ms, and its answer once the handler runs); webhook ACTIVE ${median(busy.ours.activeMs)} against ${median(busy.theirs.activeMs)} ms`,
       ),
     ];
   } finally {
+    await Promise.allSettled([ourWorkers.close(), theirWorkers.close()]);
     await Promise.allSettled([alone.stop(), bed.stop(), ourHooks.close(), theirHooks.close()]);
   }
 }
@@ -60,27 +66,27 @@ export async function benchStarts({ times }: Bench): Promise<Row[]> {
 interface Side {
   place: Place;
   hooks: Webhooks;
+  workers: Acceptances;
   room: string;
   otherRoom: string;
 }
 
-async function sideOf(place: Bed | Alone, hooks: Webhooks): Promise<Side> {
+async function sideOf(place: Bed | Alone, hooks: Webhooks, workers: Acceptances): Promise<Side> {
   const [room = '', otherRoom = ''] = await place.createRooms(2, 'start');
-  return { place, hooks, room, otherRoom };
+  return { place, hooks, workers, room, otherRoom };
 }
 
 interface Taken {
   answeredMs: number[];
-  activeMs: number[];
+  /** By a worker. */
   acceptedMs: number[];
+  activeMs: number[];
 }
 
-type AcceptedAt = (egressId: string) => Promise<number | undefined>;
-
-async function takeTurns(turns: number, ours: Side, theirs: Side, acceptedAt?: AcceptedAt) {
+async function takeTurns(turns: number, ours: Side, theirs: Side) {
   const taken = { ours: nothing(), theirs: nothing() };
   for (let turn = 0; turn < turns; turn += 1) {
-    await takeTurn(ours, taken.ours, acceptedAt);
+    await takeTurn(ours, taken.ours);
     await takeTurn(theirs, taken.theirs);
   }
   return taken;
@@ -90,7 +96,7 @@ function nothing(): Taken {
   return { answeredMs: [], activeMs: [], acceptedMs: [] };
 }
 
-async function takeTurn({ place, hooks, room }: Side, taken: Taken, acceptedAt?: AcceptedAt): Promise<void> {
+async function takeTurn({ place, hooks, workers, room }: Side, taken: Taken): Promise<void> {
   const sentMs = Date.now();
   const egressId = await startOne(place, room);
   taken.answeredMs.push(Date.now() - sentMs);
@@ -102,7 +108,7 @@ async function takeTurn({ place, hooks, room }: Side, taken: Taken, acceptedAt?:
     5,
   );
   taken.activeMs.push((hooks.activeAtMs(egressId) ?? Number.NaN) - sentMs);
-  if (acceptedAt) taken.acceptedMs.push(((await acceptedAt(egressId)) ?? Number.NaN) - sentMs);
+  taken.acceptedMs.push((workers.atMs(egressId) ?? Number.NaN) - sentMs);
   await stopOne(place, egressId);
 }
 

@@ -171,10 +171,11 @@ export class RecordingState {
     this.roomId ??= roomId;
     this.roomSeen = true;
     this.look = undefined;
-    this.enter('starting');
-    this.moveDeadline();
     const { appeared } = this;
     this.appeared = undefined;
+    // One that records already goes there at once: each stage is a write to Temporal's index.
+    if (!appeared || isTerminal(appeared.status)) this.enter('starting');
+    this.moveDeadline();
     if (appeared) this.heard(appeared);
     this.show();
   }
