@@ -48,7 +48,7 @@ function addRecordingCommands(program: Command): void {
     .option('--layout <name>', 'layout of the room composite, for example grid or speaker')
     .option('--audio-only', 'record sound only; costs a quarter of the CPU')
     .option('--participant <identity>', 'record this participant instead of the whole room')
-    .option('--path <template>', 'where to store it, with {room} {recording} {part} {attempt} {date} {time}')
+    .option('--path <template>', 'where to store it, with {room} {recording} {date} {time} {retry}')
     .option('--storage <name>', 'storage of the configuration; its default otherwise')
     .option('--start-at <time>', 'begin at this time, ISO 8601 with zone')
     .option('--start-within <duration>', 'give up when no worker is found by then (15m)')

@@ -110,11 +110,20 @@ export function infoOf(facts: RecordFacts): EgressInfo {
   info.error = facts.state.error ?? '';
   info.errorCode = facts.state.errorCode ?? 0;
   info.details = facts.state.details ?? '';
-  const reports = facts.reports.map((report) => EgressInfo.fromBinary(Buffer.from(report, 'base64')));
+  const reports = facts.reports.flatMap(decoded);
   addReports(info, reports);
   endedAt(info, facts, reports.at(-1));
   closeStreams(info, facts);
   return withSingleResult(info);
+}
+
+/** One that was signalled by hand may hold anything, and must not keep LiveKit from the others. */
+function decoded(report: string): EgressInfo[] {
+  try {
+    return [EgressInfo.fromBinary(Buffer.from(report, 'base64'))];
+  } catch {
+    return [];
+  }
 }
 
 /** What no report names yet stays as the request has it. */

@@ -15,3 +15,11 @@ export function parseAttemptEgressId(egressId: string): { recordingId: string; a
   const [, recordingId, attempt = '0'] = ATTEMPT_ID.exec(egressId) ?? [];
   return recordingId === undefined ? undefined : { recordingId, attempt: Number(attempt) };
 }
+
+/**
+ * Where a run that was reset in Temporal's Web UI begins to count: it repeats steps whose attempts may run or have files, so its own
+ * are numbered far from theirs. Room is left for its own within six digits.
+ */
+export function resetOffset(runId: string): number {
+  return 1_000 + (Number.parseInt(runId.replaceAll('-', '').slice(-8), 16) % 980_000);
+}

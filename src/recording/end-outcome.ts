@@ -45,6 +45,8 @@ function classifyStopped(facts: EndFacts, stopping: Stopping): EndOutcome {
   const after = flaw === undefined ? '' : `; ${flaw}`;
   if (stopping === 'cancelled')
     return { kind: 'completed', reason: 'cancelled', message: `stopped on request${after}` };
+  if (stopping === 'stopped' && facts.egress?.status === 'ABORTED' && !hasFile(facts.egress) && !facts.hasEarlierFiles)
+    return { kind: 'completed', reason: 'cancelled', message: 'stopped through LiveKit before it recorded' };
   if (flaw !== undefined && !hasFile(facts.egress) && !facts.hasEarlierFiles) {
     return { kind: 'failed', reason: facts.egress ? 'egress_failed' : 'worker_lost', message: flaw };
   }

@@ -70,8 +70,8 @@ function endedState(view: RecordingView, errorCode: number | undefined): RecordS
 
 function cancelledState(view: RecordingView): RecordState {
   const end = view.parts.at(-1)?.end;
-  if (!end || end.status === 'ABORTED') return NEVER_STARTED;
   const hasFiles = view.parts.some(({ files }) => files.length > 0);
+  if (!end || (end.status === 'ABORTED' && !hasFiles)) return NEVER_STARTED;
   if (end.status === 'COMPLETE' || end.status === 'LIMIT_REACHED' || hasFiles)
     return { status: 'COMPLETE', details: end.details ?? 'End reason: StopEgress API' };
   return { status: 'FAILED', error: end.error ?? 'the worker died', errorCode: end.errorCode ?? 500, details: FAILURE };

@@ -64,7 +64,7 @@ const FINAL = new Set([
 ]);
 
 export function httpStatusOf(code: string): number {
-  return HTTP_OF[code] ?? 0;
+  return Object.hasOwn(HTTP_OF, code) ? (HTTP_OF[code] ?? 0) : 0;
 }
 
 export function classifyStart(

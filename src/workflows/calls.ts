@@ -1,5 +1,5 @@
 // The activities of a recording, each with the limits that its meaning asks for.
-import { ActivityFailure, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { ActivityFailure, proxyActivities, proxyLocalActivities, TemporalFailure } from '@temporalio/workflow';
 import type { DeliveryActivities, RecordingActivities } from '../activities/contract.ts';
 
 /** Short calls that may be repeated freely. */
@@ -40,8 +40,11 @@ export const deliver = proxyActivities<DeliveryActivities>({
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '2m', maximumAttempts: 12 },
 });
 
-/** Lets pass what an activity failed with; everything else is a mistake of our own and must show. @throws what is no ActivityFailure */
+/**
+ * What an activity failed with; that of a local one comes as it is. Everything else is a mistake of our own and must show.
+ * @throws what is no failure of Temporal's
+ */
 export function problemOf(error: unknown): string {
-  if (!(error instanceof ActivityFailure)) throw error;
-  return error.cause?.message ?? error.message;
+  if (!(error instanceof TemporalFailure)) throw error;
+  return (error instanceof ActivityFailure ? error.cause?.message : undefined) ?? error.message;
 }

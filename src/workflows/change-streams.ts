@@ -13,17 +13,28 @@ export async function changeStreams(
   keeper: RecordKeeper,
   change: StreamChange,
 ): Promise<RecordFacts> {
-  // A start under way takes the URLs it left with: its answer tells whether to ask the worker or the request.
-  await condition(() => !state.isStarting || state.isEnded);
+  // A start under way takes the URLs it left with: its answer tells whether to ask the worker or the request. One change after the other.
+  const isBusy = () => (state.isStarting || state.isChangingStreams) && !state.isEnded;
+  while (isBusy()) await condition(() => !isBusy());
+  if (state.isEnded) throw refused('failed_precondition', `the recording is ${state.view.stage}`);
+  state.isChangingStreams = true;
+  try {
+    await makeChange(state, change);
+  } finally {
+    state.isChangingStreams = false;
+  }
+  await condition(() => keeper.isUpToDate || state.isEnded);
+  return state.record();
+}
+
+async function makeChange(state: RecordingState, change: StreamChange): Promise<void> {
   const wanted = await changed(streams.changeWantedStreams({ ...change, wire: state.wire }));
   const egressId = state.part?.end ? undefined : state.part?.egressId;
   if (egressId !== undefined) {
     const { report } = await changed(streams.changeRunningStreams({ ...change, egressId }));
     if (report) state.heard(report);
   }
-  state.wire = wanted.wire ?? state.wire;
-  await condition(() => keeper.isUpToDate || state.isEnded);
-  return state.record();
+  if (wanted.wire !== undefined) state.nextWire(wanted.wire);
 }
 
 async function changed(answer: Promise<StreamsChanged>): Promise<Extract<StreamsChanged, { kind: 'changed' }>> {

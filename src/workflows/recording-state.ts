@@ -24,15 +24,21 @@ import type { ExtendBy, RecordingInput } from './messages.ts';
 const STAGE = defineSearchAttributeKey('RecordingStage', SearchAttributeType.KEYWORD);
 const WAITING_FOR = defineSearchAttributeKey('RecordingWaitingFor', SearchAttributeType.KEYWORD);
 
+/** What a worker reports is kept to 64 KiB, base64; more can only have been signalled by hand. */
+const MAX_REPORT_CHARACTERS = 100_000;
+const MAX_REPORTS_CHARACTERS = 1_000_000;
+
 /** Status of a part whose worker died: LiveKit's own words end with it. */
 const LOST = 'LOST';
 
 /** A worker took an attempt. Without `worker` it showed by a report, because its answer was lost. */
-interface Accepted {
+export interface Accepted {
   egressId: string;
   acceptedAtMs: number;
   worker?: AssignedWorker;
   roomId?: string;
+  /** What it reported before the answer. */
+  early?: EgressReport | undefined;
 }
 
 /** How a recording ends. */
@@ -58,6 +64,8 @@ export class RecordingState {
   roomId: string | undefined;
   /** What the next attempt asks of its worker. */
   wire: string;
+  /** What the first attempt that was accepted asked: LiveKit's record shows that. */
+  private firstWire: string;
   /** The attempt that comes next, from 0: it counts over the whole recording. */
   nextAttempt: number;
   /** The worker of the part before is proven dead. */
@@ -66,6 +74,8 @@ export class RecordingState {
   turnsMissed = 0;
   /** A worker is being asked. */
   isStarting = false;
+  /** A change of its stream URLs is under way. */
+  isChangingStreams = false;
   /** LiveKit's record is not what it should be. */
   recordIsStale = false;
   /** LiveKit may not know of the recording yet. */
@@ -79,8 +89,8 @@ export class RecordingState {
   /** Egresses of ours that run beside the one we want: they must be stopped, and are taken out once they were told. */
   readonly strangers = new Set<string>();
   private readonly knownStrangers = new Set<string>();
-  /** Reports of the attempt whose start has not been answered. */
-  private appeared: EgressReport | undefined;
+  /** What attempts reported while a worker is being asked, by egress id: whose start is answered tells what it means. */
+  private readonly early = new Map<string, EgressReport>();
   /** Set by extend; added to maxDuration, or replaces the deadline. */
   private extensionMs = 0;
   private fixedDeadlineMs: number | undefined;
@@ -91,6 +101,7 @@ export class RecordingState {
     this.input = input;
     this.view = openRecording(input);
     this.wire = input.wire;
+    this.firstWire = input.wire;
     this.recordIsStale = input.origin === 'api';
     this.notes = { stageSinceMs: input.requestedAtMs };
   }
@@ -112,16 +123,10 @@ export class RecordingState {
     return this.asked !== undefined;
   }
 
-  /** The attempt that is being made shows signs of life although its start was not answered. */
-  get foundEgress(): EgressReport | undefined {
-    return this.appeared;
-  }
-
   startNextPart(): PartView {
     const part: PartView = { number: (this.part?.number ?? 0) + 1, attempts: 0, files: [] };
     this.view.parts.push(part);
     this.ended = undefined;
-    this.appeared = undefined;
     // It was meant for a place in the queue that we left long ago.
     this.admitted = false;
     if (this.view.stage === 'recording') this.enter('starting');
@@ -162,7 +167,7 @@ export class RecordingState {
     this.show();
   }
 
-  accepted({ egressId, acceptedAtMs, worker, roomId }: Accepted): void {
+  accepted({ egressId, acceptedAtMs, worker, roomId, early }: Accepted): void {
     const { part } = this;
     if (!part) return;
     part.egressId = egressId;
@@ -170,13 +175,12 @@ export class RecordingState {
     if (worker) part.worker = worker;
     this.roomId ??= roomId;
     this.roomSeen = true;
+    this.keepsIdentity = false;
     this.look = undefined;
-    const { appeared } = this;
-    this.appeared = undefined;
     // One that records already goes there at once: each stage is a write to Temporal's index.
-    if (!appeared || isTerminal(appeared.status)) this.enter('starting');
+    if (!early || early.status === 'STARTING' || isTerminal(early.status)) this.enter('starting');
     this.moveDeadline();
-    if (appeared) this.heard(appeared);
+    if (early) this.heard(early);
     this.show();
   }
 
@@ -186,7 +190,8 @@ export class RecordingState {
     const attempt = parseAttemptEgressId(report.egressId);
     if (attempt?.recordingId !== this.view.id) return;
     const owner = this.view.parts.find((part) => part.egressId === report.egressId);
-    if (!owner) this.heardUnanswered(report, attempt.attempt);
+    if (!owner && this.isStarting) this.heardEarly(report);
+    else if (!owner) this.heardOfUnwanted(report, attempt.attempt);
     else if (owner.end) this.heardOfClosed(owner, report);
     else this.heardOfCurrent(owner, report);
   }
@@ -204,15 +209,26 @@ export class RecordingState {
     }
   }
 
-  /** The answer to its start is still missing; or it was given up and may not go on. */
-  private heardUnanswered(report: EgressReport, attempt: number): void {
-    const { part } = this;
-    const isPresent = part && !part.egressId && attempt === this.nextAttempt;
-    if (!isPresent) {
-      if (!isTerminal(report.status)) this.addStranger(report.egressId);
-    } else if (report.status !== 'STARTING' && (!this.appeared || !isOlder(report, this.appeared))) {
-      this.appeared = report;
-    }
+  private heardEarly(report: EgressReport): void {
+    const known = this.early.get(report.egressId);
+    if (!known || !isOlder(report, known)) this.early.set(report.egressId, report);
+  }
+
+  /** It was given up, or nobody knows of it, and may not go on. Its id is used up. */
+  private heardOfUnwanted(report: EgressReport, attempt: number): void {
+    if (attempt === this.nextAttempt) this.nextAttempt += 1;
+    if (mayGoOn(report)) this.addStranger(report.egressId);
+  }
+
+  /** The start of this attempt was answered, or never will be. @returns what it reported meanwhile */
+  answered(egressId: string): EgressReport | undefined {
+    this.isStarting = false;
+    const report = this.early.get(egressId);
+    this.early.delete(egressId);
+    const others = [...this.early.values()];
+    this.early.clear();
+    for (const other of others) this.heard(other);
+    return report;
   }
 
   /** A part that was given up for lost: its file still counts, but it may not go on beside its successor. */
@@ -221,12 +237,13 @@ export class RecordingState {
     if (isTerminal(report.status)) {
       this.keep(report);
       this.writeEnd(part, report);
-    } else if (part !== this.part) this.addStranger(report.egressId);
+    } else if (part !== this.part && mayGoOn(report)) this.addStranger(report.egressId);
   }
 
   private keep(report: EgressReport): void {
     const attempt = parseAttemptEgressId(report.egressId)?.attempt;
-    if (attempt !== undefined && typeof report.info === 'string') this.reports.set(attempt, report.info);
+    if (attempt === undefined || typeof report.info !== 'string') return;
+    if (report.info.length <= MAX_REPORT_CHARACTERS) this.reports.set(attempt, report.info);
   }
 
   /** The id of the attempt that is made now. */
@@ -238,12 +255,12 @@ export class RecordingState {
   record(): RecordFacts {
     return {
       recordingId: this.view.id,
-      wire: this.input.wire,
+      wire: this.firstWire,
       ...(this.roomId === undefined ? {} : { roomId: this.roomId }),
       acceptedAtMs: this.dueAtMs,
       ...(this.view.endedAtMs === undefined ? {} : { endedAtMs: this.view.endedAtMs }),
       state: recordStateOf(this.view, this.errorCode),
-      reports: [...this.reports].sort(([one], [other]) => one - other).map(([, info]) => info),
+      reports: bounded([...this.reports].sort(([one], [other]) => one - other).map(([, info]) => info)),
       retries: Math.max(0, this.view.parts.filter(({ egressId }) => egressId !== undefined).length - 1),
       unlisted: this.unlisted,
       told: this.published.status,
@@ -257,12 +274,27 @@ export class RecordingState {
     return state.status !== this.published.status || retries !== this.published.retries;
   }
 
+  nextWire(wire: string): void {
+    this.wire = wire;
+    if (this.view.parts.every(({ egressId }) => egressId === undefined)) this.firstWire = wire;
+  }
+
   recordPublished({ state, retries }: RecordFacts): void {
     this.unlisted = false;
     this.published = { status: state.status, retries };
   }
 
-  addStranger(egressId: string): void {
+  /** Nobody knows whether it runs: it is stopped where it shows, and once more should it report later. */
+  giveUp(egressId: string): void {
+    this.strangers.add(egressId);
+  }
+
+  /** Nobody confirmed that it was stopped: its next report stops it again. */
+  stopFailed(egressId: string): void {
+    this.knownStrangers.delete(egressId);
+  }
+
+  private addStranger(egressId: string): void {
     if (this.knownStrangers.has(egressId)) return;
     this.knownStrangers.add(egressId);
     this.strangers.add(egressId);
@@ -390,6 +422,22 @@ export async function until(state: RecordingState, done: () => boolean, atMs: nu
   state.resting = false;
 }
 
+/** One that is ending needs no stop. */
+function mayGoOn({ status }: EgressReport): boolean {
+  return status === 'STARTING' || status === 'ACTIVE';
+}
+
+/** Temporal takes 2 MB in one piece: of a recording in very many parts the last ones count. */
+function bounded(reports: string[]): string[] {
+  let left = MAX_REPORTS_CHARACTERS;
+  let from = reports.length;
+  while (from > 0 && (reports[from - 1]?.length ?? 0) <= left) {
+    from -= 1;
+    left -= reports[from]?.length ?? 0;
+  }
+  return reports.slice(from);
+}
+
 /** Reports overtake each other; a status never goes back. */
 function isOlder(one: EgressReport, other: EgressReport): boolean {
   return EGRESS_STATUSES.indexOf(one.status) < EGRESS_STATUSES.indexOf(other.status);
@@ -403,8 +451,17 @@ function isReport(report: Partial<EgressReport> | undefined): boolean {
     status !== undefined &&
     EGRESS_STATUSES.includes(status) &&
     Array.isArray(files) &&
-    files.every(isFile)
+    files.every(isFile) &&
+    TIMES.every((key) => isAbsent(report?.[key]) || Number.isFinite(report?.[key])) &&
+    TEXTS.every((key) => isAbsent(report?.[key]) || typeof report?.[key] === 'string')
   );
+}
+
+const TIMES = ['acceptedAtMs', 'startedAtMs', 'updatedAtMs', 'endedAtMs', 'errorCode'] as const;
+const TEXTS = ['error', 'details'] as const;
+
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null;
 }
 
 function isFile(file: unknown): boolean {

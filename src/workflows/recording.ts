@@ -6,6 +6,7 @@
 //   recording  until the egress ends, maxDuration, cancelled; a part that ends too early leads back to starting
 //   stopping   StopEgress is out; until the egress has ended
 // An ended recording stays open until LiveKit's record says so too; it is no demand any more.
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   ApplicationFailure,
   allHandlersFinished,
@@ -17,8 +18,10 @@ import {
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
+import { resetOffset } from '../recording/attempt.ts';
 import { MAX_PARTS, MAX_SHORT_PARTS, nextPartDelayMs } from '../recording/delays.ts';
 import type { RecordFacts } from '../recording/record-state.ts';
+import type { StreamChange } from '../recording/streams.ts';
 import type { RecordingView } from '../recording/view.ts';
 import { calls } from './calls.ts';
 import { changeStreams } from './change-streams.ts';
@@ -52,12 +55,13 @@ export async function recording(input: RecordingInput): Promise<RecordingView> {
   return CancellationScope.nonCancellable(async () => {
     state.show();
     await untilDue(state);
-    if (!state.cancelled) keeper.start();
+    // LiveKit has the record of what it asked for, and has yet to hear of everything else.
+    if (!state.cancelled || input.origin === 'livekit') keeper.start();
     const end = await record(state);
     await stopStrangers(state);
     state.finish(end);
-    await keeper.finish();
     await tellUser(state);
+    await keeper.finish();
     await condition(allHandlersFinished);
     return state.view;
   });
@@ -68,15 +72,9 @@ setWorkflowOptions(
   recording,
 );
 
-/**
- * A run that was reset in the Web UI repeats steps whose attempts may run or have files: its own are numbered far from theirs.
- * Six digits at most, as attempt ids take.
- */
 function attemptOffset(): number {
   const { runId, firstExecutionRunId } = workflowInfo();
-  return runId === firstExecutionRunId
-    ? 0
-    : 1_000 + (Number.parseInt(runId.replaceAll('-', '').slice(-8), 16) % 990_000);
+  return runId === firstExecutionRunId ? 0 : resetOffset(runId);
 }
 
 async function record(state: RecordingState): Promise<End> {
@@ -113,14 +111,22 @@ async function untilDue(state: RecordingState): Promise<void> {
 async function tellUser({ input, view }: RecordingState): Promise<void> {
   const url = input.request.webhookUrl;
   if (!url) return;
-  await startChild<typeof delivery>('delivery', {
-    args: [{ url, view }],
-    workflowId: `${view.id}/webhook`,
-    parentClosePolicy: ParentClosePolicy.ABANDON,
-  });
+  try {
+    await startChild<typeof delivery>('delivery', {
+      args: [{ url, view }],
+      workflowId: `${view.id}/webhook`,
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+    });
+  } catch (error) {
+    // The run that this one was reset from has told the user, and goes on trying.
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
 }
 
-/** Signals may come late, twice, or by hand with anything in them: none of them is ever an error. */
+/**
+ * Signals may come late, twice, or by hand with anything in them: none of them is ever an error. Updates are answered also when the
+ * workflow itself was cancelled.
+ */
 function listen(state: RecordingState, keeper: RecordKeeper): void {
   // First: a message that came before the workflow runs as soon as its handler is set.
   const refuseWhenEnded = () => {
@@ -140,27 +146,30 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
   });
   setHandler(
     cancelUpdate,
-    async (request) => {
-      const { stage } = state.view;
-      state.cancel(request?.by);
-      // A recording that only waits moves on at once; one that awaits LiveKit's word is answered as it is.
-      if (state.resting && stage !== 'stopping') await condition(() => !state.resting || state.view.stage !== stage);
-      return state.view;
-    },
+    (request) =>
+      CancellationScope.nonCancellable(async () => {
+        const { stage } = state.view;
+        state.cancel(request?.by);
+        // A recording that only waits moves on at once; one that awaits LiveKit's word is answered as it is.
+        if (state.resting && stage !== 'stopping') await condition(() => !state.resting || state.view.stage !== stage);
+        return state.view;
+      }),
     {
       validator: (_request) => refuseWhenEnded(),
     },
   );
   setHandler(
     stopUpdate,
-    async () => {
-      state.stop();
-      await condition(() => (state.isEnded || state.view.stage === 'stopping') && keeper.isUpToDate);
-      return asStopping(state.record());
-    },
+    () =>
+      CancellationScope.nonCancellable(async () => {
+        state.stop();
+        await condition(() => (state.isEnded || state.view.stage === 'stopping') && keeper.isUpToDate);
+        return asStopping(state.record());
+      }),
     { validator: refuseWhenEnded },
   );
-  setHandler(streamsUpdate, (change) => changeStreams(state, keeper, change), {
+  const change = (asked: StreamChange) => CancellationScope.nonCancellable(() => changeStreams(state, keeper, asked));
+  setHandler(streamsUpdate, change, {
     validator: (_change) => refuseWhenEnded(),
   });
   setHandler(

@@ -1,13 +1,15 @@
 // Gets one part of a recording accepted by a worker: tries, gives up what was not answered, stands in the queue. What an answer
 // means is decided in recording/start-outcome.ts.
+import { condition } from '@temporalio/workflow';
 import type { Hindrance } from '../activities/contract.ts';
 import { queueRecheckMs, roomRecheckMs } from '../recording/delays.ts';
+import type { EgressReport } from '../recording/egress.ts';
 import { roomOf } from '../recording/source.ts';
 import type { WaitingFor } from '../recording/stage.ts';
 import type { StartOutcome } from '../recording/start-outcome.ts';
 import type { PartView } from '../recording/view.ts';
 import { calls, here, problemOf, start } from './calls.ts';
-import { type End, type RecordingState, until } from './recording-state.ts';
+import { type Accepted, type End, type RecordingState, until } from './recording-state.ts';
 import { stopStrangers } from './supervise-part.ts';
 
 /** Gets the next part accepted by a worker. @returns the end of the recording when that cannot be */
@@ -30,6 +32,7 @@ export async function startPart(state: RecordingState): Promise<End | undefined>
 const REFUSED = { stage: 'failed', reason: 'refused' } as const;
 
 function calledOff(state: RecordingState): End {
+  if (state.asked === 'stopped' && state.part?.number !== 1) return stoppedBetweenParts(state);
   return endUnstarted(state, { stage: 'cancelled', reason: 'cancelled', message: 'cancelled before it started' });
 }
 
@@ -43,13 +46,15 @@ async function whyNotYet(state: RecordingState): Promise<Hindrance | null> {
   });
 }
 
-type Attempted = Exclude<StartOutcome, { kind: 'unknown' | 'declined' }>;
+type Attempted = ({ kind: 'started' } & Accepted) | Hindrance | Extract<StartOutcome, { kind: 'refused' }>;
 
 /** One attempt. An answer that is lost is no doubt: the attempt has no grant any more, is stopped, and the next one has the next id. */
 async function tryStart(state: RecordingState, part: PartView): Promise<Attempted> {
   const { fleet, request, costCores, storages } = state.input;
   const { admitted } = state;
   state.admitted = false;
+  // What comes after a change of the streams begins with them.
+  while (state.isChangingStreams) await condition(() => !state.isChangingStreams);
   const egressId = state.attemptId;
   state.isStarting = true;
   const outcome = await start
@@ -65,24 +70,39 @@ async function tryStart(state: RecordingState, part: PartView): Promise<Attempte
       keepsIdentity: state.keepsIdentity,
     })
     .catch((error: unknown) => interrupted(egressId, error));
-  state.isStarting = false;
-  if (outcome.kind === 'room_missing') return outcome;
-  if (outcome.kind === 'no_capacity') {
-    state.turnsMissed += admitted ? 1 : 0;
-    return outcome;
+  const early = state.answered('egressId' in outcome ? outcome.egressId : egressId);
+  const result = attempted(state, part, outcome, early);
+  if (outcome.kind === 'no_capacity') state.turnsMissed += admitted ? 1 : 0;
+  else if (outcome.kind !== 'room_missing') state.turnsMissed = 0;
+  await stopStrangers(state);
+  return result;
+}
+
+/** @param early what the attempt reported before its start was answered */
+function attempted(
+  state: RecordingState,
+  part: PartView,
+  outcome: StartOutcome,
+  early: EgressReport | undefined,
+): Attempted {
+  const isMade = outcome.kind !== 'no_capacity' && outcome.kind !== 'room_missing';
+  if (isMade) {
+    part.attempts += 1;
+    state.nextAttempt += 1;
   }
-  state.turnsMissed = 0;
-  const found = outcome.kind === 'unknown' ? state.foundEgress : undefined;
-  part.attempts += 1;
-  state.nextAttempt += 1;
-  if (outcome.kind === 'started' || outcome.kind === 'refused') return outcome;
-  // It records: its answer was lost, and nobody else was asked.
-  if (found) return { kind: 'started', egressId, acceptedAtMs: found.acceptedAtMs ?? Date.now() };
-  if (outcome.kind === 'unknown') {
-    state.addStranger(egressId);
-    await stopStrangers(state);
+  if (outcome.kind === 'started') return { ...outcome, early };
+  if (outcome.kind !== 'unknown') {
+    if (early) state.heard(early);
+    return outcome.kind === 'declined' ? { kind: 'no_capacity', message: outcome.message } : outcome;
   }
-  return { kind: 'no_capacity', message: outcome.message };
+  const { egressId, message } = outcome;
+  // It records: its answer was lost, and nobody else was asked. A start that was only taken may come to nothing.
+  if (early && early.status !== 'STARTING')
+    return { kind: 'started', egressId, acceptedAtMs: early.acceptedAtMs ?? Date.now(), early };
+  state.giveUp(egressId);
+  // Nothing runs that could hold the recorder's name, but this may.
+  state.keepsIdentity = false;
+  return { kind: 'no_capacity', message };
 }
 
 function interrupted(egressId: string, error: unknown): StartOutcome {
@@ -147,6 +167,16 @@ function deadlinePassed(state: RecordingState): End {
   }
   const message = `no capacity within startWithin: ${waiting?.detail ?? 'not tried'}`;
   return endUnstarted(state, { stage: isFirst ? 'expired' : 'failed', reason: 'start_deadline', message });
+}
+
+/** A stop still promises a file. */
+function stoppedBetweenParts(state: RecordingState): End {
+  if (state.hasFiles) {
+    const message = 'stopped through LiveKit before the next part could start';
+    return endUnstarted(state, { stage: 'completed', reason: 'stopped', message });
+  }
+  const message = 'the worker was lost, and the recording was stopped before another could take over';
+  return endUnstarted(state, { stage: 'failed', reason: 'worker_lost', message });
 }
 
 /** Its time was over before another worker could take over. */

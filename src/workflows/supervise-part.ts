@@ -138,7 +138,7 @@ async function lookAtPart(state: RecordingState, doubt: Doubt): Promise<{ verdic
   if (verdict === 'lost') {
     state.keepsIdentity = onWorker === 'dead';
     // Should it live on after all, it must not record beside its successor.
-    if (onWorker !== 'dead') state.addStranger(egressId);
+    if (onWorker !== 'dead') state.giveUp(egressId);
   }
   return { verdict, evidence: `${egressId} is ${WHERE[onWorker]}${hasRoom && !inRoom ? ' and not in the room' : ''}` };
 }
@@ -154,7 +154,7 @@ export async function stopStrangers(state: RecordingState): Promise<void> {
   for (const egressId of [...state.strangers]) {
     state.strangers.delete(egressId);
     log.warn('another egress runs for the same recording and is stopped', { recordingId: state.view.id, egressId });
-    await tryStop(state, egressId);
+    if (await tryStop(state, egressId)) state.stopFailed(egressId);
   }
 }
 

@@ -10,10 +10,9 @@ import { Runtime, Worker } from '@temporalio/worker';
 import type { DeliveryActivities, Hindrance, RecordingActivities } from '../../src/activities/contract.ts';
 import { attemptEgressId } from '../../src/recording/attempt.ts';
 import type { EgressReport, EgressStatus } from '../../src/recording/egress.ts';
-import type { RecordState } from '../../src/recording/record-state.ts';
 import { type RecordingRequestInput, recordingRequestSchema } from '../../src/recording/request.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/recording/search-attributes.ts';
-import type { StartOutcome } from '../../src/recording/start-outcome.ts';
+import type { AssignedWorker, StartOutcome } from '../../src/recording/start-outcome.ts';
 import type { StreamChange } from '../../src/recording/streams.ts';
 import type { RecordingView } from '../../src/recording/view.ts';
 import {
@@ -25,6 +24,7 @@ import {
   extendUpdate,
   lookSignal,
   type RecordingInput,
+  recordingWorkflowId,
   reportSignal,
   stopUpdate,
   streamsUpdate,
@@ -36,6 +36,8 @@ export const MINUTE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 /** As long as a test may wait for something that takes no virtual time. */
 const PATIENCE_MS = 60_000;
+/** What is under way at the end of a test gets so long. */
+const SETTLE_MS = 5_000;
 
 type Activities = RecordingActivities & DeliveryActivities;
 export type Name = keyof Activities;
@@ -43,31 +45,37 @@ type InputOf<N extends Name> = Parameters<Activities[N]>[0];
 type ResultOf<N extends Name> = Awaited<ReturnType<Activities[N]>>;
 
 /** What an activity does at its `call`th call, from 1. `undefined`: as on a good day. */
-export type Script = {
-  [N in Name]?: (
-    call: number,
-    input: InputOf<N>,
-    run: RecordingRun,
-  ) => ResultOf<N> | undefined | Promise<ResultOf<N> | undefined>;
-};
+type ScriptOf<N extends Name> = (
+  call: number,
+  input: InputOf<N>,
+  run: RecordingRun,
+) => ResultOf<N> | undefined | Promise<ResultOf<N> | undefined>;
+export type Script = { [N in Name]?: ScriptOf<N> };
 
 export const NO_CAPACITY: Hindrance = { kind: 'no_capacity', message: 'no worker is ready' };
-export const ROOM_MISSING: Hindrance = { kind: 'room_missing', message: 'requested room does not exist' };
-export const REFUSED: StartOutcome = { kind: 'refused', errorCode: 400, message: 'invalid_argument' };
-/** A worker was granted the start and did not answer, or said no. */
-export const unknown = (input: { recordingId: string; attempt: number }): StartOutcome => ({
+export const ROOM_MISSING: Hindrance = { kind: 'room_missing', message: 'room does not exist' };
+export const NOT_GRANTED: StartOutcome = { kind: 'no_capacity', message: 'w1: no worker claimed it' };
+export const REFUSED: StartOutcome = { kind: 'refused', errorCode: 400, message: 'w1 answered invalid_argument' };
+export const WORKER: AssignedWorker = { id: 'w1', topic: 'topic-1' };
+/** A worker was granted the start; what came of it nobody knows, or it said no. */
+export const UNKNOWN: ScriptOf<'dispatch'> = (_, { attempt }, run) => ({
   kind: 'unknown',
-  egressId: attemptEgressId(input.recordingId, input.attempt),
-  message: 'the worker did not answer',
+  egressId: run.egressId(attempt),
+  message: 'w1 was granted the start and did not answer',
 });
-export const declined = (input: { recordingId: string; attempt: number }): StartOutcome => ({
+export const DECLINED: ScriptOf<'dispatch'> = (_, { attempt }, run) => ({
   kind: 'declined',
-  egressId: attemptEgressId(input.recordingId, input.attempt),
-  message: 'not enough CPU',
+  egressId: run.egressId(attempt),
+  message: 'w1 answered internal: handler failed to start',
 });
 
-/** Nobody reads it here. */
-export const WIRE = 'd2lyZQ==';
+/** Only the first call; the others are as on a good day. */
+export function once<N extends Name>(script: ScriptOf<N>): ScriptOf<N> {
+  return (call, input, run) => (call === 1 ? script(call, input, run) : undefined);
+}
+
+/** What the first attempt asks; here it is only carried around. */
+export const FIRST_WIRE = 'wire';
 
 export interface RecordingEnvOptions {
   serverPath: string;
@@ -99,11 +107,10 @@ export async function createRecordingEnv(options: RecordingEnvOptions) {
     /** @param request what a client would send; a room of the recording's own when it names no source */
     async start(
       script: Script = {},
-      request: Partial<RecordingRequestInput> = {},
+      { origin = 'livekit', ...request }: Partial<RecordingRequestInput> & Partial<Pick<RecordingInput, 'origin'>> = {},
       first?: FirstMessages,
-      more: Partial<RecordingInput> = {},
     ) {
-      const id = `EG_test${String(runs.size + 1).padStart(6, '0')}`;
+      const id = `EG_test${String(runs.size + 1).padStart(4, '0')}`;
       const run = new RecordingRun(id, env, script);
       runs.set(id, run);
       const now = await env.currentTimeMs();
@@ -114,13 +121,12 @@ export async function createRecordingEnv(options: RecordingEnvOptions) {
         costCores: 4,
         requestedAtMs: now,
         requestHash: 'hash',
-        wire: WIRE,
-        storages: [],
-        origin: 'livekit',
-        ...more,
+        wire: FIRST_WIRE,
+        storages: [null],
+        origin,
       };
       const start = {
-        workflowId: id,
+        workflowId: recordingWorkflowId(id),
         taskQueue,
         args: [input] as [RecordingInput],
         typedSearchAttributes: [
@@ -172,6 +178,8 @@ export interface FirstMessages {
 
 export type RecordingEnv = Awaited<ReturnType<typeof createRecordingEnv>>;
 
+type ReportFields = Partial<EgressReport> & { attempt?: number };
+
 export class RecordingRun {
   readonly id: string;
   readonly calls: { name: Name; input: InputOf<Name>; atMs: number }[] = [];
@@ -200,23 +208,29 @@ export class RecordingRun {
     return this.inputs('stopPart').map(({ egressId }) => egressId);
   }
 
-  /** @param attempt from 0 */
+  /** Of an attempt, from 0. */
   egressId(attempt = 0): string {
     return attemptEgressId(this.id, attempt);
   }
 
-  /** Statuses of LiveKit's record, in the order in which it was told. */
-  get published(): RecordState['status'][] {
+  /** What LiveKit was told, in order. */
+  get published(): EgressStatus[] {
     return this.inputs('publishRecord').map(({ state }) => state.status);
   }
 
-  snapshot(status: EgressStatus, { attempt = 0, ...more }: Partial<EgressReport> & { attempt?: number } = {}) {
-    return { egressId: this.egressId(attempt), status, files: [], ...more } satisfies EgressReport;
+  get attempts(): number[] {
+    return this.inputs('dispatch').map(({ attempt }) => attempt);
   }
 
-  /** COMPLETE with a file, as a worker reports it. */
-  complete(details: string, more: Parameters<RecordingRun['snapshot']>[1] = {}) {
-    const filename = `${this.id}-${more.attempt ?? 0}.mp4`;
+  /** As the worker of an attempt would report. */
+  snapshot(status: EgressStatus, { attempt = 0, ...more }: ReportFields = {}): EgressReport {
+    const { egressId = this.egressId(attempt) } = more;
+    return { egressId, status, files: [], info: `${egressId} ${status}`, ...more };
+  }
+
+  /** COMPLETE with a file. */
+  complete(details: string, more: ReportFields = {}): EgressReport {
+    const filename = `${this.egressId(more.attempt)}.mp4`;
     return this.snapshot('COMPLETE', {
       details: `End reason: ${details}`,
       files: [{ filename, location: filename, sizeBytes: 1_000, durationMs: 5_000 }],
@@ -228,12 +242,19 @@ export class RecordingRun {
     return this.handle.signal(reportSignal, report);
   }
 
-  /** The worker of this attempt reports ACTIVE, and the recording has taken note. */
+  /** An attempt was accepted, its worker reports ACTIVE, and the recording has taken note. */
   async becomesActive(attempt = 0): Promise<void> {
-    const egressId = this.egressId(attempt);
-    await this.until(({ parts }) => parts.some((part) => part.egressId === egressId));
+    await this.untilAccepted(attempt);
     await this.report(this.snapshot('ACTIVE', { attempt, startedAtMs: await this.now() }));
     await this.until(({ stage }) => stage === 'recording');
+  }
+
+  untilAccepted(attempt = 0): Promise<RecordingView> {
+    return this.until(({ parts }) => parts.at(-1)?.egressId === this.egressId(attempt));
+  }
+
+  async untilPublished(status: EgressStatus): Promise<void> {
+    await eventually(`LiveKit's record says ${status}`, () => this.published.includes(status));
   }
 
   admit = () => this.handle.signal(admittedSignal);
@@ -255,6 +276,11 @@ export class RecordingRun {
     return view;
   }
 
+  /** Until the user's webhook was delivered or given up. */
+  async delivered(): Promise<void> {
+    await this.env.client.workflow.getHandle(`${this.id}/webhook`).result();
+  }
+
   async until(holds: (view: RecordingView) => boolean): Promise<RecordingView> {
     for (const startedAt = Date.now(); ; ) {
       const view = await this.view();
@@ -265,11 +291,7 @@ export class RecordingRun {
   }
 
   async untilCalled(name: Name, times = 1): Promise<void> {
-    for (const startedAt = Date.now(); this.count(name) < times; await pause(10)) {
-      if (Date.now() - startedAt > PATIENCE_MS) {
-        throw new Error(`${name} was called ${this.count(name)} times: ${this.calls.map((call) => call.name)}`);
-      }
-    }
+    await eventually(`${name} is called ${times} times`, () => this.count(name) >= times);
   }
 
   /** The next calls of this activity stay open until `release`. */
@@ -290,11 +312,29 @@ export class RecordingRun {
     return this.gates.get(name)?.waiting;
   }
 
+  /** The server's clock stands for good when a terminated workflow leaves an activity or a workflow task open. */
+  private async untilNothingIsUnderWay(): Promise<void> {
+    for (const startedAt = Date.now(); Date.now() - startedAt < SETTLE_MS; await pause(20)) {
+      const { events } = await this.handle.fetchHistory();
+      const names = (events ?? []).flatMap((event) => Object.keys(event));
+      const count = (...tails: string[]) => names.filter((name) => tails.some((tail) => name.endsWith(tail))).length;
+      const closed = ['Completed', 'Failed', 'TimedOut'].map((how) => `Task${how}EventAttributes`);
+      if (count('TaskScheduledEventAttributes') === count(...closed)) return;
+    }
+  }
+
   async abandon(): Promise<void> {
     if (this.ended) return;
     this.ended = true;
     for (const { open } of this.gates.values()) open();
+    await this.untilNothingIsUnderWay();
     await this.handle.terminate('the test is over').catch(() => undefined);
+  }
+}
+
+async function eventually(what: string, holds: () => boolean): Promise<void> {
+  for (const startedAt = Date.now(); !holds(); await pause(10)) {
+    if (Date.now() - startedAt > PATIENCE_MS) throw new Error(`it never happened: ${what}`);
   }
 }
 
@@ -307,8 +347,8 @@ function scriptedActivities(runs: Map<string, RecordingRun>): Activities {
     <N extends Name>(name: N, goodDay: (run: RecordingRun, input: InputOf<N>, atMs: number) => ResultOf<N>) =>
     async (input: InputOf<N>): Promise<ResultOf<N>> => {
       const { info } = Context.current();
-      const [id = ''] = (info.workflowExecution?.workflowId ?? '').split('/');
-      const run = runs.get(id);
+      const [recordingId = ''] = (info.workflowExecution?.workflowId ?? '').split('/');
+      const run = runs.get(recordingId);
       if (!run) throw new Error('nobody runs this recording');
       const atMs = info.currentAttemptScheduledTimestampMs;
       run.calls.push({ name, input, atMs });
@@ -321,12 +361,16 @@ function scriptedActivities(runs: Map<string, RecordingRun>): Activities {
       kind: 'started',
       egressId: run.egressId(attempt),
       acceptedAtMs: atMs,
-      worker: { id: `worker-${attempt}`, topic: `topic-${attempt}` },
+      worker: WORKER,
+      roomId: `RM_${run.id}`,
     })),
     inspectPart: answer('inspectPart', () => ({ room: 'alive', inRoom: true, onWorker: 'yes' })),
     stopPart: answer('stopPart', () => null),
     changeRunningStreams: answer('changeRunningStreams', () => ({ kind: 'changed' })),
-    changeWantedStreams: answer('changeWantedStreams', (_, { wire }) => ({ kind: 'changed', wire: `${wire}+` })),
+    changeWantedStreams: answer('changeWantedStreams', (_, { wire, add, remove }) => ({
+      kind: 'changed',
+      wire: [wire, ...add.map((url) => `+${url}`), ...remove.map((url) => `-${url}`)].join(' '),
+    })),
     inspectRoom: answer('inspectRoom', () => ({ room: 'alive' })),
     requestCapacity: answer('requestCapacity', () => null),
     wakeFleet: answer('wakeFleet', () => undefined),

@@ -1,33 +1,32 @@
 // The main stories of a recording and of a fleet, each as a script and what happens from outside. Their histories are committed
 // and replayed; those of recordings are also run without a cache of workflows, which replays them at every task.
 import { EMPTY_MEMORY } from '../../src/fleet/observation.ts';
-import type { RecordingRequestInput } from '../../src/recording/request.ts';
 import type { Stage } from '../../src/recording/stage.ts';
 import { explainQuery, type FleetInput, kickSignal } from '../../src/workflows/messages.ts';
 import type { FleetRun, PassScript } from './fleet-env.ts';
 import {
+  DECLINED,
   HOUR_MS,
   MINUTE_MS,
   NO_CAPACITY,
+  once,
   REFUSED,
   type RecordingEnv,
   type RecordingRun,
   ROOM_MISSING,
   type Script,
-  unknown,
+  UNKNOWN,
 } from './recording-env.ts';
 
 export interface Scenario {
   ends: Stage;
   script?: Script;
-  request?: Partial<RecordingRequestInput>;
+  request?: Parameters<RecordingEnv['start']>[1];
   drive?: (run: RecordingRun) => Promise<unknown>;
 }
 
 const endsByItself: Script = { inspectRoom: () => ({ room: 'gone' }) };
-const endsWhenStopped: Script = {
-  stopPart: (_, __, run) => run.complete('StopEgress API'),
-};
+const endsWhenStopped: Script = { stopPart: (_, { egressId }, run) => run.complete('StopEgress API', { egressId }) };
 
 export const SCENARIOS: Record<string, Scenario> = {
   completed: {
@@ -62,26 +61,37 @@ export const SCENARIOS: Record<string, Scenario> = {
       await run.look('room_finished');
     },
   },
-  'unanswered-and-reported': {
+  'unanswered-and-shown': {
     ends: 'completed',
-    script: { ...endsByItself, dispatch: (_, input) => unknown(input) },
+    script: { ...endsByItself, dispatch: UNKNOWN },
     drive: async (run) => {
       run.hold('dispatch');
       await run.untilCalled('dispatch');
-      await run.report(run.snapshot('ACTIVE'));
+      await run.report(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
       run.release('dispatch');
       await run.until(({ stage }) => stage === 'recording');
       await run.report(run.complete('Source closed'));
     },
   },
-  'unanswered-and-tried-again': {
+  'unanswered-and-given-up': {
     ends: 'completed',
-    script: { ...endsByItself, dispatch: (call, input) => (call === 1 ? unknown(input) : undefined) },
+    script: { ...endsByItself, dispatch: once(UNKNOWN) },
     drive: async (run) => {
       await run.until(({ stage }) => stage === 'waiting');
       await run.admit();
       await run.becomesActive(1);
       await run.report(run.snapshot('ACTIVE'));
+      await run.untilCalled('stopPart', 2);
+      await run.report(run.complete('Source closed', { attempt: 1 }));
+    },
+  },
+  declined: {
+    ends: 'completed',
+    script: { ...endsByItself, dispatch: once(DECLINED) },
+    drive: async (run) => {
+      await run.until(({ stage }) => stage === 'waiting');
+      await run.admit();
+      await run.becomesActive(1);
       await run.report(run.complete('Source closed', { attempt: 1 }));
     },
   },
@@ -108,6 +118,17 @@ export const SCENARIOS: Record<string, Scenario> = {
       await run.sleep(10_000);
       await run.becomesActive(1);
       await run.report(run.complete('StopEgress API', { attempt: 1 }));
+    },
+  },
+  'worker-dead': {
+    ends: 'completed',
+    script: { ...endsWhenStopped, inspectPart: once(() => ({ room: 'alive', inRoom: true, onWorker: 'dead' })) },
+    drive: async (run) => {
+      await run.becomesActive();
+      await run.sleep(5 * MINUTE_MS);
+      await run.look('its worker died');
+      await run.becomesActive(1);
+      await run.stop();
     },
   },
   'max-duration': {
@@ -144,6 +165,42 @@ export const SCENARIOS: Record<string, Scenario> = {
       run.release('dispatch');
     },
   },
+  'stopped-in-the-queue': {
+    ends: 'cancelled',
+    script: { requestCapacity: () => NO_CAPACITY },
+    drive: async (run) => {
+      await run.until(({ stage }) => stage === 'waiting');
+      await run.stop();
+    },
+  },
+  'streams-changed': {
+    ends: 'completed',
+    script: { ...endsByItself, requestCapacity: once(() => NO_CAPACITY) },
+    request: { origin: 'api' },
+    drive: async (run) => {
+      await run.until(({ stage }) => stage === 'waiting');
+      await run.changeStreams({ add: ['rtmp://one'], remove: [] });
+      await run.admit();
+      await run.becomesActive();
+      await run.changeStreams({ add: [], remove: ['rtmp://one'] });
+      await run.report(run.complete('Source closed'));
+    },
+  },
+  'livekit-away': {
+    ends: 'completed',
+    script: {
+      ...endsByItself,
+      publishRecord: (call) => {
+        if (call < 5) throw new Error('LiveKit did not take UpdateEgress: no_claim');
+        return undefined;
+      },
+    },
+    drive: async (run) => {
+      await run.becomesActive();
+      await run.report(run.complete('Source closed'));
+    },
+  },
+  // The last one: its child outlives it, and the server's clock stands from then on.
   'webhook-of-the-user': {
     ends: 'completed',
     script: endsByItself,

@@ -3,10 +3,12 @@ import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it, vi } from 'vitest';
 import { countActions } from '../support/actions.ts';
-import { HOUR_MS, MINUTE_MS, NO_CAPACITY, WIRE } from '../support/recording-env.ts';
+import { HOUR_MS, MINUTE_MS, NO_CAPACITY, once } from '../support/recording-env.ts';
 import { useRecordings } from '../support/use-recordings.ts';
 
 const recordings = useRecordings();
+
+const NO_CHANGE = { add: [], remove: [] };
 
 /** Type of the ApplicationFailure an Update was rejected with. */
 async function rejection(update: Promise<unknown>): Promise<{ type: string; message: string }> {
@@ -95,18 +97,16 @@ describe('extend', () => {
   });
 });
 
-describe('an ended recording of which LiveKit has not been told yet', () => {
+describe('an ended recording that LiveKit has yet to be told of', () => {
   it('rejects updates as RecordingEnded and takes late signals without harm', async () => {
     const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
     await run.becomesActive();
     await run.untilCalled('publishRecord');
     run.hold('publishRecord');
     await run.report(run.complete('Source closed'));
-    await run.until(({ stage }) => stage === 'completed');
-    expect((await rejection(run.cancel())).type).toBe('RecordingEnded');
-    expect((await rejection(run.extend({ byMs: MINUTE_MS }))).type).toBe('RecordingEnded');
-    expect((await rejection(run.stop())).type).toBe('RecordingEnded');
-    expect((await rejection(run.changeStreams({ add: [], remove: [] }))).type).toBe('RecordingEnded');
+    await run.untilCalled('publishRecord', 2);
+    for (const update of [run.cancel, run.stop, () => run.extend({ byMs: 1 }), () => run.changeStreams(NO_CHANGE)])
+      expect((await rejection(update())).type).toBe('RecordingEnded');
     await run.extendBySignal({ byMs: MINUTE_MS });
     await run.cancelBySignal();
     await run.report(run.snapshot('ACTIVE'));
@@ -116,156 +116,7 @@ describe('an ended recording of which LiveKit has not been told yet', () => {
     run.release('publishRecord');
     expect(await run.result()).toMatchObject({ stage: 'completed', reason: { code: 'finished' } });
     expect(run.stopped).toEqual([]);
-  });
-});
-
-describe("the user's webhook", () => {
-  it('gets the final state, from a workflow of its own', async () => {
-    const run = await recordings.start(
-      { inspectRoom: () => ({ room: 'gone' }) },
-      { webhookUrl: 'https://example.com/hook' },
-    );
-    await run.becomesActive();
-    await run.report(run.complete('Source closed'));
-    const view = await run.result();
-    await run.untilCalled('notifyUser');
-    expect(run.inputs('notifyUser')).toEqual([{ url: 'https://example.com/hook', view }]);
-  });
-
-  it('holds no recording open when its receiver is down', async () => {
-    const run = await recordings.start(
-      {
-        inspectRoom: () => ({ room: 'gone' }),
-        notifyUser: () => {
-          throw new Error('the webhook answered 500');
-        },
-      },
-      { webhookUrl: 'https://example.com/hook' },
-    );
-    await run.becomesActive();
-    await run.report(run.complete('Source closed'));
-    const { endedAtMs = 0 } = await run.result();
-    expect((await run.now()) - endedAtMs).toBeLessThan(MINUTE_MS);
-    await recordings.env.client.workflow.getHandle(`${run.id}/webhook`).result();
-    expect(run.count('notifyUser')).toBe(12);
-  });
-});
-
-describe("LiveKit's StopEgress", () => {
-  it('of one that waits: answered as aborted, and called off', async () => {
-    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY });
-    await run.until(({ stage }) => stage === 'waiting');
-    expect((await run.stop()).state).toMatchObject({ status: 'ABORTED', errorCode: 412 });
-    expect(await run.result()).toMatchObject({ stage: 'cancelled', parts: [] });
-    expect(run.published).toEqual(['ABORTED']);
-  });
-
-  it('of one that records: answered as ending once LiveKit knows, twice if need be, and the recording is complete', async () => {
-    const run = await recordings.start();
-    await run.becomesActive();
-    expect((await run.stop()).state).toEqual({ status: 'ENDING' });
-    expect(run.published).toEqual(['ACTIVE', 'ENDING']);
-    expect((await run.stop()).state).toEqual({ status: 'ENDING' });
-    await run.report(run.snapshot('ENDING'));
-    await run.report(run.complete('StopEgress API'));
-    expect(await run.result()).toMatchObject({
-      stage: 'completed',
-      reason: { code: 'stopped' },
-      parts: [{ files: [{}] }],
-    });
-    expect(run.published).toEqual(['ACTIVE', 'ENDING', 'COMPLETE']);
-    expect(run.count('stopPart')).toBe(1);
-  });
-
-  it('is answered as ending even when the file is finished before the answer', async () => {
-    const run = await recordings.start({ stopPart: (_, __, r) => r.complete('StopEgress API') });
-    await run.becomesActive();
-    expect((await run.stop()).state).toEqual({ status: 'ENDING' });
-    expect((await run.result()).stage).toBe('completed');
-  });
-});
-
-describe("LiveKit's UpdateStream", () => {
-  const change = { add: ['rtmp://example.com/app/key'], remove: [] };
-
-  it('of one that waits: kept for its start', async () => {
-    const run = await recordings.start({ requestCapacity: (call) => (call === 1 ? NO_CAPACITY : undefined) });
-    await run.until(({ stage }) => stage === 'waiting');
-    await run.changeStreams(change);
-    await run.admit();
-    await run.becomesActive();
-    expect(run.inputs('dispatch')[0]?.wire).toBe(`${WIRE}+`);
-    expect(run.count('changeRunningStreams')).toBe(0);
-  });
-
-  it('of one that records: passed on, and kept for the next part', async () => {
-    const run = await recordings.start();
-    await run.becomesActive();
-    await run.changeStreams(change);
-    expect(run.inputs('changeRunningStreams')).toEqual([{ ...change, egressId: run.egressId() }]);
-    await run.sleep(MINUTE_MS);
-    await run.report(run.complete('CPU exhausted'));
-    await run.becomesActive(1);
-    expect(run.inputs('dispatch').map(({ wire }) => wire)).toEqual([WIRE, `${WIRE}+`]);
-  });
-
-  it('that is refused keeps the code, and changes nothing', async () => {
-    const run = await recordings.start({
-      changeRunningStreams: () => ({ kind: 'refused', code: 'not_found', message: 'stream not found' }),
-    });
-    await run.becomesActive();
-    expect(await rejection(run.changeStreams(change))).toEqual({ type: 'Refused', message: 'stream not found' });
-    await run.sleep(MINUTE_MS);
-    await run.report(run.complete('CPU exhausted'));
-    await run.becomesActive(1);
-    expect(run.inputs('dispatch').map(({ wire }) => wire)).toEqual([WIRE, WIRE]);
-  });
-});
-
-describe("LiveKit's record", () => {
-  it('is told of each state once, over parts that were lost and continued', async () => {
-    const run = await recordings.start({
-      inspectPart: () => ({ room: 'alive', inRoom: false, onWorker: 'dead' }),
-      inspectRoom: (call) => ({ room: call > 1 ? 'gone' : 'alive' }),
-    });
-    await run.becomesActive();
-    await run.report(run.snapshot('ACTIVE'));
-    await run.look();
-    await run.becomesActive(1);
-    await run.report(run.snapshot('ENDING', { attempt: 1 }));
-    await run.report(run.complete('Source closed', { attempt: 1 }));
-    await run.result();
-    expect(run.published).toEqual(['ACTIVE', 'ACTIVE', 'COMPLETE']);
-    expect(run.inputs('publishRecord').map(({ retries }) => retries)).toEqual([0, 1, 1]);
-  });
-
-  it('begins with STARTING for a recording that LiveKit did not ask for', async () => {
-    const run = await recordings.start({}, {}, undefined, { origin: 'api' });
-    await run.becomesActive();
-    await run.stop();
-    await run.report(run.complete('StopEgress API'));
-    await run.result();
-    expect(run.published).toEqual(['STARTING', 'ACTIVE', 'ENDING', 'COMPLETE']);
-    expect(run.inputs('publishRecord').map(({ unlisted }) => unlisted)).toEqual([true, false, false, false]);
-  });
-
-  it('is told in order and until LiveKit hears it, and no recording is demand meanwhile', async () => {
-    let away = true;
-    const run = await recordings.start({
-      publishRecord: () => {
-        if (away) throw new Error('LiveKit does not answer');
-        return undefined;
-      },
-      inspectRoom: () => ({ room: 'gone' }),
-    });
-    await run.becomesActive();
-    await run.report(run.complete('Source closed'));
-    await run.until(({ stage }) => stage === 'completed');
-    await run.sleep(HOUR_MS);
-    away = false;
-    await run.result();
-    const told = run.published.filter((status, index, all) => status !== all[index - 1]);
-    expect(told).toEqual(['ACTIVE', 'COMPLETE']);
+    expect(run.published).toEqual(['ACTIVE', 'COMPLETE']);
   });
 });
 
@@ -292,20 +143,66 @@ describe('signals', () => {
       await run.handle.signal(signal, null);
       await run.handle.signal(signal, 'text');
       await run.handle.signal(signal, { egressId: run.egressId(), status: 'COMPLETE' });
-      await run.handle.signal(signal, { egressId: run.egressId(), status: 'COMPLETE', files: [null] });
       await run.report(run.complete('Source closed'));
       expect((await run.result()).parts).toHaveLength(1);
     },
   );
 
+  it.each([
+    ['files that are none', { files: [null] }],
+    ['a file without a size', { files: [{ filename: 'a', location: 'a' }] }],
+    ['files that are no list', { files: 'a.mp4' }],
+    ['no files', { files: undefined }],
+    ['a status of later days', { status: 'PAUSED' }],
+    ['a number for a status', { status: 1 }],
+    ['numbers for words', { status: 'COMPLETE', details: 5 }],
+    ['an object for an error', { status: 'FAILED', error: { text: 'x' } }],
+    ['words for a time', { startedAtMs: 'soon' }],
+    ['an error code that is none', { status: 'FAILED', errorCode: 'many' }],
+    ['an id that is none', { egressId: 17 }],
+    ['the id of no attempt', { egressId: 'EG_test' }],
+    ['an attempt number beyond all bounds', { egressId: 'EG_test0001_99999999999' }],
+    ['no object', 5],
+  ])('with a report of %s: change nothing', async (_, wrong) => {
+    const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
+    await run.untilAccepted();
+    await run.handle.signal('report', typeof wrong === 'number' ? wrong : { ...run.snapshot('ACTIVE'), ...wrong });
+    expect(await run.view()).toMatchObject({ stage: 'starting', parts: [{ files: [] }] });
+    expect((await run.view()).parts[0]?.end).toBeUndefined();
+    await run.becomesActive();
+    await run.report(run.complete('Source closed'));
+    expect((await run.result()).stage).toBe('completed');
+    expect(run.stopped).toEqual([]);
+  });
+
+  it('with an EgressInfo larger than any worker sends: it goes into no record', async () => {
+    const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
+    await run.untilAccepted();
+    await run.report(run.snapshot('ACTIVE', { info: 'x'.repeat(200_000), startedAtMs: await run.now() }));
+    await run.until(({ stage }) => stage === 'recording');
+    await run.report(run.complete('Source closed', { info: undefined }));
+    expect((await run.result()).stage).toBe('completed');
+    expect(run.inputs('publishRecord').map(({ reports }) => reports)).toEqual([[], []]);
+  });
+
   it('of other recordings: change nothing', async () => {
     const run = await recordings.start();
     await run.becomesActive();
-    await run.report(run.snapshot('ACTIVE', { egressId: 'EG_anotherOne1' }));
-    await run.report(run.complete('Source closed', { egressId: 'EG_anotherOne1_2' }));
-    await run.report(run.complete('Source closed', { egressId: 'something else' }));
+    await run.report(run.snapshot('ACTIVE', { egressId: 'EG_other00001_1' }));
+    await run.report(run.complete('Source closed', { egressId: 'EG_other00001' }));
     expect((await run.view()).stage).toBe('recording');
     expect(run.stopped).toEqual([]);
+  });
+
+  it('of an attempt that nobody made: stop it, and leave its id to it', async () => {
+    const run = await recordings.start({ requestCapacity: once(() => NO_CAPACITY) });
+    await run.until(({ stage }) => stage === 'waiting');
+    await run.report(run.snapshot('ACTIVE'));
+    await run.admit();
+    await run.becomesActive(1);
+    await run.untilCalled('stopPart');
+    expect(run.attempts).toEqual([1]);
+    expect(run.stopped).toEqual([run.egressId(0)]);
   });
 });
 
@@ -320,7 +217,7 @@ describe('the answer to a cancel', () => {
     expect((await run.cancel()).stage).toBe('cancelled');
   });
 
-  it('does not wait for a worker that is being asked', async () => {
+  it('does not wait for LiveKit while a start is under way', async () => {
     const run = await recordings.start();
     run.hold('dispatch');
     await run.untilCalled('dispatch');
@@ -346,7 +243,7 @@ describe('a cancel that arrives with the end', () => {
 });
 
 describe('Temporal actions', () => {
-  it('are at most 12 for a recording of an hour with two webhooks, on the fast path', async () => {
+  it('are at most 12 for a recording of an hour with two reports, on the fast path', async () => {
     const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
     await run.becomesActive();
     await run.sleep(HOUR_MS);
@@ -355,7 +252,8 @@ describe('Temporal actions', () => {
     const count = countActions(await run.handle.fetchHistory());
     expect(count.by).toEqual({
       WORKFLOW_EXECUTION_STARTED: 1,
-      ACTIVITY_TASK_SCHEDULED: 2,
+      // The dispatch, the room at the end, and two events of LiveKit's record.
+      ACTIVITY_TASK_SCHEDULED: 4,
       MARKER_RECORDED: 1,
       TIMER_STARTED: 1,
       WORKFLOW_EXECUTION_SIGNALED: 2,
@@ -370,6 +268,6 @@ describe('Temporal actions', () => {
     await run.sleep(20 * HOUR_MS);
     await run.report(run.complete('Source closed'));
     await run.result();
-    expect(countActions(await run.handle.fetchHistory()).total).toBe(9);
+    expect(countActions(await run.handle.fetchHistory()).total).toBe(11);
   });
 });

@@ -1,6 +1,17 @@
-// From request to an accepted part: at once, after waiting, after answers that prove nothing, or not at all.
+// From request to an accepted part: at once, after waiting, after attempts that came to nothing, or not at all.
 import { describe, expect, it } from 'vitest';
-import { declined, HOUR_MS, MINUTE_MS, NO_CAPACITY, REFUSED, ROOM_MISSING, unknown } from '../support/recording-env.ts';
+import {
+  DECLINED,
+  HOUR_MS,
+  MINUTE_MS,
+  NO_CAPACITY,
+  NOT_GRANTED,
+  once,
+  REFUSED,
+  ROOM_MISSING,
+  UNKNOWN,
+  WORKER,
+} from '../support/recording-env.ts';
 import { useRecordings } from '../support/use-recordings.ts';
 
 const recordings = useRecordings();
@@ -15,17 +26,21 @@ describe('a worker is free', () => {
     expect(view).toMatchObject({
       stage: 'completed',
       reason: { code: 'finished' },
-      parts: [{ number: 1, attempts: 1, egressId: run.egressId(), files: [{ sizeBytes: 1_000 }] }],
+      parts: [{ number: 1, attempts: 1, egressId: run.id, worker: WORKER, files: [{ sizeBytes: 1_000 }] }],
     });
-    expect(run.count('dispatch')).toBe(1);
+    expect(run.attempts).toEqual([0]);
     expect(run.count('requestCapacity')).toBe(1);
   });
 
   it('ends as refused, with what the worker said, when no worker will ever accept the request', async () => {
     const run = await recordings.start({ dispatch: () => REFUSED });
-    expect(await run.result()).toMatchObject({ stage: 'failed', reason: { code: 'refused' }, parts: [] });
+    expect(await run.result()).toMatchObject({
+      stage: 'failed',
+      reason: { code: 'refused', message: 'w1 answered invalid_argument' },
+      parts: [],
+    });
+    expect(run.attempts).toEqual([0]);
     expect(run.inputs('publishRecord').at(-1)?.state).toMatchObject({ status: 'FAILED', errorCode: 400 });
-    expect(run.count('dispatch')).toBe(1);
   });
 });
 
@@ -56,9 +71,25 @@ describe('no worker is free', () => {
     const run = await recordings.start({ requestCapacity: (call) => (call < 4 ? NO_CAPACITY : undefined) });
     await run.until(({ stage }) => stage === 'waiting');
     await run.sleep(10 * MINUTE_MS);
-    await run.until(({ parts }) => parts[0]?.egressId !== undefined);
-    expect(run.inputs('dispatch').map(({ attempt }) => attempt)).toEqual([0]);
+    await run.untilAccepted();
+    expect(run.attempts).toEqual([0]);
     expect(run.count('requestCapacity')).toBe(4);
+  });
+
+  it('waits while it cannot be looked for a worker, and takes no failed look for a sign that the room exists', async () => {
+    let broken = true;
+    const run = await recordings.start({
+      requestCapacity: () => {
+        if (broken) throw new Error('the bus is down');
+        return ROOM_MISSING;
+      },
+      inspectRoom: () => ({ room: 'gone' }),
+    });
+    const { waiting } = await run.until(({ stage }) => stage === 'waiting');
+    expect(waiting).toMatchObject({ for: 'capacity' });
+    expect(waiting?.detail).toContain('the bus is down');
+    broken = false;
+    expect(await run.result()).toMatchObject({ stage: 'expired', reason: { code: 'room_never_appeared' } });
   });
 
   it('expires at its start deadline, exactly, and says what was missing', async () => {
@@ -87,40 +118,21 @@ describe('no worker is free', () => {
     await run.untilCalled('inspectRoom');
     await run.until(({ stage }) => stage === 'waiting');
     await run.admit();
-    await run.until(({ parts }) => parts[0]?.egressId !== undefined);
+    await run.untilAccepted();
   });
 
   it('stays in the queue while an admitted start goes wrong, so that newcomers stand behind it', async () => {
-    const run = await recordings.start({
-      requestCapacity: () => NO_CAPACITY,
-      dispatch: (call, input) => (call === 1 ? declined(input) : undefined),
-    });
+    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY, dispatch: once(() => NOT_GRANTED) });
     const first = await run.until(({ stage }) => stage === 'waiting');
     run.hold('dispatch');
     await run.admit();
     await run.untilCalled('dispatch');
     expect((await run.view()).stage).toBe('waiting');
     run.release('dispatch');
-    await run.until(({ waiting }) => waiting?.detail === 'not enough CPU');
+    await run.until(({ waiting }) => waiting?.detail === 'w1: no worker claimed it');
     expect((await run.view()).waiting?.sinceMs).toBe(first.waiting?.sinceMs);
     await run.admit();
-    await run.until(({ parts }) => parts[0]?.egressId === run.egressId(1));
-  });
-
-  it('asks again within seconds when it was admitted and found no worker after all', async () => {
-    const run = await recordings.start({
-      requestCapacity: (call) => (call === 1 ? NO_CAPACITY : undefined),
-      dispatch: (call) => (call === 1 ? NO_CAPACITY : undefined),
-    });
-    await run.until(({ stage }) => stage === 'waiting');
-    await run.admit();
-    await run.untilCalled('dispatch');
-    await run.sleep(2_000);
-    await run.until(({ parts }) => parts[0]?.egressId === run.egressId());
-    expect(run.inputs('dispatch').map(({ attempt, admitted }) => [attempt, admitted])).toEqual([
-      [0, true],
-      [0, false],
-    ]);
+    await run.untilAccepted();
   });
 
   it('goes on with the next part only before its own end: no start after an extend `until` has passed', async () => {
@@ -136,15 +148,15 @@ describe('no worker is free', () => {
 describe('the room is not there', () => {
   it('waits for a room that appears later', async () => {
     const run = await recordings.start({
-      requestCapacity: (call) => (call === 1 ? ROOM_MISSING : undefined),
-      dispatch: (call) => (call === 1 ? ROOM_MISSING : undefined),
+      requestCapacity: once(() => ROOM_MISSING),
+      dispatch: once(() => ROOM_MISSING),
     });
     expect((await run.until(({ stage }) => stage === 'waiting')).waiting?.for).toBe('room');
     expect(run.count('wakeFleet')).toBe(0);
     await run.look('room_started');
     await run.untilCalled('dispatch');
     await run.sleep(MINUTE_MS);
-    const view = await run.until(({ parts }) => parts[0]?.egressId !== undefined);
+    const view = await run.untilAccepted();
     expect(view.parts[0]?.attempts).toBe(1);
   });
 
@@ -155,14 +167,14 @@ describe('the room is not there', () => {
 
   it('does not take one 404 for the end of a room that lives', async () => {
     const run = await recordings.start({
-      requestCapacity: (call) => (call === 1 ? NO_CAPACITY : undefined),
-      dispatch: (call) => (call === 1 ? ROOM_MISSING : undefined),
+      requestCapacity: once(() => NO_CAPACITY),
+      dispatch: once(() => ROOM_MISSING),
       inspectRoom: () => ({ room: 'alive' }),
     });
     await run.until(({ stage }) => stage === 'waiting');
     await run.admit();
     await run.sleep(MINUTE_MS);
-    await run.until(({ parts }) => parts[0]?.egressId !== undefined);
+    await run.untilAccepted();
   });
 
   it('takes a 404 of a room that is gone from the list as its end', async () => {
@@ -174,58 +186,75 @@ describe('the room is not there', () => {
   });
 });
 
-describe('an attempt without an answer', () => {
-  it('is given up and stopped where it shows, and the next one has the next id', async () => {
-    const run = await recordings.start({ dispatch: (call, input) => (call === 1 ? unknown(input) : undefined) });
+describe('an attempt that no worker was granted', () => {
+  it('is made again under the same id, because nothing can run under it', async () => {
+    const run = await recordings.start({ dispatch: once(() => NOT_GRANTED) });
     await run.until(({ stage }) => stage === 'waiting');
     await run.admit();
-    await run.until(({ parts }) => parts[0]?.egressId === run.egressId(1));
-    expect(run.inputs('dispatch').map(({ attempt }) => attempt)).toEqual([0, 1]);
-    expect(run.stopped).toEqual([run.egressId(0)]);
-    expect((await run.view()).parts[0]?.attempts).toBe(2);
+    const view = await run.untilAccepted(0);
+    expect(run.attempts).toEqual([0, 0]);
+    expect(view.parts[0]?.attempts).toBe(1);
+    expect(run.stopped).toEqual([]);
   });
+});
 
-  it('is believed when it reports before it is given up, and nobody else is asked', async () => {
-    const run = await recordings.start({ dispatch: (_, input) => unknown(input) });
-    run.hold('dispatch');
-    await run.untilCalled('dispatch');
-    await run.report(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
-    run.release('dispatch');
-    const view = await run.until(({ stage }) => stage === 'recording');
-    expect(view.parts[0]).toMatchObject({ egressId: run.egressId(), attempts: 1 });
-    expect(run.count('dispatch')).toBe(1);
+describe('an attempt that its worker declined', () => {
+  it('is followed by one with the next id, and needs no stop', async () => {
+    const run = await recordings.start({ dispatch: once(DECLINED) });
+    const { waiting } = await run.until(({ stage }) => stage === 'waiting');
+    expect(waiting).toMatchObject({ for: 'capacity', detail: 'w1 answered internal: handler failed to start' });
+    await run.admit();
+    const view = await run.untilAccepted(1);
+    expect(run.attempts).toEqual([0, 1]);
+    expect(view.parts[0]?.attempts).toBe(2);
     expect(run.stopped).toEqual([]);
   });
 
-  it('is the same for a dispatch that Temporal gave up on', async () => {
+  it('and reported as failed leaves no trace: the early report of the next one is believed', async () => {
     const run = await recordings.start({
-      dispatch: (call) => {
-        if (call === 1) throw new Error('the process died');
-        return undefined;
+      dispatch: async (call, input, r) => {
+        if (call === 1) {
+          await r.report(r.snapshot('FAILED', { errorCode: 500, error: 'handler failed to start' }));
+          return DECLINED(call, input, r);
+        }
+        await r.report(r.snapshot('ACTIVE', { attempt: 1, startedAtMs: await r.now() }));
+        return UNKNOWN(call, input, r);
       },
     });
     await run.until(({ stage }) => stage === 'waiting');
     await run.admit();
-    await run.until(({ parts }) => parts[0]?.egressId === run.egressId(1));
-    expect(run.stopped).toEqual([run.egressId(0)]);
+    const view = await run.until(({ stage }) => stage === 'recording');
+    expect(view.parts).toMatchObject([{ number: 1, egressId: run.egressId(1) }]);
+    expect(run.attempts).toEqual([0, 1]);
   });
+});
 
-  it('is stopped again, once, when it comes to life while the next one records', async () => {
-    const run = await recordings.start({ dispatch: (call, input) => (call === 1 ? declined(input) : undefined) });
+describe('an attempt without an answer', () => {
+  it('is given up, stopped where it shows, and followed by one with the next id', async () => {
+    const run = await recordings.start({ dispatch: once(UNKNOWN) });
     await run.until(({ stage }) => stage === 'waiting');
+    expect(run.stopped).toEqual([run.egressId(0)]);
     await run.admit();
-    await run.becomesActive(1);
-    await run.report(run.snapshot('ACTIVE'));
-    await run.report(run.snapshot('ENDING'));
-    await run.untilCalled('stopPart');
-    await run.report(run.complete('StopEgress API'));
-    expect((await run.view()).stage).toBe('recording');
-    expect(run.stopped).toEqual([run.egressId()]);
+    await run.untilAccepted(1);
+    expect(run.attempts).toEqual([0, 1]);
   });
 
-  it('holds nobody up when it cannot be stopped', async () => {
+  it('is the same when Temporal gave up on its dispatch', async () => {
     const run = await recordings.start({
-      dispatch: (call, input) => (call === 1 ? unknown(input) : undefined),
+      dispatch: once(() => {
+        throw new Error('the process died');
+      }),
+    });
+    const { waiting } = await run.until(({ stage }) => stage === 'waiting');
+    expect(waiting?.detail).toContain('the process died');
+    expect(run.stopped).toEqual([run.egressId(0)]);
+    await run.admit();
+    await run.untilAccepted(1);
+  });
+
+  it('goes on when it cannot be stopped', async () => {
+    const run = await recordings.start({
+      dispatch: once(UNKNOWN),
       stopPart: () => {
         throw new Error('request timed out');
       },
@@ -237,7 +266,71 @@ describe('an attempt without an answer', () => {
     expect((await run.result()).stage).toBe('completed');
   });
 
-  it('has its further news kept when reports overtake each other before the answer', async () => {
+  it('is believed when its report came before: it is adopted, and nobody else is started', async () => {
+    const run = await recordings.start({ dispatch: UNKNOWN });
+    run.hold('dispatch');
+    await run.untilCalled('dispatch');
+    await run.report(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
+    run.release('dispatch');
+    const view = await run.until(({ stage }) => stage === 'recording');
+    expect(view.parts).toMatchObject([{ egressId: run.id, attempts: 1 }]);
+    expect(run.attempts).toEqual([0]);
+    expect(run.stopped).toEqual([]);
+  });
+
+  it('that only reported STARTING may yet come to nothing: it is given up', async () => {
+    const run = await recordings.start({ dispatch: once(UNKNOWN) });
+    run.hold('dispatch');
+    await run.untilCalled('dispatch');
+    await run.report(run.snapshot('STARTING'));
+    run.release('dispatch');
+    await run.until(({ stage }) => stage === 'waiting');
+    await run.admit();
+    await run.untilAccepted(1);
+    expect(run.stopped).toEqual([run.egressId(0)]);
+  });
+
+  it('that reports late, while the next one is made, is stopped where it shows', async () => {
+    const run = await recordings.start({ dispatch: once(UNKNOWN) });
+    await run.until(({ stage }) => stage === 'waiting');
+    run.hold('dispatch');
+    await run.admit();
+    await run.untilCalled('dispatch', 2);
+    await run.report(run.snapshot('ACTIVE'));
+    run.release('dispatch');
+    await run.becomesActive(1);
+    expect(new Set(run.stopped)).toEqual(new Set([run.egressId(0)]));
+    expect((await run.view()).parts).toMatchObject([{ egressId: run.egressId(1) }]);
+  });
+
+  it('that reports late, more than once, is told to stop once more and no more', async () => {
+    const run = await recordings.start({ dispatch: once(UNKNOWN) });
+    await run.until(({ stage }) => stage === 'waiting');
+    await run.admit();
+    await run.becomesActive(1);
+    await run.report(run.snapshot('ACTIVE'));
+    await run.untilCalled('stopPart', 2);
+    await run.report(run.snapshot('ACTIVE'));
+    await run.report(run.snapshot('ENDING'));
+    await run.report(run.complete('StopEgress API'));
+    await run.sleep(MINUTE_MS);
+    expect((await run.view()).stage).toBe('recording');
+    expect(run.stopped).toEqual([run.egressId(0), run.egressId(0)]);
+  });
+});
+
+describe('reports that come before the answer', () => {
+  it('count once the answer is there', async () => {
+    const run = await recordings.start();
+    run.hold('dispatch');
+    await run.untilCalled('dispatch');
+    await run.report(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
+    expect((await run.view()).stage).toBe('starting');
+    run.release('dispatch');
+    await run.until(({ stage }) => stage === 'recording');
+  });
+
+  it('may overtake each other: the further news is kept', async () => {
     const run = await recordings.start();
     run.hold('dispatch');
     await run.untilCalled('dispatch');
@@ -246,15 +339,26 @@ describe('an attempt without an answer', () => {
     run.release('dispatch');
     await run.until(({ stage }) => stage === 'recording');
   });
+
+  it('and tell its end already make it an ended part', async () => {
+    const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
+    run.hold('dispatch');
+    await run.untilCalled('dispatch');
+    await run.report(run.complete('Source closed'));
+    await run.report(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
+    run.release('dispatch');
+    expect(await run.result()).toMatchObject({ stage: 'completed', parts: [{ files: [{}] }] });
+  });
 });
 
 describe('a scheduled recording', () => {
   it('tells the fleet at once and starts when it is due', async () => {
     const dueAtMs = (await recordings.env.currentTimeMs()) + 2 * HOUR_MS;
-    const run = await recordings.start({}, { startAt: new Date(dueAtMs).toISOString() });
+    const run = await recordings.start({}, { startAt: new Date(dueAtMs).toISOString(), origin: 'api' });
     await run.untilCalled('wakeFleet');
     expect((await run.view()).stage).toBe('scheduled');
     expect(run.count('dispatch')).toBe(0);
+    expect(run.published).toEqual([]);
     await run.sleep(2 * HOUR_MS + 1_000);
     await run.becomesActive();
     const started = run.calls.find(({ name }) => name === 'dispatch');

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PartInspection } from '../../src/activities/contract.ts';
 import { MAX_SHORT_PARTS } from '../../src/recording/delays.ts';
-import { HOUR_MS, MINUTE_MS, NO_CAPACITY, unknown } from '../support/recording-env.ts';
+import { HOUR_MS, MINUTE_MS, NO_CAPACITY, once, type Script, UNKNOWN } from '../support/recording-env.ts';
 import { useRecordings } from '../support/use-recordings.ts';
 
 const recordings = useRecordings();
@@ -13,6 +13,13 @@ const gone = (more: Partial<PartInspection> = {}): PartInspection => ({
   onWorker: 'no',
   ...more,
 });
+/** As a worker does: it tells how the egress ended. */
+const endsWhenStopped: Script = {
+  stopPart: async (_, __, run) => {
+    await run.report(run.complete('StopEgress API'));
+    return null;
+  },
+};
 
 describe('the end of a part', () => {
   it('goes on with a next part when the worker ran out of CPU and the room lives', async () => {
@@ -26,7 +33,8 @@ describe('the end of a part', () => {
     const view = await run.result();
     expect(view).toMatchObject({ stage: 'completed', reason: { code: 'stopped' } });
     expect(view.parts.map(({ files }) => files.length)).toEqual([1, 1]);
-    expect(run.inputs('dispatch').map(({ attempt }) => attempt)).toEqual([0, 1]);
+    expect(run.attempts).toEqual([0, 1]);
+    expect(view.parts.map(({ egressId }) => egressId)).toEqual([run.egressId(0), run.egressId(1)]);
   });
 
   it('waits for capacity before the next part, and does not use an admission of long ago', async () => {
@@ -84,12 +92,7 @@ describe('the end of a part', () => {
 
 describe('maxDuration', () => {
   it('stops the egress and completes with its file', async () => {
-    const run = await recordings.start(
-      {
-        stopPart: (_, __, r) => r.complete('StopEgress API'),
-      },
-      { maxDuration: '10m' },
-    );
+    const run = await recordings.start(endsWhenStopped, { maxDuration: '10m' });
     await run.becomesActive();
     const view = await run.result();
     expect(view).toMatchObject({ stage: 'completed', reason: { code: 'max_duration' }, parts: [{ files: [{}] }] });
@@ -98,12 +101,23 @@ describe('maxDuration', () => {
     expect(run.count('inspectRoom')).toBe(0);
   });
 
+  it('takes the end from the answer to a stop when its report is lost', async () => {
+    const run = await recordings.start(
+      { stopPart: (call, _, r) => (call === 1 ? r.snapshot('ENDING') : r.complete('StopEgress API')) },
+      { maxDuration: '10m' },
+    );
+    await run.becomesActive();
+    expect(await run.result()).toMatchObject({ stage: 'completed', reason: { code: 'max_duration' } });
+    expect(run.count('stopPart')).toBe(2);
+  });
+
   it('stops again until the egress ends, when nobody confirmed the first stop', async () => {
     const run = await recordings.start(
       {
-        stopPart: (call, _, r) => {
+        stopPart: async (call, _, r) => {
           if (call <= 2) throw new Error('request timed out');
-          return r.complete('StopEgress API');
+          await r.report(r.complete('StopEgress API'));
+          return null;
         },
       },
       { maxDuration: '10m' },
@@ -113,13 +127,18 @@ describe('maxDuration', () => {
     expect(run.count('stopPart')).toBe(3);
   });
 
-  it('waits for an egress that is finishing its file', async () => {
-    const run = await recordings.start({ stopPart: (_, __, r) => r.snapshot('ENDING') }, { maxDuration: '10m' });
+  it('lets an egress finish its file for as long as a worker shows it', async () => {
+    const run = await recordings.start(
+      { inspectPart: () => gone({ onWorker: 'yes' }), stopPart: (_, __, r) => r.snapshot('ENDING') },
+      { maxDuration: '10m' },
+    );
     await run.becomesActive();
-    await run.sleep(20 * MINUTE_MS);
+    await run.sleep(50 * MINUTE_MS);
     expect((await run.view()).stage).toBe('stopping');
     await run.report(run.complete('StopEgress API'));
-    expect((await run.result()).parts[0]?.files).toHaveLength(1);
+    expect((await run.result()).stage).toBe('completed');
+    // 15 s after the stop, then 30 s, 1, 2, 4 minutes, then every 5.
+    expect(run.count('inspectPart')).toBeLessThan(15);
   });
 
   it('ends as worker_lost when the worker dies while it stops and nothing was kept', async () => {
@@ -138,21 +157,7 @@ describe('maxDuration', () => {
 });
 
 describe('a look', () => {
-  it('starts the next part at once when two witnesses agree that the worker is dead, under the same name in the room', async () => {
-    const run = await recordings.start({ inspectPart: () => gone({ onWorker: 'dead', inRoom: true }) });
-    await run.becomesActive();
-    await run.sleep(5 * MINUTE_MS);
-    await run.look('its worker left the bus');
-    await run.becomesActive(1);
-    const view = await run.view();
-    expect(view.parts[0]).toMatchObject({ end: { status: 'LOST' }, files: [] });
-    expect(view.parts[0]?.end?.error).toContain('gone with its worker');
-    expect(run.count('inspectPart')).toBe(1);
-    expect(run.stopped).toEqual([]);
-    expect(run.inputs('dispatch').map(({ keepsIdentity }) => keepsIdentity)).toEqual([false, true]);
-  });
-
-  it('waits for the word of a worker that lives and does not show it, and goes on without it', async () => {
+  it('starts the next part when two looks agree that the worker is dead', async () => {
     const run = await recordings.start({ inspectPart: (call) => (call <= 2 ? gone() : undefined) });
     await run.becomesActive();
     await run.sleep(5 * MINUTE_MS);
@@ -161,13 +166,49 @@ describe('a look', () => {
     await run.sleep(10_000);
     await run.becomesActive(1);
     const view = await run.view();
+    expect(view.parts[0]).toMatchObject({ end: { status: 'LOST' }, files: [] });
     expect(view.parts[0]?.end?.error).toContain('on no worker and not in the room');
     expect(run.count('inspectPart')).toBe(2);
-    expect(run.inputs('dispatch')[1]).toMatchObject({ attempt: 1, keepsIdentity: false });
   });
 
-  it('believes the report that comes between the two looks', async () => {
-    const run = await recordings.start({ inspectPart: () => gone(), inspectRoom: () => ({ room: 'gone' }) });
+  it('that proves the worker dead starts the next part at once, under the same name in the room, and looks no second time', async () => {
+    const run = await recordings.start({ inspectPart: once(() => gone({ inRoom: true, onWorker: 'dead' })) });
+    await run.becomesActive();
+    await run.sleep(5 * MINUTE_MS);
+    await run.look('its worker died');
+    await run.untilAccepted(1);
+    expect(run.inputs('dispatch').map(({ keepsIdentity }) => keepsIdentity)).toEqual([false, true]);
+    expect(run.count('inspectPart')).toBe(1);
+    // What is proven dead needs no stop.
+    expect(run.stopped).toEqual([]);
+  });
+
+  it('gives the name in the room to nobody while a worker may hold it', async () => {
+    const run = await recordings.start({
+      inspectPart: once(() => gone({ onWorker: 'dead' })),
+      dispatch: (call, input, r) => (call === 2 ? UNKNOWN(call, input, r) : undefined),
+    });
+    await run.becomesActive();
+    await run.look('its worker died');
+    await run.until(({ stage }) => stage === 'waiting');
+    await run.admit();
+    await run.becomesActive(2);
+    await run.report(run.complete('CPU exhausted', { attempt: 2 }));
+    await run.sleep(10_000);
+    await run.untilAccepted(3);
+    expect(run.inputs('dispatch').map(({ attempt, keepsIdentity }) => [attempt, keepsIdentity])).toEqual([
+      [0, false],
+      [1, true],
+      [2, false],
+      [3, false],
+    ]);
+  });
+
+  it('believes the report when the end comes between the two looks', async () => {
+    const run = await recordings.start({
+      inspectPart: () => gone(),
+      inspectRoom: () => ({ room: 'gone' }),
+    });
     await run.becomesActive();
     await run.sleep(5 * MINUTE_MS);
     run.hold('inspectPart');
@@ -179,7 +220,7 @@ describe('a look', () => {
   });
 
   it.each([
-    ['it is in the room, and its worker cannot be asked', { inRoom: true, onWorker: 'unknown' }],
+    ['it is in the room', { inRoom: true, onWorker: 'unknown' }],
     ['a worker shows it', { inRoom: false, onWorker: 'yes' }],
   ] as const)('changes nothing when %s', async (_, seen) => {
     const run = await recordings.start({ inspectPart: () => gone(seen) });
@@ -192,9 +233,21 @@ describe('a look', () => {
     expect(run.count('inspectPart')).toBe(1);
   });
 
+  it('waits for an egress too young to be shown', async () => {
+    const run = await recordings.start({
+      inspectPart: once(() => gone()),
+    });
+    await run.becomesActive();
+    await run.look();
+    await run.untilCalled('inspectPart', 1);
+    await run.sleep(MINUTE_MS);
+    expect(run.count('inspectPart')).toBe(2);
+    expect((await run.view()).parts).toHaveLength(1);
+  });
+
   it('gives up a worker that cannot be asked only when its egress is long gone from the room, and stops what may live', async () => {
     const run = await recordings.start({
-      inspectPart: (_, { egressId }, r) => (egressId === r.egressId() ? gone({ onWorker: 'unknown' }) : undefined),
+      inspectPart: (_, { egressId }, r) => (egressId === r.egressId(0) ? gone({ onWorker: 'unknown' }) : undefined),
     });
     await run.becomesActive();
     await run.sleep(5 * MINUTE_MS);
@@ -205,20 +258,25 @@ describe('a look', () => {
     await run.sleep(2 * MINUTE_MS);
     await run.until(({ parts }) => parts[1]?.egressId !== undefined);
     await run.untilCalled('stopPart');
-    expect(run.stopped).toEqual([run.egressId()]);
+    expect(run.stopped).toEqual([run.egressId(0)]);
   });
 
   it('stops a part that was given up and lives after all, and keeps its file', async () => {
-    const run = await recordings.start({ inspectPart: () => gone({ onWorker: 'dead' }) });
+    const run = await recordings.start({ inspectPart: (call) => (call <= 2 ? gone() : undefined) });
     await run.becomesActive();
     await run.sleep(5 * MINUTE_MS);
     await run.look();
+    await run.untilCalled('inspectPart');
+    await run.sleep(10_000);
     await run.becomesActive(1);
-    await run.report(run.snapshot('ACTIVE'));
     await run.untilCalled('stopPart');
+    await run.report(run.snapshot('ACTIVE'));
+    await run.untilCalled('stopPart', 2);
+    await run.report(run.snapshot('ACTIVE'));
     await run.report(run.complete('StopEgress API'));
     const view = await run.until(({ parts }) => parts[0]?.end?.status === 'COMPLETE');
-    expect(run.stopped).toEqual([run.egressId()]);
+    // Where it might be, and once more where it showed.
+    expect(run.stopped).toEqual([run.egressId(0), run.egressId(0)]);
     expect(view.parts[0]?.files).toHaveLength(1);
   });
 });
@@ -236,7 +294,7 @@ describe('cancelled', () => {
   });
 
   it('while a worker is being asked: what it started is stopped, and its file kept', async () => {
-    const run = await recordings.start({ stopPart: (_, __, r) => r.complete('StopEgress API') });
+    const run = await recordings.start(endsWhenStopped);
     run.hold('dispatch');
     await run.untilCalled('dispatch');
     await run.cancel();
@@ -245,8 +303,23 @@ describe('cancelled', () => {
     expect(run.stopped).toEqual([run.egressId()]);
   });
 
-  it('while a worker is being asked that never answers: the attempt is stopped, and nothing more is started', async () => {
-    const run = await recordings.start({ dispatch: (_, input) => unknown(input) });
+  it('while an attempt without an answer shows by its report: it is stopped', async () => {
+    const run = await recordings.start({
+      dispatch: UNKNOWN,
+      stopPart: (_, __, r) =>
+        r.snapshot('ABORTED', { errorCode: 412, error: 'Stop called before pipeline could start' }),
+    });
+    run.hold('dispatch');
+    await run.untilCalled('dispatch');
+    await run.report(run.snapshot('ACTIVE'));
+    await run.cancel();
+    run.release('dispatch');
+    expect(await run.result()).toMatchObject(cancelled);
+    expect(run.stopped).toEqual([run.egressId()]);
+  });
+
+  it('while an attempt without an answer is given up: nothing more is started', async () => {
+    const run = await recordings.start({ dispatch: UNKNOWN });
     run.hold('dispatch');
     await run.untilCalled('dispatch');
     await run.cancel();

@@ -42,7 +42,7 @@ describe('the committed histories', () => {
     const history = await load(`${name}.json`);
     const first = history.events.find((event) => event.activityTaskScheduledEventAttributes);
     if (first?.activityTaskScheduledEventAttributes)
-      first.activityTaskScheduledEventAttributes.activityType.name = 'inspectPart';
+      first.activityTaskScheduledEventAttributes.activityType.name = 'wakeFleet';
     await expect(Worker.runReplayHistory(options(), history)).rejects.toThrow(DeterminismViolationError);
   });
 

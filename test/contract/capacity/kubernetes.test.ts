@@ -25,7 +25,7 @@ const opened: CapacityProvider[] = [];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'reelkit-kubernetes-'));
   const bin = await ensureStandIn(reportToStderr);
-  stack = await startStack({ stateDir: folder, parts: ['redis'] });
+  stack = await startStack({ stateDir: folder, parts: ['workersRedis'] });
   cluster = await startCluster(stack, bin, { pool: { bootMs: 300, cores: 16, maxNodes: 4 } });
 });
 

@@ -1,14 +1,25 @@
 // What a livekit/egress worker does as seen from outside: through LiveKit, its ports and its signals. The figures and words are
 // those of livekit/egress 1.14. One suite, run against the stand-in always and against the real worker where there is one.
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   EgressStatus,
   ParticipantEgressRequest,
   ParticipantInfo_Kind,
+  StreamInfo_Status,
   TrackCompositeEgressRequest,
 } from '@livekit/protocol';
-import { EncodedFileOutput, EncodedFileType, EncodingOptionsPreset } from 'livekit-server-sdk';
+import {
+  EncodedFileOutput,
+  EncodedFileType,
+  EncodingOptions,
+  EncodingOptionsPreset,
+  ImageOutput,
+  SegmentedFileOutput,
+  StreamOutput,
+  StreamProtocol,
+} from 'livekit-server-sdk';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { probeMedia } from '../../../src/dev/media.ts';
 import type { Speaker } from '../../../src/dev/speakers.ts';
@@ -145,6 +156,106 @@ export function describeWorker(name: string, findCommand: () => Promise<string>)
       for (const { egressId } of [both, one]) await bed.until(egressId, EGRESS_COMPLETE);
       expect((await fileOf(both.egressId)).codecs).toEqual(['aac', 'h264']);
       expect((await fileOf(one.egressId)).codecs).toEqual(['opus']);
+    });
+
+    it('writes segments and images while it records, beside a file, and ends the playlist', async () => {
+      worker = await bed.startWorker();
+      const filepath = bed.fileFor();
+      const folder = join(dirname(filepath), 'pieces');
+      const { egressId } = await bed.egresses.startParticipantEgress(
+        ROOM,
+        'ada',
+        {
+          file: output(filepath),
+          segments: new SegmentedFileOutput({
+            filenamePrefix: join(folder, 'seg'),
+            playlistName: join(folder, 'list'),
+            livePlaylistName: join(folder, 'live'),
+            segmentDuration: 2,
+          }),
+          images: new ImageOutput({ filenamePrefix: join(folder, 'image'), captureInterval: 2 }),
+        },
+        { encodingOptions: new EncodingOptions({ width: 640, height: 360, framerate: 15, videoBitrate: 500 }) },
+      );
+      const playlist = () => readFile(join(folder, 'list.m3u8'), 'utf8').catch(() => '');
+      const running = await waitFor('a second segment', playlist, (text) => text.includes('seg_00001.ts'), 30_000);
+      expect(running).not.toContain('#EXT-X-ENDLIST');
+      await bed.egresses.stopEgress(egressId);
+      const ended = await bed.until(egressId, EGRESS_COMPLETE);
+      expect(await playlist()).toMatch(/#EXT-X-ENDLIST\n$/);
+      const [segments] = ended.segmentResults;
+      expect(segments).toMatchObject({
+        playlistName: join(folder, 'list.m3u8'),
+        livePlaylistName: join(folder, 'live.m3u8'),
+        playlistLocation: join(folder, 'list.m3u8'),
+      });
+      expect(Number(segments?.segmentCount)).toBeGreaterThanOrEqual(2);
+      const codecsOf = async (name: string) =>
+        (await probeMedia(bed.ffprobe, join(folder, name))).streams.map(({ codec }) => codec).sort();
+      expect(await codecsOf('seg_00001.ts')).toEqual(['aac', 'h264']);
+      expect(await codecsOf('image_00000.jpeg')).toEqual(['mjpeg']);
+      expect(Number(ended.imageResults[0]?.imageCount)).toBeGreaterThanOrEqual(1);
+      const { codecs } = await fileOf(egressId);
+      expect(codecs).toEqual(['aac', 'h264']);
+      expect(ended.manifestLocation).toMatch(`${egressId}.json`);
+    });
+
+    it('fails with its last output when that is a stream nobody takes', async () => {
+      worker = await bed.startWorker();
+      const urls = ['rtmp://127.0.0.1:1/app/key'];
+      const { egressId, streamResults } = await bed.egresses.startParticipantEgress(
+        ROOM,
+        'ada',
+        { stream: new StreamOutput({ protocol: StreamProtocol.RTMP, urls }) },
+        options(),
+      );
+      expect(streamResults).toMatchObject([
+        { url: 'rtmp://127.0.0.1:1/app/{k...y}', status: StreamInfo_Status.ACTIVE },
+      ]);
+      const ended = await bed.until(egressId, EGRESS_FAILED);
+      expect(ended).toMatchObject({ errorCode: 503, streamResults: [{ status: StreamInfo_Status.FAILED }] });
+      expect(ended.error).not.toContain('app/key');
+    });
+
+    it('goes on recording without a stream nobody takes, and refuses changes by their field', async () => {
+      worker = await bed.startWorker();
+      const { egressId } = await bed.egresses.startParticipantEgress(
+        ROOM,
+        'ada',
+        { file: output(), stream: new StreamOutput({ protocol: StreamProtocol.RTMP, urls: [] }) },
+        options(),
+      );
+      await bed.until(egressId, EGRESS_ACTIVE);
+      const bad = bed.egresses.updateStream(egressId, ['rtmp://127.0.0.1/app', 'http://127.0.0.1/a/b']);
+      expect(await refusal(bad)).toMatchObject({
+        status: 400,
+        code: 'invalid_argument',
+        message: expect.stringMatching(
+          /invalid url rtmp:\/\/127.0.0.1\/app: rtmp urls must be of format .*\ninvalid url http:\/\/127.0.0.1\/a\/b: invalid scheme$/,
+        ),
+      });
+      const unknown = bed.egresses.updateStream(egressId, [], ['rtmp://127.0.0.1/app/none']);
+      expect(await refusal(unknown)).toMatchObject({ status: 404, code: 'not_found' });
+      await bed.egresses.updateStream(egressId, ['rtmp://127.0.0.1:1/app/key']);
+      const after = await waitFor(
+        'the stream to fail',
+        () => bed.infoOf(egressId),
+        ({ streamResults }) => streamResults.some(({ status }) => status === StreamInfo_Status.FAILED),
+      );
+      expect(after.status).toBe(EGRESS_ACTIVE);
+      await bed.egresses.stopEgress(egressId);
+      await bed.until(egressId, EGRESS_COMPLETE);
+      expect((await fileOf(egressId)).codecs).toEqual(['aac', 'h264']);
+    });
+
+    it('has no streams to change when it records a file only', async () => {
+      worker = await bed.startWorker();
+      const egressId = await recording();
+      expect(await refusal(bed.egresses.updateStream(egressId, ['rtmp://127.0.0.1/app/key']))).toMatchObject({
+        status: 400,
+        code: 'invalid_argument',
+        message: expect.stringMatching(/UpdateStream called on non-streaming egress$/),
+      });
     });
 
     it('records a room, with a picture of all that is in it', async () => {

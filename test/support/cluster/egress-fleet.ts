@@ -90,6 +90,12 @@ async function reachedAt(kubeconfig: string, server: string | undefined): Promis
   return kubeconfig;
 }
 
+interface Container {
+  image: string;
+  env: { name: string; value?: string }[];
+  resources: { requests: { cpu: string } };
+}
+
 interface Manifest {
   kind: string;
   metadata: { name: string; namespace?: string };
@@ -100,7 +106,7 @@ interface Manifest {
   /** Of a PodDisruptionBudget. */
   spec?: { selector?: { matchLabels?: Record<string, string> } };
   /** Of a PodTemplate. */
-  template?: { spec: { containers: { image: string; resources: { requests: { cpu: string } } }[] } };
+  template?: { spec: { containers: Container[] } };
 }
 
 async function manifests(options: EgressFleetOptions): Promise<Manifest[]> {
@@ -126,8 +132,16 @@ function adapted(manifest: Manifest, { namespace, fleet, cpu, image, podSpec, wi
   const [container] = manifest.template?.spec.containers ?? [];
   if (container && cpu !== undefined) container.resources.requests.cpu = cpu;
   if (container && image !== undefined) container.image = image;
+  if (container) container.env = withOwnRedis(container.env);
   if (manifest.template) Object.assign(manifest.template.spec, podSpec);
   return manifest;
+}
+
+/** The workers' Redis is the test's, named in its configuration; the chart's own is not installed. */
+function withOwnRedis(env: Container['env']): Container['env'] {
+  return env
+    .filter(({ name }) => name !== 'REELKIT_WORKERS_REDIS_PASSWORD')
+    .map((one) => (one.name === 'EGRESS_CONFIG_BODY' ? { ...one, value: one.value?.split(/^redis:/m)[0] ?? '' } : one));
 }
 
 /** Under the names of deploy/kubernetes/values.yaml. */

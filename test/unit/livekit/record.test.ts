@@ -219,6 +219,15 @@ describe('the record', () => {
   });
 });
 
+it('the record passes over what is no EgressInfo', () => {
+  const whole = report(0, {
+    status: EgressStatus.EGRESS_ACTIVE,
+    fileResults: [{ filename: 'a.mp4', location: 'a.mp4' }],
+  });
+  const reports = ['of no worker', Buffer.from([0xff, 0xff]).toString('base64'), whole];
+  expect(record(FILE, { reports }).fileResults).toMatchObject([{ location: 'a.mp4' }]);
+});
+
 describe('a report', () => {
   it('is kept small and plain', () => {
     const info = new EgressInfo({

@@ -9,7 +9,7 @@ import type { RecordingView } from '../../../src/recording/view.ts';
 const AT = Date.UTC(2030, 0, 31, 9);
 const view = (more: Partial<RecordingView> = {}, room = 'demo'): RecordingView => ({
   ...openRecording({
-    id: 'r1',
+    id: 'EG_abcd1234',
     fleet: 'default',
     request: recordingRequestSchema.parse({ source: { type: 'room', room } }),
     requestedAtMs: AT,
@@ -25,7 +25,7 @@ describe('the details', () => {
     expect(text).toContain('**waiting** since 2030-01-31T09:00:00Z');
     expect(text).toContain('Waiting for **capacity** since 2030-01-31T09:00:00Z: no worker is ready');
     expect(text).toContain('`reelkit fleet explain`');
-    expect(text).toContain('It expires at 2030-01-31T09:15:00Z; `reelkit cancel r1` gives up now.');
+    expect(text).toContain('It expires at 2030-01-31T09:15:00Z; `reelkit cancel EG_abcd1234` gives up now.');
   });
 
   it('of one that waits for its room name the room', () => {
@@ -41,7 +41,7 @@ describe('the details', () => {
         {
           number: 1,
           attempts: 2,
-          egressId: 'EG_1',
+          egressId: 'EG_abcd1234_1',
           startedAtMs: AT,
           files: [{ location: 'a', filename: 'a.mp4', storage: 'default', sizeBytes: 1, durationMs: 61_000 }],
           end: { status: 'COMPLETE', details: 'End reason: CPU exhausted' },
@@ -50,7 +50,7 @@ describe('the details', () => {
     });
     expect(text).toContain('Ends by itself at 2030-01-31T10:00:00Z');
     expect(text).toContain(
-      '- Part 1, egress `EG_1`, 2 starts, active since 2030-01-31T09:00:00Z, ended COMPLETE (End reason: CPU exhausted), file `a.mp4` 1m1s',
+      '- Part 1, egress `EG_abcd1234_1`, 2 starts, active since 2030-01-31T09:00:00Z, ended COMPLETE (End reason: CPU exhausted), file `a.mp4` 1m1s',
     );
   });
 

@@ -120,16 +120,23 @@ describe('an egress that we stopped', () => {
     ['max_duration', egress('FAILED', { errorCode: 503, files: [FILE] }), 'completed: max_duration'],
     ['max_duration', egress('ABORTED', { errorCode: 412 }), 'failed: egress_failed'],
     ['max_duration', null, 'failed: worker_lost'],
+    ['stopped', egress('COMPLETE', { details: 'StopEgress API' }), 'completed: stopped'],
+    ['stopped', egress('COMPLETE', { details: 'Source closed' }), 'completed: stopped'],
+    ['stopped', egress('LIMIT_REACHED'), 'completed: stopped'],
+    ['stopped', egress('FAILED', { errorCode: 503, files: [FILE] }), 'completed: stopped'],
+    ['stopped', egress('FAILED', { errorCode: 400, error: 'S3 upload failed' }), 'failed: egress_failed'],
+    // Stopped before it recorded: what LiveKit calls ABORTED.
+    ['stopped', egress('ABORTED', { errorCode: 412 }), 'completed: cancelled'],
+    ['stopped', null, 'failed: worker_lost'],
   ] as const)('for %s', (stopping, ended, expected) => {
     for (const source of Object.keys(SOURCES) as SourceName[]) {
       expect(classify(source, 'gone', ended, { stopping })).toBe(expected);
     }
   });
 
-  it('at its maximum duration completes with the files of earlier parts', () => {
-    expect(classify('room', 'gone', null, { stopping: 'max_duration', hasEarlierFiles: true })).toBe(
-      'completed: max_duration',
-    );
+  it.each(['max_duration', 'stopped'] as const)('for %s completes with the files of earlier parts', (stopping) => {
+    for (const ended of [null, egress('ABORTED', { errorCode: 412 }), egress('FAILED', { errorCode: 500 })])
+      expect(classify('room', 'gone', ended, { stopping, hasEarlierFiles: true })).toBe(`completed: ${stopping}`);
   });
 });
 
@@ -146,7 +153,7 @@ describe('whatever LiveKit says', () => {
       fc.property(
         anyEgress,
         fc.constantFrom(...Object.values(SOURCES)),
-        fc.constantFrom('cancelled', 'max_duration'),
+        fc.constantFrom('cancelled', 'max_duration', 'stopped'),
         fc.constantFrom('alive', 'gone'),
         ({ status, ...more }, source, stopping, room) =>
           classifyEnd({ source, room, stopping, egress: egress(status, more) }).kind !== 'next_part',

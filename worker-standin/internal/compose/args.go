@@ -16,6 +16,7 @@ type Track struct {
 	Video         bool
 	Owner         string
 	Start, End    time.Duration
+	Skip          time.Duration // of the file's beginning
 	Width, Height int
 	Channel       int // 0 both, 1 left, 2 right
 	Hidden        []Span
@@ -27,7 +28,9 @@ type Span struct{ From, To time.Duration }
 // Request is one file to make.
 type Request struct {
 	Tracks       []Track
-	Duration     time.Duration
+	Preroll      time.Duration // of the recording's clock that is drawn but not kept
+	Duration     time.Duration // of what is kept
+	Offset       time.Duration // of the times in the file
 	Audio, Video bool
 	Encoding     job.Encoding
 	Out          string
@@ -41,10 +44,11 @@ func Args(r Request) []string {
 	args := []string{"-nostdin", "-hide_banner", "-loglevel", "error", "-y"}
 	videos, audios := split(r)
 	for _, t := range videos {
-		args = append(args, "-threads", "1", "-reinit_filter", "0", "-itsoffset", seconds(t.Start), "-i", t.File)
+		args = append(args, "-threads", "1", "-reinit_filter", "0", "-itsoffset", seconds(t.Start))
+		args = append(args, input(t)...)
 	}
 	for _, t := range audios {
-		args = append(args, "-i", t.File)
+		args = append(args, input(t)...)
 	}
 	var graph []string
 	if r.Video {
@@ -60,12 +64,57 @@ func Args(r Request) []string {
 	if r.Audio {
 		args = append(args, audioOut(r.Encoding)...)
 	}
+	if r.Preroll > 0 {
+		args = append(args, "-ss", seconds(r.Preroll))
+	}
 	args = append(args, "-t", seconds(r.Duration), "-map_metadata", "-1")
-	if r.Encoding.Container == job.MP4 {
+	switch r.Encoding.Container {
+	case job.MP4:
 		args = append(args, "-movflags", "+faststart")
+	case job.TS:
+		args = append(args, "-output_ts_offset", seconds(r.Offset), "-muxdelay", "0", "-muxpreload", "0")
+	case job.JPEG:
+		args = append(args, "-frames:v", "1", "-update", "1")
 	}
 	return append(args, "-f", format(r.Encoding.Container), r.Out)
 }
+
+func input(t Track) []string {
+	if t.Skip > 0 {
+		return []string{"-ss", seconds(t.Skip), "-i", t.File}
+	}
+	return []string{"-i", t.File}
+}
+
+const preroll = 500 * time.Millisecond // a picture shows what was sent before it
+
+// Cut is the request for a piece of a recording that may still go on.
+func (r Request) Cut(from, duration time.Duration) Request {
+	r.Preroll = min(preroll, from)
+	begin := from - r.Preroll
+	r.Duration, r.Offset = duration, from
+	tracks := r.Tracks
+	r.Tracks = nil
+	for _, t := range tracks {
+		if t.End <= begin || t.Start >= from+duration {
+			continue
+		}
+		t.Skip = max(0, begin-t.Start)
+		t.Start, t.End = max(0, t.Start-begin), t.End-begin
+		hidden := t.Hidden
+		t.Hidden = nil
+		for _, h := range hidden {
+			if h.To > begin {
+				t.Hidden = append(t.Hidden, Span{max(0, h.From-begin), h.To - begin})
+			}
+		}
+		r.Tracks = append(r.Tracks, t)
+	}
+	return r
+}
+
+// drawn is how much has to be made to keep the duration.
+func (r Request) drawn() time.Duration { return r.Preroll + r.Duration }
 
 // CopyArgs builds the command line that puts one track into its container unchanged.
 func CopyArgs(t Track, c job.Container, out string) []string {
@@ -79,7 +128,7 @@ func CopyArgs(t Track, c job.Container, out string) []string {
 func split(r Request) (videos, audios []Track) {
 	for _, t := range r.Tracks {
 		switch {
-		case t.Start >= r.Duration:
+		case t.Start >= r.drawn():
 		case t.Video && r.Video:
 			videos = append(videos, t)
 		case !t.Video && r.Audio:
@@ -92,7 +141,7 @@ func split(r Request) (videos, audios []Track) {
 // picture draws every track onto black; before a track begins and after it ends the black shows.
 func picture(r Request, videos []Track) []string {
 	e := r.Encoding
-	graph := []string{fmt.Sprintf("color=c=black:s=%dx%d:r=%d:d=%s,format=yuv420p[p0]", e.Width, e.Height, e.FPS, seconds(r.Duration))}
+	graph := []string{fmt.Sprintf("color=c=black:s=%dx%d:r=%d:d=%s,format=yuv420p[p0]", e.Width, e.Height, e.FPS, seconds(r.drawn()))}
 	slot, count := Slots(videos)
 	cells := Grid(count, int(e.Width), int(e.Height))
 	for i, t := range videos {
@@ -115,7 +164,7 @@ func visible(t Track) string {
 // sound mixes every track onto silence of the full length. The whole-number samples before and after the
 // mix round the near-silence of decoded Opus to true zero: on it, floating point arithmetic is three times slower.
 func sound(r Request, audios []Track, firstInput int) []string {
-	graph := []string{fmt.Sprintf("anullsrc=r=%d:cl=stereo,atrim=0:%s[m0]", mixRate, seconds(r.Duration))}
+	graph := []string{fmt.Sprintf("anullsrc=r=%d:cl=stereo,atrim=0:%s[m0]", mixRate, seconds(r.drawn()))}
 	labels := "[m0]"
 	for i, t := range audios {
 		label := fmt.Sprintf("[m%d]", i+1)
@@ -139,6 +188,9 @@ func pan(channel int) string {
 
 func videoOut(r Request) []string {
 	e := r.Encoding
+	if e.Container == job.JPEG {
+		return []string{"-map", "[picture]", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "3"}
+	}
 	bitrate := strconv.Itoa(int(e.VideoKbps)) + "k"
 	args := []string{"-map", "[picture]", "-c:v", "libx264", "-preset", "ultrafast", "-profile:v", e.Profile,
 		"-b:v", bitrate, "-maxrate", bitrate, "-bufsize", strconv.Itoa(2*int(e.VideoKbps)) + "k",
@@ -159,7 +211,7 @@ func audioOut(e job.Encoding) []string {
 }
 
 func format(c job.Container) string {
-	return map[job.Container]string{job.MP4: "mp4", job.OGG: "ogg", job.MP3: "mp3", job.WebM: "webm"}[c]
+	return map[job.Container]string{job.MP4: "mp4", job.OGG: "ogg", job.MP3: "mp3", job.WebM: "webm", job.TS: "mpegts", job.JPEG: "image2"}[c]
 }
 
 func seconds(d time.Duration) string {

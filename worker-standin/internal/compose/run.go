@@ -2,8 +2,10 @@
 package compose
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,6 +39,36 @@ func (c *Runner) Copy(ctx context.Context, t Track, container job.Container, out
 	c.slots <- struct{}{}
 	defer func() { <-c.slots }()
 	return run(ctx, CopyArgs(t, container, out), started)
+}
+
+// Stream publishes a black, silent picture to a URL until the context ends or the other side does. connected is called when
+// the first of it has been sent. It takes no slot: it costs little and lasts long.
+func (c *Runner) Stream(ctx context.Context, url string, protocol job.Container, e job.Encoding, audio, video bool, connected func()) error {
+	cmd := exec.CommandContext(ctx, "ffmpeg", StreamArgs(url, protocol, e, audio, video)...)
+	cmd.SysProcAttr = ownGroup()
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	progress, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("could not start ffmpeg: %w", err)
+	}
+	for lines := bufio.NewScanner(progress); lines.Scan(); {
+		// Nothing is sent before the first report with a time.
+		if t, ok := strings.CutPrefix(lines.Text(), "out_time_us="); ok && t != "N/A" && t != "0" && connected != nil {
+			connected()
+			connected = nil
+		}
+	}
+	if err := cmd.Wait(); err != nil && ctx.Err() == nil {
+		return errors.New(lastLine(complaints.String()))
+	}
+	if ctx.Err() == nil {
+		return errors.New("the connection was closed")
+	}
+	return nil
 }
 
 func run(ctx context.Context, args []string, started func(pid int)) error {

@@ -48,6 +48,10 @@ type Logging struct {
 type SessionLimits struct {
 	FileOutputMaxDuration time.Duration `yaml:"file_output_max_duration"`
 	FileOutputMaxSize     int64         `yaml:"file_output_max_size"`
+
+	StreamOutputMaxDuration  time.Duration `yaml:"stream_output_max_duration"`
+	SegmentOutputMaxDuration time.Duration `yaml:"segment_output_max_duration"`
+	ImageOutputMaxDuration   time.Duration `yaml:"image_output_max_duration"`
 }
 
 // Storage names where files go. Cloud destinations are read only to be refused by name.

@@ -16,6 +16,11 @@ const (
 	OGG          Container = "audio/ogg"
 	MP3          Container = "audio/mpeg"
 	WebM         Container = "video/webm"
+	HLS          Container = "application/x-mpegurl"
+	TS           Container = "video/mp2t"
+	JPEG         Container = "image/jpeg"
+	RTMP         Container = "rtmp"
+	SRT          Container = "srt"
 )
 
 // AudioCodec of the finished file.
@@ -29,6 +34,12 @@ const (
 	MP3Audio AudioCodec = "audio/mpeg"
 )
 
+// VideoCodec of the finished file; empty when the request named none.
+type VideoCodec string
+
+// H264 is the only one.
+const H264 VideoCodec = "video/h264"
+
 // Encoding is what the finished file should look like. Bit rates are in kbit/s.
 type Encoding struct {
 	Width, Height, FPS int32
@@ -37,6 +48,7 @@ type Encoding struct {
 	KeyFrameSeconds    float64
 	AudioKbps, AudioHz int32
 	AudioCodec         AudioCodec
+	VideoCodec         VideoCodec
 	Container          Container
 }
 
@@ -81,6 +93,9 @@ func (e *Encoding) applyAudio(o *livekit.EncodingOptions) {
 }
 
 func (e *Encoding) applyVideo(o *livekit.EncodingOptions) error {
+	if o.VideoCodec != livekit.VideoCodec_DEFAULT_VC {
+		e.VideoCodec = H264
+	}
 	switch o.VideoCodec {
 	case livekit.VideoCodec_H264_BASELINE:
 		e.Profile = "baseline"
@@ -125,30 +140,59 @@ func (e *Encoding) requestContainer(t livekit.EncodedFileType) {
 	}
 }
 
-// holds lists which audio codecs a container takes, the default first. Only MP4 takes video.
+// holds lists which audio codecs a container takes, the default first. Only some take video.
 var holds = map[Container][]AudioCodec{
-	OGG: {Opus},
-	MP4: {AAC, Opus},
-	MP3: {MP3Audio, Opus, AAC},
+	OGG:  {Opus},
+	MP4:  {AAC, Opus},
+	MP3:  {MP3Audio, Opus, AAC},
+	HLS:  {AAC},
+	RTMP: {AAC},
+	SRT:  {AAC},
 }
 
-func (e *Encoding) chooseContainer(audio, video bool) error {
-	if e.Container == AnyContainer {
-		if e.Container = e.defaultContainer(video); e.Container == AnyContainer {
-			return psrpc.NewErrorf(psrpc.InvalidArgument, "no supported file output type is compatible with the selected codecs")
+var takesVideo = map[Container]bool{MP4: true, HLS: true, RTMP: true, SRT: true}
+
+// chooseFormats finds the codecs that all outputs take, and from them the kind of file where the request left it open.
+func (j *Job) chooseFormats() error {
+	var fixed []Container
+	if j.Segments != nil {
+		fixed = append(fixed, HLS)
+	}
+	if j.Streams != nil {
+		fixed = append(fixed, j.Streams.Protocol)
+	}
+	return j.Encoding.chooseContainer(j.Audio, j.Video, j.Path != nil, fixed...)
+}
+
+func (e *Encoding) chooseContainer(audio, video, file bool, fixed ...Container) error {
+	all := fixed
+	if file && e.Container != AnyContainer {
+		all = append([]Container{e.Container}, fixed...)
+	}
+	codecs := []AudioCodec{AAC, Opus, MP3Audio}
+	if e.AudioCodec != AnyAudio {
+		codecs = []AudioCodec{e.AudioCodec}
+	}
+	for _, c := range all {
+		if audio {
+			if codecs = common(codecs, holds[c]); len(codecs) == 0 {
+				return e.incompatible(c, string(e.AudioCodec))
+			}
 		}
 	}
-	if video && e.Container != MP4 {
-		return e.incompatible("video/h264")
+	for _, c := range all {
+		if video && !takesVideo[c] {
+			return e.incompatible(c, string(e.VideoCodec))
+		}
 	}
-	if !audio {
-		return nil
+	if file && e.Container == AnyContainer {
+		if e.Container = defaultContainer(codecs, audio, video); e.Container == AnyContainer {
+			return psrpc.NewErrorf(psrpc.InvalidArgument, "no supported file output type is compatible with the selected codecs")
+		}
+		all = append([]Container{e.Container}, fixed...)
 	}
-	if e.AudioCodec == AnyAudio {
-		e.AudioCodec = holds[e.Container][0]
-	}
-	if !contains(holds[e.Container], e.AudioCodec) {
-		return e.incompatible(string(e.AudioCodec))
+	if audio {
+		e.AudioCodec = chosen(codecs, all)
 	}
 	if e.Container == MP3 {
 		e.AudioCodec = MP3Audio
@@ -156,24 +200,44 @@ func (e *Encoding) chooseContainer(audio, video bool) error {
 	return nil
 }
 
-func (e *Encoding) defaultContainer(video bool) Container {
+// chosen is the first output's default codec that all outputs take.
+func chosen(codecs []AudioCodec, outputs []Container) AudioCodec {
+	for _, c := range outputs {
+		if contains(codecs, holds[c][0]) {
+			return holds[c][0]
+		}
+	}
+	return codecs[0]
+}
+
+func common(a, b []AudioCodec) []AudioCodec {
+	var both []AudioCodec
+	for _, c := range a {
+		if contains(b, c) {
+			both = append(both, c)
+		}
+	}
+	return both
+}
+
+func defaultContainer(codecs []AudioCodec, audio, video bool) Container {
 	order := []Container{OGG, MP4, MP3}
 	if video {
 		order = []Container{MP4}
 	}
 	for _, c := range order {
-		if e.AudioCodec == AnyAudio || contains(holds[c], e.AudioCodec) {
+		if !audio || len(common(codecs, holds[c])) > 0 {
 			return c
 		}
 	}
 	return AnyContainer
 }
 
-func (e *Encoding) incompatible(codec string) error {
+func (e *Encoding) incompatible(format Container, codec string) error {
 	if e.AudioCodec == AnyAudio {
 		return psrpc.NewErrorf(psrpc.InvalidArgument, "no supported codec is compatible with all outputs")
 	}
-	return psrpc.NewErrorf(psrpc.InvalidArgument, "format %v incompatible with codec %v", e.Container, codec)
+	return psrpc.NewErrorf(psrpc.InvalidArgument, "format %v incompatible with codec %v", format, codec)
 }
 
 func contains(list []AudioCodec, c AudioCodec) bool {

@@ -41,6 +41,24 @@ func CleanPath(p string) string {
 // ResolvePath fills in what is known; it may run again when a participant or track adds more.
 func (j *Job) ResolvePath(identifier string, extra map[string]string) {
 	now := time.Now()
+	if j.Path != nil {
+		known := j.known(now)
+		for k, v := range extra {
+			known[k] = v
+		}
+		j.Path.resolve(identifier, known, j.Encoding.Container.Extension(), j.Info.RetryCount, now)
+		j.File.Filename = j.Path.Resolved
+	}
+	if j.Segments != nil {
+		j.Segments.fill(extra)
+	}
+	for _, i := range j.Images {
+		i.fill(extra)
+	}
+}
+
+// known are the placeholders that need no room to be joined.
+func (j *Job) known(now time.Time) map[string]string {
 	known := map[string]string{"{time}": now.Format("2006-01-02T150405"), "{utc}": utcStamp(now)}
 	if j.Info.RoomName != "" {
 		known["{room_name}"] = j.Info.RoomName
@@ -49,11 +67,7 @@ func (j *Job) ResolvePath(identifier string, extra map[string]string) {
 	if j.Info.RetryCount > 0 {
 		known["{retry}"] = fmt.Sprint(j.Info.RetryCount)
 	}
-	for k, v := range extra {
-		known[k] = v
-	}
-	j.Path.resolve(identifier, known, j.Encoding.Container.Extension(), j.Info.RetryCount, now)
-	j.File.Filename = j.Path.Resolved
+	return known
 }
 
 func (f *FilePath) resolve(identifier string, known map[string]string, ext string, retry int32, now time.Time) {

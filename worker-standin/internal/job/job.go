@@ -42,8 +42,11 @@ type Job struct {
 	Encoding    Encoding
 
 	File            *livekit.FileInfo
-	Path            *FilePath
-	DisableManifest bool
+	Path            *FilePath // nil: no file is made
+	DisableManifest bool      // of the file
+	Segments        *Segments
+	Images          []*Images
+	Streams         *Streams
 }
 
 // Composite says whether the whole room is drawn.
@@ -62,7 +65,7 @@ func Parse(conf *config.Config, req *rpc.StartEgressRequest, now time.Time) (*Jo
 		return nil, err
 	}
 	if !j.Passthrough {
-		if err := j.Encoding.chooseContainer(j.Audio, j.Video); err != nil {
+		if err := j.chooseFormats(); err != nil {
 			return nil, err
 		}
 		j.ResolvePath(j.identifier(), nil)
@@ -93,8 +96,7 @@ func (j *Job) applyRequest(conf *config.Config, req *rpc.StartEgressRequest) err
 	case *rpc.StartEgressRequest_RoomComposite:
 		return j.roomComposite(conf, r.RoomComposite)
 	case *rpc.StartEgressRequest_Web:
-		j.Kind = Web
-		return errUnsupported("web egress")
+		return j.web(conf, r.Web)
 	case *rpc.StartEgressRequest_Participant:
 		return j.participant(conf, r.Participant)
 	case *rpc.StartEgressRequest_TrackComposite:
@@ -111,6 +113,9 @@ func (j *Job) applyRequest(conf *config.Config, req *rpc.StartEgressRequest) err
 }
 
 func (j *Job) connection(conf *config.Config, req *rpc.StartEgressRequest) error {
+	if j.Kind == Web {
+		return nil // a page needs no room
+	}
 	var err error
 	if j.Token, err = joinToken(conf, req, j.Info.RoomName); err != nil {
 		return err
@@ -160,5 +165,5 @@ func errInput(field string) error {
 }
 
 func errUnsupported(what string) error {
-	return psrpc.NewErrorf(psrpc.InvalidArgument, "egress-standin does not support %s; it records rooms, participants and tracks to local files", what)
+	return psrpc.NewErrorf(psrpc.InvalidArgument, "egress-standin does not support %s; see its README", what)
 }

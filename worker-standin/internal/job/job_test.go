@@ -33,8 +33,8 @@ func TestARoomCompositeIsReadyToRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if j.File.Filename != "a/r1-RM_1.mp4" || j.Path.Location() != "/rec/a/r1-RM_1.mp4" || j.ManifestPath() != "/rec/a/EG_1.json" {
-		t.Fatalf("got %q at %q, manifest %q", j.File.Filename, j.Path.Location(), j.ManifestPath())
+	if j.File.Filename != "a/r1-RM_1.mp4" || j.Path.Location() != "/rec/a/r1-RM_1.mp4" || j.ManifestPaths()[0] != "/rec/a/EG_1.json" {
+		t.Fatalf("got %q at %q, manifest %q", j.File.Filename, j.Path.Location(), j.ManifestPaths())
 	}
 	if j.Info.Status != livekit.EgressStatus_EGRESS_STARTING || j.Info.StartedAt != time.Unix(5, 0).UnixNano() || j.Info.FileResults[0] != j.Info.GetFile() {
 		t.Fatalf("got %+v", j.Info)
@@ -53,6 +53,138 @@ func TestSecretsAreNotStored(t *testing.T) {
 	}
 }
 
+func streams(protocol livekit.StreamProtocol, urls ...string) *rpc.StartEgressRequest {
+	return roomRequest(func(r *livekit.RoomCompositeEgressRequest) {
+		r.StreamOutputs = []*livekit.StreamOutput{{Protocol: protocol, Urls: urls}}
+	})
+}
+
+func segments(prefix, playlist, live string) *rpc.StartEgressRequest {
+	return roomRequest(func(r *livekit.RoomCompositeEgressRequest) {
+		r.FileOutputs = nil
+		r.SegmentOutputs = []*livekit.SegmentedFileOutput{{FilenamePrefix: prefix, PlaylistName: playlist, LivePlaylistName: live}}
+	})
+}
+
+func TestARetryNeedsNamesOfItsOwn(t *testing.T) {
+	rows := []struct {
+		file, prefix, playlist string
+		refused                bool
+	}{
+		{file: "a/f.mp4", refused: true}, {file: "a/f-{retry}.mp4"}, {file: "{retry}/f.mp4"}, {file: "a/"}, {file: ""},
+		{prefix: "a/s-{retry}", playlist: "a/p"}, {prefix: "a/s", playlist: "a/p-{retry}", refused: true},
+		{prefix: "a/s", refused: true}, {playlist: "a/p-{retry}"}, {playlist: "a/p", refused: true}, {prefix: "", playlist: ""},
+	}
+	for _, r := range rows {
+		req := segments(r.prefix, r.playlist, "")
+		if r.prefix+r.playlist == "" {
+			req = roomRequest(func(q *livekit.RoomCompositeEgressRequest) { q.FileOutputs[0].Filepath = r.file })
+		}
+		req.RetryCount = 2
+		j, err := Parse(conf(t), req, time.Now())
+		if refused := err != nil && strings.Contains(err.Error(), "output configuration does not support retry"); refused != r.refused {
+			t.Errorf("%+v: %v", r, err)
+		} else if !refused && strings.Contains(j.Info.String(), "{retry}") && strings.Contains(j.File.Filename, "{retry}") {
+			t.Errorf("%+v: %q", r, j.File.Filename)
+		}
+	}
+}
+
+func TestGeneratedNamesOfARetryCarryItsNumber(t *testing.T) {
+	req := roomRequest(func(r *livekit.RoomCompositeEgressRequest) {
+		r.FileOutputs[0].Filepath = "dir/"
+		r.SegmentOutputs = []*livekit.SegmentedFileOutput{{}}
+		r.ImageOutputs = []*livekit.ImageOutput{{FilenamePrefix: "img/"}}
+	})
+	req.RetryCount = 3
+	j, err := Parse(conf(t), req, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{j.File.Filename, j.Segments.Playlist, j.Segments.Name(0, time.Now()), j.Images[0].Name(0, time.Now())} {
+		if !strings.Contains(name, "-3") {
+			t.Errorf("got %q", name)
+		}
+	}
+}
+
+func TestNamesOfSegmentsAndImages(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 67e6, time.UTC)
+	rows := []struct{ prefix, playlist, live, playlistAt, segmentAt, liveAt string }{
+		{"a/s", "a/p.m3u8", "", "a/p.m3u8", "/rec/a/s_00007.ts", ""},
+		{"s", "", "", "s.m3u8", "/rec/s_00007.ts", ""},
+		{"", "a/p", "l", "a/p.m3u8", "/rec/a/p_00007.ts", "a/l.m3u8"},
+		{"seg/s", "a/p", "a/l", "a/p.m3u8", "/rec/a/seg/s_00007.ts", "a/l.m3u8"},
+		{"a/s", "", "", "a/s.m3u8", "/rec/a/s_00007.ts", ""},
+	}
+	for _, r := range rows {
+		j, err := Parse(conf(t), segments(r.prefix, r.playlist, r.live), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := j.Segments
+		if got := s.Place(s.Name(7, at)); got != r.segmentAt || s.Info.PlaylistName != r.playlistAt || s.Info.LivePlaylistName != r.liveAt {
+			t.Errorf("%+v: %q, %q, %q", r, got, s.Info.PlaylistName, s.Info.LivePlaylistName)
+		}
+		if j.Info.GetSegments() != s.Info { //nolint:staticcheck // older clients read it
+			t.Error("segments alone are the deprecated result, too")
+		}
+	}
+	for suffix, want := range map[livekit.ImageFileSuffix]string{0: "i_00007.jpeg", 1: "i_20260102030405067.jpeg", 2: "i.jpeg"} {
+		if got := (&Images{Prefix: "i", Suffix: suffix}).Name(7, at); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestSeveralOutputsShareTheirCodecs(t *testing.T) {
+	j, err := Parse(conf(t), roomRequest(func(r *livekit.RoomCompositeEgressRequest) {
+		r.AudioOnly, r.FileOutputs[0].Filepath = true, "f"
+		r.SegmentOutputs = []*livekit.SegmentedFileOutput{{FilenamePrefix: "s"}}
+	}), time.Now())
+	if err != nil || j.File.Filename != "f.mp4" || j.Encoding.AudioCodec != AAC || j.OutputCount() != 2 || j.Info.Result != nil {
+		t.Fatalf("got %v, %v", j, err)
+	}
+}
+
+func TestStreamsAreFoundByTheirFullURLAndShownWithoutTheirKey(t *testing.T) {
+	j, err := Parse(conf(t), streams(livekit.StreamProtocol_RTMP, "rtmp://h/app/secretkey1", "mux://abcdefghi"), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := j.Info.StreamResults[0]; got.Url != "rtmp://h/app/{sec...ey1}" || got.Status != livekit.StreamInfo_ACTIVE || got.StartedAt != 0 {
+		t.Fatalf("got %v", got)
+	}
+	if _, err := j.Streams.Find("rtmp://h/app/other"); err == nil || err.Error() != "stream rtmp://h/app/other not found" {
+		t.Fatalf("got %v", err)
+	}
+	mux, err := j.Streams.Find("mux://abcdefghi")
+	if err != nil || mux.URL != "rtmps://global-live.mux.com:443/app/abcdefghi" || !j.Streams.Remove(mux) || j.Streams.Remove(mux) || j.Streams.Open() != 1 {
+		t.Fatalf("got %v, %v", mux, err)
+	}
+}
+
+func TestImagesAloneHaveNoSound(t *testing.T) {
+	j, err := Parse(conf(t), roomRequest(func(r *livekit.RoomCompositeEgressRequest) {
+		r.FileOutputs, r.ImageOutputs = nil, []*livekit.ImageOutput{{FilenamePrefix: "i"}}
+	}), time.Now())
+	if err != nil || j.Audio || j.Images[0].Every != 10*time.Second {
+		t.Fatalf("got %v, %v", j, err)
+	}
+}
+
+func TestAPageNeedsNeitherRoomNorToken(t *testing.T) {
+	c, err := config.Parse("storage: {prefix: /rec}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := Parse(c, &rpc.StartEgressRequest{EgressId: "x", Request: &rpc.StartEgressRequest_Web{Web: &livekit.WebEgressRequest{
+		Url: "http://x", FileOutputs: []*livekit.EncodedFileOutput{{}}}}}, time.Now())
+	if err != nil || !strings.HasPrefix(j.File.Filename, "web-") || j.Info.SourceType != livekit.EgressSourceType_EGRESS_SOURCE_TYPE_WEB || !j.Audio || !j.Video {
+		t.Fatalf("got %v, %v", j, err)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	rows := []struct {
 		name, want string
@@ -66,11 +198,33 @@ func TestRefusals(t *testing.T) {
 			r.Options = &livekit.RoomCompositeEgressRequest_Advanced{Advanced: &livekit.EncodingOptions{Width: 641}}
 		})},
 		{"video in OGG", "no supported codec is compatible", roomRequest(func(r *livekit.RoomCompositeEgressRequest) { r.FileOutputs[0].FileType = livekit.EncodedFileType_OGG })},
-		{"stream", "stream outputs", roomRequest(func(r *livekit.RoomCompositeEgressRequest) { r.StreamOutputs = []*livekit.StreamOutput{{}} })},
+		{"two files", "invalid field: multiple file outputs", roomRequest(func(r *livekit.RoomCompositeEgressRequest) {
+			r.FileOutputs = append(r.FileOutputs, r.FileOutputs[0])
+		})},
+		{"stream of nothing", "invalid field: stream protocol", streams(livekit.StreamProtocol_DEFAULT_PROTOCOL)},
+		{"RTMP without a URL, alone", "invalid field: stream url", roomRequest(func(r *livekit.RoomCompositeEgressRequest) {
+			r.FileOutputs, r.StreamOutputs = nil, []*livekit.StreamOutput{{Protocol: livekit.StreamProtocol_RTMP}}
+		})},
+		{"RTMP without a key", "invalid url rtmp://h/app: rtmp urls must be of format rtmp(s)://{host}(/{path})/{app}/{stream_key}( live=1)", streams(livekit.StreamProtocol_RTMP, "rtmp://h/app")},
+		{"mixed protocols", "invalid url srt://h:1: invalid scheme", streams(livekit.StreamProtocol_DEFAULT_PROTOCOL, "rtmp://h/app/key", "srt://h:1")},
+		{"unknown protocol", "invalid url http://h/a/b: invalid protocol", streams(livekit.StreamProtocol_DEFAULT_PROTOCOL, "http://h/a/b")},
+		{"websocket", "websocket outputs", streams(livekit.StreamProtocol_DEFAULT_PROTOCOL, "wss://h")},
+		{"OGG beside a stream", "format audio/ogg incompatible with codec audio/aac", roomRequest(func(r *livekit.RoomCompositeEgressRequest) {
+			r.AudioOnly, r.FileOutputs[0].FileType = true, livekit.EncodedFileType_OGG
+			r.StreamOutputs = []*livekit.StreamOutput{{Urls: []string{"rtmp://h/app/key"}}}
+		})},
+		{"live playlist elsewhere", "live_playlist_name must be in same directory as playlist_name", segments("a/s", "a/p", "b/l")},
+		{"live playlist the same", "live_playlist_name cannot be identical to playlist_name", segments("a/s", "a/p", "a/p.m3u8")},
+		{"images of sound", "invalid field: audio_only images", roomRequest(func(r *livekit.RoomCompositeEgressRequest) {
+			r.AudioOnly, r.ImageOutputs = true, []*livekit.ImageOutput{{}}
+		})},
+		{"unknown suffix", "invalid field: filename_suffix", roomRequest(func(r *livekit.RoomCompositeEgressRequest) {
+			r.ImageOutputs = []*livekit.ImageOutput{{FilenameSuffix: 9}}
+		})},
 		{"S3", "uploads to S3", roomRequest(func(r *livekit.RoomCompositeEgressRequest) {
 			r.FileOutputs[0].Output = &livekit.EncodedFileOutput_S3{S3: &livekit.S3Upload{}}
 		})},
-		{"web", "web egress", &rpc.StartEgressRequest{EgressId: "x", Request: &rpc.StartEgressRequest_Web{Web: &livekit.WebEgressRequest{Url: "http://x"}}}},
+		{"web", "invalid field: web url", &rpc.StartEgressRequest{EgressId: "x", Request: &rpc.StartEgressRequest_Web{Web: &livekit.WebEgressRequest{Url: "file:///x"}}}},
 		{"no identity", "request has missing or invalid field: identity", &rpc.StartEgressRequest{EgressId: "x", Request: &rpc.StartEgressRequest_Participant{Participant: &livekit.ParticipantEgressRequest{RoomName: "r"}}}},
 		{"no track", "request has missing or invalid field: track_id", &rpc.StartEgressRequest{EgressId: "x", Request: &rpc.StartEgressRequest_Track{Track: &livekit.TrackEgressRequest{RoomName: "r"}}}},
 		{"no tracks", "request has missing or invalid field: audio_track_id or video_track_id", &rpc.StartEgressRequest{EgressId: "x", Request: &rpc.StartEgressRequest_TrackComposite{TrackComposite: &livekit.TrackCompositeEgressRequest{RoomName: "r"}}}},
@@ -122,7 +276,7 @@ func TestAudioOnlyDefaultsToOggAndFollowsTheCodec(t *testing.T) {
 	for codec, want := range map[AudioCodec]Container{AnyAudio: OGG, Opus: OGG, AAC: MP4, MP3Audio: MP3} {
 		e := defaultEncoding()
 		e.AudioCodec = codec
-		if err := e.chooseContainer(true, false); err != nil || e.Container != want {
+		if err := e.chooseContainer(true, false, true); err != nil || e.Container != want {
 			t.Errorf("%q gave %q, %v", codec, e.Container, err)
 		}
 	}

@@ -28,6 +28,33 @@ func (j *Job) roomComposite(conf *config.Config, req *livekit.RoomCompositeEgres
 	return j.encodedOutputs(conf, req)
 }
 
+func (j *Job) web(conf *config.Config, req *livekit.WebEgressRequest) error {
+	j.Kind = Web
+	stored := proto.Clone(req).(*livekit.WebEgressRequest)
+	egress.RedactEncodedOutputs(stored)
+	j.Info.Request = &livekit.EgressInfo_Web{Web: stored}
+	if err := j.wantPage(req.Url, req.AudioOnly, req.VideoOnly); err != nil {
+		return err
+	}
+	if err := j.Encoding.apply(req.GetPreset(), req.GetAdvanced()); err != nil {
+		return err
+	}
+	return j.encodedOutputs(conf, req)
+}
+
+// wantPage wants nothing of a room: there is no browser here, so the page stays black.
+func (j *Job) wantPage(page string, audioOnly, videoOnly bool) error {
+	j.Info.SourceType = livekit.EgressSourceType_EGRESS_SOURCE_TYPE_WEB
+	if !isHTTP(page) {
+		return errInput("web url")
+	}
+	j.Audio, j.Video = !videoOnly, !audioOnly
+	if !j.Audio && !j.Video {
+		return errInput("audio_only and video_only")
+	}
+	return nil
+}
+
 func (j *Job) participant(conf *config.Config, req *livekit.ParticipantEgressRequest) error {
 	j.Kind = Participant
 	stored := proto.Clone(req).(*livekit.ParticipantEgressRequest)

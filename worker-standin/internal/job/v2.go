@@ -32,7 +32,8 @@ func (j *Job) unifiedSource(req *livekit.StartEgressRequest) error {
 		return j.wantRoom(req.GetTemplate(), req.GetTemplate().VideoOnly)
 	case req.GetWeb() != nil:
 		j.Kind = Web
-		return errUnsupported("the web source")
+		w := req.GetWeb()
+		return j.wantPage(w.Url, w.AudioOnly, w.VideoOnly)
 	case req.GetMedia() != nil:
 		j.Kind = Media
 		return j.wantMedia(req.GetMedia())

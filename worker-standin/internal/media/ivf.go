@@ -48,6 +48,8 @@ func (f *ivfFile) frame(data []byte, at time.Duration) error {
 	return err
 }
 
+func (f *ivfFile) Flush() error { return f.buf.Flush() }
+
 func (f *ivfFile) Close() error {
 	flushErr := f.buf.Flush()
 	if err := f.out.Close(); err != nil {

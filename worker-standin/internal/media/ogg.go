@@ -118,6 +118,14 @@ func (f *opusFile) writePage(packets [][]byte, granule int64, flags byte) error 
 	return err
 }
 
+// Flush ends the page early, so that a reader gets everything so far.
+func (f *opusFile) Flush() error {
+	if err := f.flushPage(0); err != nil {
+		return err
+	}
+	return f.buf.Flush()
+}
+
 func (f *opusFile) Close() error {
 	err := f.flushPage(lastPage)
 	if e := f.buf.Flush(); err == nil {

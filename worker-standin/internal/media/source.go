@@ -112,6 +112,20 @@ func (r *Room) Stop() []Recorded {
 	return recorded
 }
 
+// Snapshot is what has been recorded so far, readable now.
+func (r *Room) Snapshot() []Recorded {
+	r.mu.Lock()
+	recorded := append([]Recorded(nil), r.finished...)
+	open := slices.Collect(maps.Keys(r.writers))
+	r.mu.Unlock()
+	for _, w := range open {
+		if rec := w.snapshot(); rec.Frames > 0 {
+			recorded = append(recorded, rec)
+		}
+	}
+	return recorded
+}
+
 // Close leaves the room and forgets what was recorded.
 func (r *Room) Close() { r.Stop() }
 

@@ -24,6 +24,7 @@ const (
 // sink takes finished frames.
 type sink interface {
 	write(data []byte, at time.Duration) error
+	Flush() error
 	Close() error
 }
 
@@ -222,13 +223,34 @@ func (w *trackWriter) close() Recorded {
 		logger.Errorw("could not close a track file", err, "trackID", w.rec.TrackID)
 	}
 	w.out = nil
-	w.rec.End = w.clock()
-	if w.muted {
-		w.rec.Muted = append(w.rec.Muted, Span{w.mutedAt, w.rec.End})
-	}
-	w.rec.Offset += w.line.Offset()
+	now := w.upToNow()
+	w.rec.End, w.rec.Muted, w.rec.Offset = now.End, now.Muted, now.Offset
 	logger.Infow("track ended", "trackID", w.rec.TrackID, "frames", w.rec.Frames, "offset", w.rec.Offset.String(), "end", w.rec.End.String())
 	return w.rec
+}
+
+// snapshot is what close would return now, with every frame so far on disk.
+func (w *trackWriter) snapshot() Recorded {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.out == nil {
+		return w.rec
+	}
+	if err := w.out.Flush(); err != nil {
+		logger.Errorw("could not write a track file", err, "trackID", w.rec.TrackID)
+	}
+	return w.upToNow()
+}
+
+func (w *trackWriter) upToNow() Recorded {
+	rec := w.rec
+	rec.End = w.clock()
+	rec.Muted = append([]Span(nil), rec.Muted...)
+	if w.muted {
+		rec.Muted = append(rec.Muted, Span{w.mutedAt, rec.End})
+	}
+	rec.Offset += w.line.Offset()
+	return rec
 }
 
 type videoSink struct{ *ivfFile }

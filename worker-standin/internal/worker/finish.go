@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/livekit/protocol/livekit"
 	"github.com/livekit/protocol/logger"
 	"github.com/livekit/psrpc"
 
@@ -16,22 +17,97 @@ import (
 	"reelkit/worker-standin/internal/job"
 )
 
-// conclude makes the file and sends the terminal record.
+// conclude finishes every output and sends the terminal record.
 func (x *session) conclude(src source, endedAt time.Time) {
 	if x.endedWell() {
 		x.stopFault()
 	}
-	size, err := src.finish(x, endedAt)
+	tracks := src.stop()
+	x.stopStreams()
+	x.cutting.Wait()
+	var err error
+	if !x.brokeOff() {
+		err = x.finishOutputs(tracks, endedAt)
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	f := x.job.File
-	f.EndedAt = endedAt.UnixNano()
-	f.Duration = f.EndedAt - f.StartedAt
-	if err == nil {
-		f.Location, f.Size = x.job.Path.Location(), size
-	}
+	x.endOutputs(endedAt)
 	x.settle(err)
 	x.updates.send(x.job.Info)
+}
+
+// finishOutputs stops at the first output that cannot be finished, as the real worker's record does.
+func (x *session) finishOutputs(tracks []compose.Track, endedAt time.Time) error {
+	for _, p := range x.pieces {
+		if err := p.finish(x, tracks, endedAt); err != nil {
+			return err
+		}
+	}
+	if x.job.Path == nil {
+		return nil
+	}
+	size, err := x.file(tracks, endedAt.Sub(x.startedAt()))
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.job.File.Location, x.job.File.Size = x.job.Path.Location(), size
+	x.manifest.Files = []manifestFile{{x.job.File.Filename, x.job.File.Location}}
+	return nil
+}
+
+// begin gives every output its start; it expects the lock.
+func (x *session) begin(at time.Time) {
+	ns := at.UnixNano()
+	x.begun = at
+	x.job.File.StartedAt = ns
+	if s := x.job.Segments; s != nil {
+		s.Info.StartedAt = ns
+	}
+	for _, i := range x.job.Images {
+		i.Info.StartedAt = ns
+	}
+	if s := x.job.Streams; s != nil && s.Protocol != job.RTMP {
+		for _, one := range s.All() {
+			one.Info.StartedAt = ns
+		}
+	}
+}
+
+func (x *session) startedAt() time.Time {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.begun
+}
+
+// endOutputs gives every output its end; it expects the lock.
+func (x *session) endOutputs(at time.Time) {
+	ns := at.UnixNano()
+	f := x.job.File
+	f.EndedAt, f.Duration = ns, ns-f.StartedAt
+	if s := x.job.Segments; s != nil {
+		s.Info.EndedAt, s.Info.Duration = ns, ns-s.Info.StartedAt
+	}
+	for _, i := range x.job.Images {
+		i.Info.EndedAt = ns
+	}
+	if x.job.Streams == nil {
+		return
+	}
+	for _, s := range x.job.Streams.All() {
+		endStream(s, ns)
+		s.Info.Status = livekit.StreamInfo_FINISHED
+		if x.ending.err != nil {
+			s.Info.Status = livekit.StreamInfo_FAILED
+		}
+	}
+}
+
+func (x *session) brokeOff() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.ending.abrupt
 }
 
 func (x *session) endedWell() bool {
@@ -55,14 +131,15 @@ func (x *session) settle(fileErr error) {
 			x.job.Info.Details = x.ending.details
 		}
 	}
-	if x.job.DisableManifest {
+	paths := x.job.ManifestPaths()
+	if len(paths) == 0 {
 		return
 	}
-	if err := x.writeManifest(); err != nil {
+	if err := x.writeManifest(paths); err != nil {
 		logger.Warnw("could not write the manifest", err, "egressID", x.job.ID)
 		return
 	}
-	x.job.Info.ManifestLocation = x.job.ManifestPath()
+	x.job.Info.ManifestLocation = paths[0]
 }
 
 // manifest is the JSON that lies beside the file, with the real worker's keys.
@@ -77,6 +154,9 @@ type manifest struct {
 	AudioTrackID      string         `json:"audio_track_id,omitempty"`
 	VideoTrackID      string         `json:"video_track_id,omitempty"`
 	Files             []manifestFile `json:"files,omitempty"`
+
+	Playlists []*manifestPlaylist `json:"playlists,omitempty"`
+	Images    []manifestImage     `json:"images,omitempty"`
 }
 
 type manifestFile struct {
@@ -84,32 +164,71 @@ type manifestFile struct {
 	Location string `json:"location,omitempty"`
 }
 
-func (x *session) writeManifest() error {
+type manifestPlaylist struct {
+	Location string         `json:"location,omitempty"`
+	Segments []manifestFile `json:"segments,omitempty"`
+}
+
+type manifestImage struct {
+	Filename  string    `json:"filename,omitempty"`
+	Timestamp time.Time `json:"timestamp"`
+	Location  string    `json:"location,omitempty"`
+}
+
+func (x *session) writeManifest(paths []string) error {
 	info, want := x.job.Info, x.job.Want
 	content, err := json.Marshal(manifest{
 		EgressID: info.EgressId, RoomID: info.RoomId, RoomName: info.RoomName,
 		StartedAt: info.StartedAt, EndedAt: info.EndedAt,
 		PublisherIdentity: want.Identity, TrackID: want.TrackID,
 		AudioTrackID: want.AudioTrackID, VideoTrackID: want.VideoTrackID,
-		Files: []manifestFile{{x.job.File.Filename, x.job.File.Location}},
+		Files: x.manifest.Files, Playlists: x.manifest.Playlists, Images: x.manifest.Images,
 	})
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(x.job.ManifestPath(), append(content, '\n'), 0o644)
+	for _, p := range paths {
+		if err := place(p, append(content, '\n')); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// compose runs ffmpeg over the tracks and puts the result in its place.
-func (x *session) compose(tracks []compose.Track, duration time.Duration) (int64, error) {
+// place writes a small file where it belongs, whole or not at all.
+func place(path string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	draft := path + ".part"
+	if err := os.WriteFile(draft, content, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(draft, path)
+}
+
+// file puts the finished file in its place.
+func (x *session) file(tracks []compose.Track, duration time.Duration) (int64, error) {
+	if x.server.switches.NoMedia {
+		return x.placeholder(x.job.Path.Location(), duration)
+	}
 	out := filepath.Join(x.tmp, "out"+x.job.Encoding.Container.Extension())
 	if err := x.ffmpeg(tracks, duration, out); err != nil {
 		return 0, psrpc.NewError(psrpc.Internal, err)
 	}
-	size, err := compose.Place(out, x.job.Path.Location())
+	return upload(out, x.job.Path.Location())
+}
+
+func upload(from, to string) (int64, error) {
+	size, err := compose.Place(from, to)
 	if err != nil {
-		return 0, psrpc.NewErrorf(psrpc.InvalidArgument, "Local upload failed: %w", err)
+		return 0, errUpload(err)
 	}
 	return size, nil
+}
+
+func errUpload(err error) error {
+	return psrpc.NewErrorf(psrpc.InvalidArgument, "Local upload failed: %w", err)
 }
 
 func (x *session) ffmpeg(tracks []compose.Track, duration time.Duration, out string) error {
@@ -127,15 +246,11 @@ func (x *session) setPID(pid int) {
 	x.pid = pid
 }
 
-// placeholder stands for the file when no media is recorded; the size is what the bit rates would give.
-func (x *session) placeholder(duration time.Duration) (int64, error) {
-	location := x.job.Path.Location()
-	if err := os.MkdirAll(filepath.Dir(location), 0o755); err != nil {
-		return 0, psrpc.NewErrorf(psrpc.InvalidArgument, "Local upload failed: %w", err)
-	}
+// placeholder stands for a file when no media is recorded; the size is what the bit rates would give.
+func (x *session) placeholder(location string, duration time.Duration) (int64, error) {
 	text := "placeholder of egress-standin, STANDIN_MEDIA=none, egress " + x.job.ID + "\n"
-	if err := os.WriteFile(location, []byte(text), 0o644); err != nil {
-		return 0, psrpc.NewErrorf(psrpc.InvalidArgument, "Local upload failed: %w", err)
+	if err := place(location, []byte(text)); err != nil {
+		return 0, errUpload(err)
 	}
 	return plausibleSize(x.job, duration), nil
 }

@@ -1,4 +1,4 @@
-// The calls that reach one running egress: stop it, or (refused) change its outputs.
+// The calls that reach one running egress: stop it, or change its streams.
 package worker
 
 import (
@@ -45,11 +45,46 @@ func (x *session) drawn() bool {
 	return x.snapshot().SourceType == livekit.EgressSourceType_EGRESS_SOURCE_TYPE_WEB
 }
 
-func (h handlerAPI) UpdateStream(_ context.Context, req *livekit.UpdateStreamRequest) (*livekit.EgressInfo, error) {
-	if h.server.session(req.EgressId) == nil {
+// UpdateStream answers with the record, or with every error there was although the rest was done.
+func (h handlerAPI) UpdateStream(ctx context.Context, req *livekit.UpdateStreamRequest) (*livekit.EgressInfo, error) {
+	x := h.server.session(req.EgressId)
+	if x == nil {
 		return nil, errNotFound
 	}
-	return nil, errNotStreaming
+	if !x.awaitOpen() {
+		return nil, errNotFound
+	}
+	if x.job.Streams == nil {
+		return nil, errNotStreaming
+	}
+	if err := x.changeStreams(req); err != nil {
+		return nil, err
+	}
+	if x.outputsLeft() == 0 {
+		x.awaitStopped(ctx)
+	}
+	return x.snapshot(), nil
+}
+
+// awaitOpen returns false when the source was never opened.
+func (x *session) awaitOpen() bool {
+	select {
+	case <-x.opened:
+		return true
+	case <-x.ended:
+	}
+	select {
+	case <-x.opened:
+		return true
+	default:
+		return false
+	}
+}
+
+func (x *session) outputsLeft() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.job.OutputCount()
 }
 
 func (h handlerAPI) UpdateEgress(_ context.Context, req *livekit.UpdateEgressRequest) (*livekit.EgressInfo, error) {

@@ -20,6 +20,7 @@ import (
 	"github.com/livekit/psrpc"
 	"google.golang.org/protobuf/proto"
 
+	"reelkit/worker-standin/internal/config"
 	"reelkit/worker-standin/internal/job"
 )
 
@@ -27,6 +28,7 @@ var errKilled = psrpc.NewErrorf(psrpc.PermissionDenied, "server is shutting down
 
 // ending says why and how a session ends. The zero value of all but reason is a clean end.
 type ending struct {
+	abrupt  bool   // the pipeline broke: no ENDING, and nothing is finished
 	reason  string // becomes "End reason: ..."
 	err     error  // the egress is FAILED with it
 	limit   bool   // the egress is LIMIT_REACHED
@@ -50,6 +52,12 @@ type session struct {
 	endOnce  sync.Once
 	stopping chan struct{} // closed when the record says that the egress ends
 	pid      int           // of the ffmpeg that finishes the file, for CPU accounting
+	begun    time.Time
+	manifest manifest
+	sending  map[*job.Stream]context.CancelFunc
+	streams  sync.WaitGroup
+	pieces   []*pieces
+	cutting  sync.WaitGroup
 }
 
 func newSession(s *Server, j *job.Job) *session {
@@ -107,7 +115,7 @@ func (x *session) run() {
 // leave ends a session that makes no file. One that was pushed out by its own identity says nothing: another worker runs
 // this egress now.
 func (x *session) leave(src source) string {
-	src.abandon()
+	src.stop()
 	if src.replaced() {
 		logger.Warnw("another worker runs this egress now, leaving without an update", nil, "egressID", x.job.ID)
 		return resultDuplicate
@@ -170,11 +178,13 @@ func (x *session) awaitStart(src source) bool {
 func (x *session) activate(src source) {
 	x.mu.Lock()
 	x.job.ResolvePath(x.identifier(), src.names())
-	x.job.File.StartedAt = src.startedAt().UnixNano()
+	x.begin(src.startedAt())
 	x.job.Info.UpdateStatus(livekit.EgressStatus_EGRESS_ACTIVE)
 	x.updates.send(x.job.Info)
 	x.mu.Unlock()
 	go x.activeFault()
+	x.startStreams()
+	x.startPieces(src)
 }
 
 func (x *session) awaitEnd(src source) {
@@ -190,6 +200,9 @@ func (x *session) awaitEnd(src source) {
 	x.job.Info.SetEndReason(x.ending.reason)
 	if x.ending.limit {
 		x.job.Info.SetLimitReached()
+		return
+	}
+	if x.ending.abrupt {
 		return
 	}
 	x.job.Info.UpdateStatus(livekit.EgressStatus_EGRESS_ENDING)
@@ -276,7 +289,7 @@ func (x *session) finish(result string) {
 
 // watchLimit starts the session limit; the returned function stops it.
 func (x *session) watchLimit() func() {
-	limit := x.server.conf.SessionLimits.FileOutputMaxDuration
+	limit := sessionLimit(x.server.conf.SessionLimits, x.job)
 	if limit <= 0 {
 		return func() {}
 	}
@@ -284,6 +297,25 @@ func (x *session) watchLimit() func() {
 		x.end(ending{reason: livekit.EndReasonLimitReached, limit: true})
 	})
 	return func() { t.Stop() }
+}
+
+// sessionLimit is the smallest limit of the outputs there are; zero means none.
+func sessionLimit(l config.SessionLimits, j *job.Job) time.Duration {
+	limit := time.Duration(0)
+	for _, o := range []struct {
+		has bool
+		max time.Duration
+	}{
+		{j.Path != nil, l.FileOutputMaxDuration},
+		{j.Streams != nil, l.StreamOutputMaxDuration},
+		{j.Segments != nil, l.SegmentOutputMaxDuration},
+		{len(j.Images) > 0, l.ImageOutputMaxDuration},
+	} {
+		if o.has && o.max > 0 && (limit == 0 || o.max < limit) {
+			limit = o.max
+		}
+	}
+	return limit
 }
 
 func (x *session) isEnded() bool {

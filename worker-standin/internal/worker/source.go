@@ -22,13 +22,16 @@ type source interface {
 	endErr() error
 	replaced() bool
 	names() map[string]string
-	// finish ends the source and makes the file; it returns the file's size.
-	finish(x *session, endedAt time.Time) (int64, error)
-	// abandon ends the source and makes no file.
-	abandon()
+	// sofar is what has been recorded until now, readable.
+	sofar() []compose.Track
+	// stop ends the source and returns what was recorded.
+	stop() []compose.Track
 }
 
 func (s *Server) openSource(ctx context.Context, x *session) (source, error) {
+	if x.job.Kind == job.Web {
+		return s.openEmpty(x), nil
+	}
 	if s.switches.NoMedia {
 		if tokenExpired(x.job.Token, time.Now()) {
 			return nil, errTokenExpired
@@ -51,11 +54,8 @@ func (r roomSource) ended() <-chan struct{}   { return r.room.Ended() }
 func (r roomSource) endErr() error            { return r.room.EndErr() }
 func (r roomSource) replaced() bool           { return r.room.Replaced() }
 func (r roomSource) names() map[string]string { return r.room.Names() }
-func (r roomSource) abandon()                 { r.room.Close() }
-
-func (r roomSource) finish(x *session, endedAt time.Time) (int64, error) {
-	return x.compose(tracksOf(r.room.Stop()), endedAt.Sub(r.room.StartedAt()))
-}
+func (r roomSource) sofar() []compose.Track   { return tracksOf(r.room.Snapshot()) }
+func (r roomSource) stop() []compose.Track    { return tracksOf(r.room.Stop()) }
 
 func tracksOf(recorded []media.Recorded) []compose.Track {
 	tracks := make([]compose.Track, 0, len(recorded))
@@ -73,7 +73,7 @@ func tracksOf(recorded []media.Recorded) []compose.Track {
 	return tracks
 }
 
-// emptySource is ACTIVE at once and ends when its room is gone.
+// emptySource is ACTIVE at once and ends when its room is gone. It is also what a page is recorded from: nothing.
 type emptySource struct {
 	begun time.Time
 	ready chan struct{}
@@ -90,7 +90,7 @@ func (s *Server) openEmpty(x *session) source {
 
 // follow watches the room where this worker may ask for it: on the server of its own configuration.
 func (s *Server) follow(j *job.Job) (gone <-chan struct{}, leave func()) {
-	if j.WSURL != s.conf.WSURL || s.conf.APIKey == "" {
+	if j.Kind == job.Web || j.WSURL != s.conf.WSURL || s.conf.APIKey == "" {
 		return nil, func() {}
 	}
 	return s.rooms.follow(j.Info.RoomName)
@@ -125,9 +125,5 @@ func (e emptySource) ended() <-chan struct{}   { return e.gone }
 func (e emptySource) endErr() error            { return nil }
 func (e emptySource) replaced() bool           { return false }
 func (e emptySource) names() map[string]string { return nil }
-func (e emptySource) abandon()                 { e.leave() }
-
-func (e emptySource) finish(x *session, endedAt time.Time) (int64, error) {
-	e.leave()
-	return x.placeholder(endedAt.Sub(e.begun))
-}
+func (e emptySource) sofar() []compose.Track   { return nil }
+func (e emptySource) stop() []compose.Track    { e.leave(); return nil }
