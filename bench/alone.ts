@@ -53,6 +53,7 @@ export async function startAlone({ webhookUrls = [] }: { webhookUrls?: string[] 
 
   return {
     livekit: stack.livekit,
+    redis: stack.redis,
     filesDir: join(stateDir, 'files'),
     sdk: (requestTimeout = 10) => new EgressClient(host, apiKey, apiSecret, { requestTimeout }),
     async createRooms(count: number, prefix: string): Promise<string[]> {

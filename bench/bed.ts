@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { AccessToken, EgressClient, RoomServiceClient } from 'livekit-server-sdk';
+import type { FleetView } from '../src/api/schemas.ts';
 import { stopAllProcessWorkers } from '../src/capacity/process.ts';
 import { ensureStandIn } from '../src/dev/components.ts';
 import { createReelkitService, type ReelkitServiceOptions } from '../src/dev/reelkit-service.ts';
@@ -89,8 +90,6 @@ async function layOut({ fleet, capacity, webhookUrls = [] }: BedOptions, { atEnd
   return {
     stack,
     service,
-    egressBin: egress,
-    egressConfigFile: join(stateDir, 'egress.yaml'),
     stateDir,
     filesDir: service.recordingsDir,
     rooms: new RoomServiceClient(host, apiKey, apiSecret),
@@ -105,7 +104,7 @@ async function layOut({ fleet, capacity, webhookUrls = [] }: BedOptions, { atEnd
     show: (id: string) => call<RecordingView>('GET', `/v1/recordings/${id}`),
     cancel: (id: string) => call<RecordingView>('POST', `/v1/recordings/${id}/cancel`),
     list: (query: string) => call<{ recordings: unknown[]; nextPageToken?: string }>('GET', `/v1/recordings?${query}`),
-    fleet: () => call<{ workers: { state: string; busy: boolean }[] }>('GET', '/v1/fleet'),
+    fleet: () => call<FleetView>('GET', '/v1/fleet'),
     async createRooms(count: number, prefix: string): Promise<string[]> {
       const names = Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
       const rooms = new RoomServiceClient(host, apiKey, apiSecret);
@@ -138,11 +137,6 @@ export async function until<T>(
   }
 }
 const POLL_MS = 150;
-
-export function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
 
 function tokenFor(apiKey: string, apiSecret: string): Promise<string> {
   const token = new AccessToken(apiKey, apiSecret, { identity: 'bench', ttl: '6h' });

@@ -1,107 +1,125 @@
-// A crowd that wants to be recorded at once, through Reelkit or by the SDK as people call it today; and what became of it.
-import { EncodedFileOutput } from 'livekit-server-sdk';
-import { audioOf, type Bed, until } from './bed.ts';
+// A crowd that asks LiveKit at once, by its unmodified SDK, to be recorded; and what became of it. What stands behind LiveKit is not
+// known here: Reelkit, or workers alone.
+import { type EgressClient, type EgressInfo, EgressStatus, EncodedFileOutput } from 'livekit-server-sdk';
+import { until } from './bed.ts';
+import { describeSpread } from './figures.ts';
 import type { Row } from './rows.ts';
+
+export interface Place {
+  /** The timeout is the SDK's own option. */
+  sdk(timeoutSeconds?: number): EgressClient;
+  filesDir: string;
+}
+
+export interface Crowd {
+  rooms: string[];
+  /** Of those that were answered. */
+  ids: string[];
+  answeredMs: number[];
+  /** What the others were told, the same words once. */
+  errors: string[];
+  failed: number;
+  /** How long after the beginning each of those that record began to, by the worker's own time in LiveKit's list. */
+  lastedMs: number[];
+  /** Rooms that no egress ever recorded. */
+  lost: number;
+  /** Rooms with more than one. */
+  doubled: number;
+}
 
 /** How long a blind retry loop goes on. */
 const RETRY_LIMIT_MS = 60_000;
 /** Who does not record by then is lost. */
-const RECORDING_LIMIT_MS = 180_000;
+const RECORDING_LIMIT_MS = 120_000;
 const GROUP = 10;
-/** Of LiveKit's EgressStatus. */
-const ACTIVE = 1;
 
-export interface CrowdResult {
-  /** How many wanted to be recorded. */
-  crowd: number;
-  allMs: number;
-  lost: number;
-  doubled: number;
+export interface CrowdOptions {
+  /** Who is refused asks again, as people write it. */
+  retry?: boolean;
+  /** The SDK's own is 10 s. */
+  timeoutSeconds?: number;
+  /** Between looks at LiveKit's list. */
+  pollMs?: number;
 }
-
-export interface RecordedCrowd {
-  ids: string[];
-  /** How long after the beginning each of those that record began to, by the worker's own time. */
-  lastedMs: number[];
-}
-
-/** @param pollMs between looks at LiveKit's list; the workers' own times are what counts */
-export async function crowdThroughReelkit(bed: Bed, rooms: string[], pollMs?: number): Promise<RecordedCrowd> {
-  const beginMs = Date.now();
-  const recordings = await Promise.all(rooms.map((room) => bed.record(audioOf(room))));
-  await until(
-    'all to record',
-    () => activeRooms(bed),
-    (active) => active.size >= rooms.length,
-    RECORDING_LIMIT_MS,
-    pollMs,
-  ).catch(() => undefined);
-  const ids = recordings.map(({ id }) => id);
-  const begins = await inGroups(ids, (id) => beginOf(bed, id, beginMs + RECORDING_LIMIT_MS));
-  return { ids, lastedMs: begins.flatMap((atMs) => (atMs === undefined ? [] : [atMs - beginMs])) };
-}
-
-async function beginOf(bed: Bed, id: string, endMs: number): Promise<number | undefined> {
-  try {
-    const { startedAtMs = 0, parts } = await until(
-      'media',
-      () => bed.show(id),
-      (view) => view.startedAtMs !== undefined,
-      endMs - Date.now(),
-    );
-    return Math.max(startedAtMs, parts[0]?.acceptedAtMs ?? 0);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Where LiveKit is asked by its SDK, with Reelkit behind or without. */
-export type Asked = Pick<Bed, 'sdk' | 'filesDir'>;
 
 /** What the crowd has started is not stopped. */
-export async function crowdThroughSdk(
-  bed: Asked,
-  rooms: string[],
-  { retry }: { retry: boolean },
-): Promise<CrowdResult> {
-  const before = new Set((await allEgresses(bed)).map(({ egressId }) => egressId));
+export async function recordCrowd(place: Place, rooms: string[], options: CrowdOptions = {}): Promise<Crowd> {
+  const before = new Set((await allEgresses(place)).map(({ egressId }) => egressId));
+  const asks = rooms.map((room) => createAsk(place, room, options.timeoutSeconds));
   const beginMs = Date.now();
-  await Promise.all(rooms.map((room) => startUntil(bed, room, retry ? beginMs + RETRY_LIMIT_MS : 0)));
-  const allMs = Date.now() - beginMs;
-  const egresses = (await allEgresses(bed)).filter(({ egressId }) => !before.has(egressId));
-  return { crowd: rooms.length, allMs, ...countPerRoom(egresses, rooms) };
+  const answers = await Promise.all(asks.map((ask) => answerTo(ask, beginMs, options.retry ? RETRY_LIMIT_MS : 0)));
+  const recorded = async () =>
+    (await allEgresses(place)).filter((info) => !before.has(info.egressId) && beganAtMs(info) > 0);
+  const answered = answers.flatMap(({ egressId }) => egressId ?? []);
+  const isDone = (infos: EgressInfo[]) => answered.every((id) => infos.some(({ egressId }) => egressId === id));
+  await until('all to record', recorded, isDone, RECORDING_LIMIT_MS, options.pollMs).catch(() => undefined);
+  const infos = await recorded();
+  return {
+    rooms,
+    ids: answered,
+    answeredMs: answers.flatMap(({ egressId, tookMs }) => (egressId === undefined ? [] : tookMs)),
+    errors: [...new Set(answers.flatMap(({ error }) => error ?? []))],
+    failed: answers.filter(({ egressId }) => egressId === undefined).length,
+    lastedMs: infos.map((info) => beganAtMs(info) - beginMs),
+    ...countPerRoom(infos, rooms),
+  };
+}
+
+interface Answer {
+  tookMs: number;
+  egressId?: string;
+  error?: string;
 }
 
 /** Tries at least once, and then until the time is over. */
-async function startUntil(bed: Asked, room: string, endMs: number): Promise<void> {
-  do {
+async function answerTo(ask: () => Promise<EgressInfo>, beginMs: number, retryLimitMs: number): Promise<Answer> {
+  for (;;) {
     try {
-      await startDirect(bed, room, 10);
-      return;
-    } catch {
-      // What everybody writes: it failed, so try again.
+      const { egressId } = await ask();
+      return { tookMs: Date.now() - beginMs, egressId };
+    } catch (error) {
+      const tookMs = Date.now() - beginMs;
+      if (tookMs >= retryLimitMs) return { tookMs, error: String(error) };
     }
-  } while (Date.now() < endMs);
+  }
 }
 
-export function startDirect(bed: Asked, room: string, timeoutSeconds: number) {
-  const file = new EncodedFileOutput({ filepath: `${bed.filesDir}/direct/${room}-${Math.random()}.ogg` });
-  return bed.sdk(timeoutSeconds).startRoomCompositeEgress(room, { file }, { audioOnly: true });
+/** Audio only costs one core and needs no publisher without media. */
+function createAsk(place: Place, room: string, timeoutSeconds?: number): () => Promise<EgressInfo> {
+  const sdk = place.sdk(timeoutSeconds);
+  return () => {
+    const file = new EncodedFileOutput({ filepath: `${place.filesDir}/${room}-${Date.now()}.ogg` });
+    return sdk.startRoomCompositeEgress(room, { file }, { audioOnly: true });
+  };
 }
 
-export async function stopAll(bed: Asked): Promise<void> {
-  const sdk = bed.sdk(30);
-  const active = await sdk.listEgress({ active: true });
-  await Promise.allSettled(active.map(({ egressId }) => sdk.stopEgress(egressId)));
+export async function startOne(place: Place, room: string): Promise<string> {
+  return (await createAsk(place, room)()).egressId;
+}
+
+export async function stopOne(place: Place, egressId: string): Promise<void> {
+  await place.sdk(30).stopEgress(egressId);
   await until(
-    'no active egress',
-    () => activeRooms(bed),
-    (seen) => seen.size === 0,
+    `the end of ${egressId}`,
+    () => place.sdk(30).listEgress({ egressId }),
+    ([info]) => info !== undefined && info.status >= EgressStatus.EGRESS_COMPLETE,
+  );
+}
+
+/** Those that LiveKit calls active, or some of them. */
+export async function stopMany(place: Place, ids?: readonly string[]): Promise<void> {
+  const sdk = place.sdk(30);
+  const active = ids ?? (await sdk.listEgress({ active: true })).map(({ egressId }) => egressId);
+  await inGroups([...active], (id) => sdk.stopEgress(id).catch(() => undefined));
+  await until(
+    'what was stopped to end',
+    () => sdk.listEgress({ active: true }),
+    (seen) => !seen.some(({ egressId }) => active.includes(egressId)),
   );
 }
 
 /** Reading the results must not become a load test of its own. */
-export async function inGroups<T, R>(items: T[], work: (item: T) => Promise<R>): Promise<R[]> {
+export async function inGroups<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   for (let done = 0; done < items.length; done += GROUP) {
     results.push(...(await Promise.all(items.slice(done, done + GROUP).map(work))));
@@ -113,20 +131,7 @@ export function everyOther<T>(items: readonly T[], first: 0 | 1): T[] {
   return items.filter((_, index) => index % 2 === first);
 }
 
-export const allEgresses = (bed: Asked) => bed.sdk(30).listEgress();
-
-export async function activeRooms(bed: Asked): Promise<Set<string>> {
-  return new Set(
-    (await bed.sdk(30).listEgress({ active: true }))
-      .filter(({ status }) => status === ACTIVE)
-      .map(({ roomName }) => roomName),
-  );
-}
-
-/** Rooms with more than one egress. */
-export async function doubledIn(bed: Asked, rooms: string[]): Promise<number> {
-  return countPerRoom(await allEgresses(bed), rooms).doubled;
-}
+export const allEgresses = (place: Place) => place.sdk(30).listEgress();
 
 function countPerRoom(egresses: { roomName: string }[], rooms: string[]): { lost: number; doubled: number } {
   const counts = new Map<string, number>();
@@ -137,17 +142,24 @@ function countPerRoom(egresses: { roomName: string }[], rooms: string[]): { lost
   };
 }
 
-export function describe({ crowd, allMs, lost, doubled }: CrowdResult): string {
-  return `${lost} lost, ${doubled} doubled of ${crowd} after ${Math.round(allMs / 100) / 10} s`;
+export function describe({ rooms, failed, lost, doubled, errors }: Crowd): string {
+  const told = errors.length > 0 ? ` (${errors.slice(0, 3).join('; ').slice(0, 200)})` : '';
+  return `${failed} SDK errors${told}, ${lost} lost, ${doubled} doubled of ${rooms.length}`;
 }
 
-/** The first, the middle and the last tell whether all were slow or one was. */
-export function describeSpread(lasted: number[]): string {
-  const sorted = lasted.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)];
-  return `${at(0)} (first), ${at(0.5)} (half), ${at(0.95)} (95 %), ${at(1)} (all)`;
+export function describeTimes({ answeredMs, lastedMs }: Crowd): string {
+  return `answered after ${describeSpread(answeredMs)} ms, recording after ${describeSpread(lastedMs)} ms`;
 }
 
 export function countRow(id: string, value: number, against: string, how: string): Row {
   return { id, value, unit: 'recordings', against, target: '0', holds: value === 0, how };
+}
+
+/** Its file begins here, by the worker's clock; `startedAt` is when it was accepted. 0: no media has flowed yet. */
+export function beganAtMs({ fileResults }: Pick<EgressInfo, 'fileResults'>): number {
+  return toMs(fileResults[0]?.startedAt ?? 0n);
+}
+
+export function toMs(nanoseconds: bigint): number {
+  return Number(nanoseconds / 1_000_000n);
 }

@@ -2,13 +2,14 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { audioOf, type Bed, startBed, until } from './bed.ts';
+import type { Bench } from './context.ts';
 import type { Row } from './rows.ts';
 
 const QUIET_MS = 120_000;
 const OPEN = 2_000;
 const AT_ONCE = 50;
 
-export async function benchRest(report: (line: string) => void): Promise<Row[]> {
+export async function benchRest({ report }: Bench): Promise<Row[]> {
   const bed = await startBed({
     fleet: { minWorkers: 0, maxWorkers: 2, cooldown: '1s' },
     capacity: { coresPerWorker: 8 },

@@ -1,18 +1,24 @@
-// make bench: measures, prints a table and writes bench/results.json. Ratios come from one run on one stack; nothing here is a test.
+// make bench: measures, prints a table and writes bench/results.json. Ratios come from one run; nothing here is a test.
+// `--only <part>` measures one part; `--quick` tries it out with a fraction of the turns, and writes nothing.
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { benchActions } from './actions.ts';
 import { benchBurst } from './burst.ts';
+import { createBench } from './context.ts';
+import { benchDeaths } from './deaths.ts';
 import { stopAll } from './endings.ts';
 import { benchKubernetes } from './kubernetes.ts';
 import { benchRest } from './rest.ts';
 import { type Row, renderTable } from './rows.ts';
 import { benchStarts } from './starts.ts';
+import { benchTakeover } from './takeover.ts';
 
 const PARTS = {
   starts: benchStarts,
   burst: benchBurst,
+  takeover: benchTakeover,
+  deaths: benchDeaths,
   kubernetes: benchKubernetes,
   actions: benchActions,
   rest: benchRest,
@@ -29,20 +35,21 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-const { values } = parseArgs({ options: { only: { type: 'string' } } });
+const { values } = parseArgs({ options: { only: { type: 'string' }, quick: { type: 'boolean', default: false } } });
+const bench = createBench(report, values.quick);
 const startedMs = Date.now();
 const rows: Row[] = [];
-for (const [name, bench] of Object.entries(PARTS)) {
+for (const [name, measure] of Object.entries(PARTS)) {
   if (values.only !== undefined && values.only !== name) continue;
   report(`measuring ${name} …`);
   // What is measured when its bed is taken away fails, and must not end the process before the bed has ended.
-  rows.push(...(await bench(report).catch((error) => interrupted ?? Promise.reject(error))));
+  rows.push(...(await measure(bench).catch((error) => interrupted ?? Promise.reject(error))));
 }
 report(`\n${renderTable(rows)}\n`);
 report(
   `${rows.filter(({ holds }) => holds).length} of ${rows.length} hold; ${Math.round((Date.now() - startedMs) / 1_000)} s`,
 );
-await writeFile(RESULTS, `${JSON.stringify(await merged(rows), null, 2)}\n`);
+if (!values.quick) await writeFile(RESULTS, `${JSON.stringify(await merged(rows), null, 2)}\n`);
 // At once: a timer that a part forgot must not keep a finished benchmark.
 process.exit(rows.every(({ holds }) => holds) ? 0 : 1);
 

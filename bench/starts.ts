@@ -1,16 +1,18 @@
 // What a start costs whoever asks LiveKit by its SDK: with Reelkit behind, and with LiveKit alone. Two stacks in one run, taking turns.
-import { type EgressClient, EncodedFileOutput } from 'livekit-server-sdk';
 import { receiveWebhooks, type Webhooks } from '../test/support/webhooks.ts';
+import { type Acceptances, watchAcceptances } from './acceptance.ts';
 import { type Alone, startAlone } from './alone.ts';
-import { type Bed, median, startBed, until } from './bed.ts';
+import { type Bed, startBed, until } from './bed.ts';
+import type { Bench } from './context.ts';
+import { type Place, startOne, stopOne } from './crowd.ts';
+import { median } from './figures.ts';
 import type { Row } from './rows.ts';
 
 const TURNS = 30;
 const CORES = 16;
-/** Of LiveKit's EgressStatus. */
-const ACTIVE = 1;
 
-export async function benchStarts(): Promise<Row[]> {
+export async function benchStarts({ times }: Bench): Promise<Row[]> {
+  const turns = times(TURNS);
   const [ourHooks, theirHooks] = await Promise.all([receiveWebhooks(), receiveWebhooks()]);
   const bed = await startBed({
     fleet: { minWorkers: 1, maxWorkers: 1, watchInterval: '60s' },
@@ -18,16 +20,20 @@ export async function benchStarts(): Promise<Row[]> {
     webhookUrls: [ourHooks.url],
   });
   const alone = await startAlone({ webhookUrls: [theirHooks.url] });
+  const [ourWorkers, theirWorkers] = await Promise.all([
+    watchAcceptances(bed.stack.workersRedis),
+    watchAcceptances(alone.redis),
+  ]);
   try {
     ourHooks.trust(bed.stack.livekit);
     theirHooks.trust(alone.livekit);
     await alone.startWorkers(1, CORES);
     await until('a ready worker', bed.fleet, ({ workers }) => workers.some(({ state }) => state === 'ready'));
-    const ours = await sideOf(bed.sdk(), bed.service.recordingsDir, ourHooks, bed);
-    const theirs = await sideOf(alone.sdk(), alone.filesDir, theirHooks, alone);
-    const idle = await takeTurns(ours, theirs);
-    await Promise.all([ours, theirs].map((side) => begin(side, side.otherRoom, 'companion')));
-    const busy = await takeTurns(ours, theirs, async (id) => (await bed.show(id)).parts[0]?.acceptedAtMs);
+    const ours = await sideOf(bed, ourHooks, ourWorkers);
+    const theirs = await sideOf(alone, theirHooks, theirWorkers);
+    const idle = await takeTurns(turns, ours, theirs);
+    await Promise.all([ours, theirs].map(({ place, otherRoom }) => startOne(place, otherRoom)));
+    const busy = await takeTurns(turns, ours, theirs);
     return [
       row(
         'sdk_start_ms_ratio',
@@ -48,40 +54,40 @@ export async function benchStarts(): Promise<Row[]> {
         busy.ours.acceptedMs,
         busy.theirs.answeredMs,
         0.9,
-        'a busy worker with room has accepted',
+        `SDK call until a busy worker with room has it, by its own word to IOInfo (LiveKit alone: ${median(busy.theirs.acceptedMs)} ms, and its answer once the handler runs); webhook ACTIVE ${median(busy.ours.activeMs)} against ${median(busy.theirs.activeMs)} ms`,
       ),
     ];
   } finally {
+    await Promise.allSettled([ourWorkers.close(), theirWorkers.close()]);
     await Promise.allSettled([alone.stop(), bed.stop(), ourHooks.close(), theirHooks.close()]);
   }
 }
 
 interface Side {
-  sdk: EgressClient;
-  filesDir: string;
+  place: Place;
   hooks: Webhooks;
+  workers: Acceptances;
   room: string;
   otherRoom: string;
 }
 
-async function sideOf(sdk: EgressClient, filesDir: string, hooks: Webhooks, place: Bed | Alone): Promise<Side> {
+async function sideOf(place: Bed | Alone, hooks: Webhooks, workers: Acceptances): Promise<Side> {
   const [room = '', otherRoom = ''] = await place.createRooms(2, 'start');
-  return { sdk, filesDir, hooks, room, otherRoom };
+  return { place, hooks, workers, room, otherRoom };
 }
 
 interface Taken {
   answeredMs: number[];
-  activeMs: number[];
+  /** By a worker. */
   acceptedMs: number[];
+  activeMs: number[];
 }
 
-type AcceptedAt = (egressId: string) => Promise<number | undefined>;
-
-async function takeTurns(ours: Side, theirs: Side, acceptedAt?: AcceptedAt) {
+async function takeTurns(turns: number, ours: Side, theirs: Side) {
   const taken = { ours: nothing(), theirs: nothing() };
-  for (let turn = 0; turn < TURNS; turn += 1) {
-    await takeTurn(ours, turn, taken.ours, acceptedAt);
-    await takeTurn(theirs, turn, taken.theirs);
+  for (let turn = 0; turn < turns; turn += 1) {
+    await takeTurn(ours, taken.ours);
+    await takeTurn(theirs, taken.theirs);
   }
   return taken;
 }
@@ -90,30 +96,20 @@ function nothing(): Taken {
   return { answeredMs: [], activeMs: [], acceptedMs: [] };
 }
 
-async function takeTurn(side: Side, turn: number, taken: Taken, acceptedAt?: AcceptedAt): Promise<void> {
+async function takeTurn({ place, hooks, workers, room }: Side, taken: Taken): Promise<void> {
   const sentMs = Date.now();
-  const egressId = await begin(side, side.room, String(turn));
+  const egressId = await startOne(place, room);
   taken.answeredMs.push(Date.now() - sentMs);
   await until(
     'the webhook ACTIVE',
-    async () => side.hooks.activeAtMs(egressId),
+    async () => hooks.activeAtMs(egressId),
     (atMs) => atMs !== undefined,
     60_000,
     5,
   );
-  taken.activeMs.push((side.hooks.activeAtMs(egressId) ?? Number.NaN) - sentMs);
-  if (acceptedAt) taken.acceptedMs.push(((await acceptedAt(egressId)) ?? Number.NaN) - sentMs);
-  await side.sdk.stopEgress(egressId);
-  await until(
-    'its end',
-    () => side.sdk.listEgress({ egressId }),
-    ([info]) => (info?.status ?? 0) > ACTIVE + 1,
-  );
-}
-
-async function begin({ sdk, filesDir }: Side, room: string, name: string): Promise<string> {
-  const file = new EncodedFileOutput({ filepath: `${filesDir}/${name}-${Date.now()}.ogg` });
-  return (await sdk.startRoomCompositeEgress(room, { file }, { audioOnly: true })).egressId;
+  taken.activeMs.push((hooks.activeAtMs(egressId) ?? Number.NaN) - sentMs);
+  taken.acceptedMs.push((workers.atMs(egressId) ?? Number.NaN) - sentMs);
+  await stopOne(place, egressId);
 }
 
 function row(id: string, oursMs: number[], theirsMs: number[], target: number, what: string): Row {

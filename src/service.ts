@@ -244,7 +244,7 @@ async function prepare(context: Context): Promise<void> {
       );
     });
     void reportCapacityProblems(context);
-    context.watch = watchDeaths(context, kickFleet);
+    context.watch = watchWorkers(context, kickFleet);
   }
   // Last: whoever asks through LiveKit finds everything running.
   const takesRequests = context.parts.api;
@@ -253,22 +253,26 @@ async function prepare(context: Context): Promise<void> {
   log.info({ durationMs: Math.round(performance.now() - sinceMs), namespace: settings.namespace }, 'ready');
 }
 
-/** A worker that leaves the bus has died: the fleet looks at once. One that was to go, and took no egress with it, has only ended. */
-function watchDeaths({ sources: { presence }, config, log }: Context, kickFleet: FleetKicker): PresenceWatch {
-  async function tell(topics: string[]): Promise<void> {
-    await kickFleet(config.fleet.name, `${topics.join(', ').slice(0, 200)} left the bus`, false);
+/**
+ * A worker that leaves the bus has died, and one that joins it takes starts: the fleet looks at once. One that was to go, and took no
+ * egress with it, has only ended.
+ */
+function watchWorkers({ sources: { presence }, config, log }: Context, kickFleet: FleetKicker): PresenceWatch {
+  async function tell(topics: string[], what: string): Promise<void> {
+    await kickFleet(config.fleet.name, `${topics.join(', ').slice(0, 200)} ${what}`, false);
   }
+  const notTold = (workers: string[]) => (error: unknown) =>
+    log.warn({ workers, error: String(error) }, 'the fleet could not be told; its next pass sees it');
   return watchPresence({
     presence,
+    onCame: (workers) => void tell(workers, 'joined the bus').catch(notTold(workers)),
     onGone({ workers, egresses }) {
       if (workers.length === 0) return;
       const expected = egresses.length > 0 ? Promise.resolve(new Set()) : presence.cordoned(workers);
       expected
         .catch(() => new Set())
-        .then((ended) => (workers.every((topic) => ended.has(topic)) ? undefined : tell(workers)))
-        .catch((error: unknown) =>
-          log.warn({ workers, error: String(error) }, 'the fleet could not be told; its next pass sees it'),
-        );
+        .then((ended) => (workers.every((topic) => ended.has(topic)) ? undefined : tell(workers, 'left the bus')))
+        .catch(notTold(workers));
     },
   });
 }

@@ -3,22 +3,19 @@
 import { type Bed, until } from '../bed.ts';
 import {
   allEgresses,
-  type CrowdResult,
+  type Crowd,
   countRow,
-  crowdThroughReelkit,
   describe,
-  describeSpread,
-  doubledIn,
+  describeTimes,
   everyOther,
-  inGroups,
-  type RecordedCrowd,
+  recordCrowd,
+  stopMany,
 } from '../crowd.ts';
 import type { Row } from '../rows.ts';
 import { type HpaOutcome, measureHpa } from './hpa.ts';
 import { backToNothing, type PodWatch } from './pods.ts';
-import { type Removed, removedOf } from './removed.ts';
+import { type Removed, recordingsOf, removedOf } from './removed.ts';
 
-const BURST = 100;
 /** As LiveKit recommends; a busy worker fills 80 % of them, three egresses of one core each. */
 export const CORES_PER_POD = 4;
 const SHRINK_LIMIT_MS = 60_000;
@@ -26,16 +23,23 @@ const SHRINK_LIMIT_MS = 60_000;
 const POLL_MS = 1_000;
 
 interface Outcome {
-  result: CrowdResult;
+  crowd: Crowd;
   removed: Removed;
   how: string;
 }
 
-export async function measureBurst(bed: Bed, watch: PodWatch, report: (line: string) => void): Promise<Row[]> {
-  const rooms = await bed.createRooms(BURST, 'crowd');
+export async function measureBurst(
+  bed: Bed,
+  watch: PodWatch,
+  size: number,
+  report: (line: string) => void,
+): Promise<Row[]> {
+  const rooms = await bed.createRooms(size, 'crowd');
   const ours = await throughReelkit(bed, watch, rooms, report);
-  report(`Reelkit: ${describe(ours.result)}; ${ours.how}; ${ours.removed.busy.length} of them busy`);
+  report(`Reelkit: ${describe(ours.crowd)}; ${ours.how}; ${ours.removed.busy.length} of them busy`);
   for (const line of ours.removed.busy) report(`busy when it was taken away: ${line}`);
+  // From here on LiveKit is alone.
+  await bed.service.stop();
   const theirs = await measureHpa(bed, watch, { rooms, coresPerPod: CORES_PER_POD }, report);
   return rowsOf(ours, theirs);
 }
@@ -48,41 +52,30 @@ async function throughReelkit(
 ): Promise<Outcome> {
   const earlier = new Set(watch.all());
   if (watch.living().length > 0) throw new Error('the burst begins with no pod, and there are some');
-  const crowd = await crowdThroughReelkit(bed, rooms, POLL_MS);
+  const crowd = await recordCrowd(bed, rooms, { pollMs: POLL_MS });
   const full = watch.living().length;
-  report(`${crowd.lastedMs.length} record after ${describeSpread(crowd.lastedMs)} ms on ${full} pods`);
-  const doubled = await doubledIn(bed, rooms);
+  report(`${describeTimes(crowd)}, on ${full} pods`);
   const shrunk = await endHalf(bed, watch, crowd);
   report(`half of them ended: ${shrunk} of ${full} pods left`);
-  await inGroups(everyOther(crowd.ids, 1), (id) => bed.cancel(id));
+  await stopMany(bed, everyOther(crowd.ids, 1));
   await backToNothing(bed.cluster, watch);
   const pods = watch.all().filter((facts) => !earlier.has(facts));
   const removed = await removedOf(bed, pods);
-  const seen = new Set(pods.flatMap(({ ran }) => [...ran]));
+  const seen = new Set(pods.flatMap(recordingsOf));
   const unseen = (await allEgresses(bed)).filter(
     ({ egressId, roomName }) => rooms.includes(roomName) && !seen.has(egressId),
   ).length;
   return {
-    result: {
-      crowd: BURST,
-      allMs: Math.max(...crowd.lastedMs),
-      lost: rooms.length - crowd.lastedMs.length,
-      doubled,
-    },
+    crowd,
     removed,
     how: `${pods.length} pods made, ${full} once all recorded, ${shrunk} once half had ended, then none${unseen > 0 ? `; ${unseen} egresses were seen on no pod` : ''}`,
   };
 }
 
 /** @returns how many pods were left when only those that record were, or when that took too long */
-async function endHalf(bed: Bed, watch: PodWatch, { ids }: RecordedCrowd): Promise<number> {
+async function endHalf(bed: Bed, watch: PodWatch, { ids }: Crowd): Promise<number> {
   const before = watch.living().length;
-  await inGroups(everyOther(ids, 0), (id) => bed.cancel(id));
-  await until(
-    'the other half alone to be active',
-    () => bed.sdk(30).listEgress({ active: true }),
-    ({ length }) => length <= ids.length / 2,
-  );
+  await stopMany(bed, everyOther(ids, 0));
   const endMs = Date.now() + SHRINK_LIMIT_MS;
   const onlyBusy = () => watch.living().every(({ egresses }) => egresses.size > 0);
   await until(
@@ -94,17 +87,17 @@ async function endHalf(bed: Bed, watch: PodWatch, { ids }: RecordedCrowd): Promi
   return watch.living().length;
 }
 
-function rowsOf({ result, removed, how }: Outcome, { once, blind, shrunk, setting }: HpaOutcome): Row[] {
+function rowsOf({ crowd, removed, how }: Outcome, { once, blind, shrunk, setting }: HpaOutcome): Row[] {
   const beside = `a Deployment by HPA; SDK once: ${describe(once)}; blind retry: ${describe(blind)}`;
-  const begin = `${BURST} at once from no pod and no node`;
+  const begin = `${crowd.rooms.length} SDK calls at once from no pod and no node`;
   return [
     countRow(
       'k8s_burst_lost',
-      result.lost,
+      crowd.lost,
       beside,
-      `${begin}: never recorded; all record after ${result.allMs} ms. ${setting}`,
+      `${begin}: never recorded; all record after ${Math.max(...crowd.lastedMs)} ms. ${setting}`,
     ),
-    countRow('k8s_burst_doubled', result.doubled, beside, `${begin}: rooms with more than one egress`),
+    countRow('k8s_burst_doubled', crowd.doubled, beside, `${begin}: rooms with more than one egress`),
     {
       ...countRow(
         'k8s_busy_removed',

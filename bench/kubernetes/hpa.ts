@@ -2,9 +2,10 @@
 // LiveKit's chart brings, while the crowd calls the SDK. The rule is computed here: the cluster has no metrics server.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1PodTemplate } from '@kubernetes/client-node';
+import { egressConfig } from '../../src/dev/egress-config.ts';
 import { DEFAULT_COSTS } from '../../src/fleet/cost.ts';
 import { type Bed, until } from '../bed.ts';
-import { type CrowdResult, crowdThroughSdk, describe, everyOther, stopAll } from '../crowd.ts';
+import { type Crowd, describe, everyOther, recordCrowd, stopMany } from '../crowd.ts';
 import { desiredReplicas, type HpaRule, type Recommendation, recommendations } from './hpa-rule.ts';
 import { backToNothing, type PodFacts, type PodWatch } from './pods.ts';
 import { type Removed, removedOf } from './removed.ts';
@@ -20,8 +21,8 @@ const SETTING =
   `${RULE.stabilisationMs / 1_000} s instead of 300 s, each egress taken to use the core it is charged`;
 
 export interface HpaOutcome {
-  once: CrowdResult;
-  blind: CrowdResult;
+  once: Crowd;
+  blind: Crowd;
   shrunk: Removed;
   setting: string;
 }
@@ -34,22 +35,22 @@ export async function measureHpa(
 ): Promise<HpaOutcome> {
   const deployment = await deploy(bed, watch, coresPerPod);
   const first = startAutoscaler(deployment);
-  const once = await crowdThroughSdk(bed, rooms, { retry: false });
+  const once = await recordCrowd(bed, rooms);
   report(`HPA, SDK once with defaults: ${describe(once)}; ${first.replicas()} pods`);
   await first.stop();
-  await stopAll(bed);
+  await stopMany(bed);
   await deployment.scale(RULE.minReplicas);
   await deployment.untilReady(RULE.minReplicas);
 
   const second = startAutoscaler(deployment);
-  const blind = await crowdThroughSdk(bed, rooms, { retry: true });
+  const blind = await recordCrowd(bed, rooms, { retry: true });
   report(`HPA, SDK with blind retry: ${describe(blind)}; ${second.replicas()} pods`);
   await second.looked();
   const full = second.replicas();
   await deployment.untilReady(full);
   const shrunk = await shrink(bed, watch, second);
   report(`HPA, half of them ended: ${second.replicas()} of ${full} pods left, ${shrunk.busy.length} busy ones gone`);
-  await stopAll(bed);
+  await stopMany(bed);
   await deployment.remove();
   return { once, blind, shrunk, setting: SETTING };
 }
@@ -98,7 +99,7 @@ async function deploy(bed: Bed, watch: PodWatch, coresPerPod: number) {
   };
 }
 
-/** The pods of the PodTemplate, without what makes them Reelkit's. */
+/** The pods of the PodTemplate, without what makes them Reelkit's: they listen on LiveKit's Redis, all on the same topic. */
 async function manifest(bed: Bed, coresPerPod: number): Promise<object> {
   const { controlPlane, fleet } = bed.cluster;
   const { podTemplate, namespace = '' } = fleet.capacity;
@@ -106,7 +107,10 @@ async function manifest(bed: Bed, coresPerPod: number): Promise<object> {
   const { spec } = (JSON.parse(text) as V1PodTemplate).template ?? {};
   const [container] = spec?.containers ?? [];
   // As a pod of Reelkit's has it; without it every core of this machine would count.
-  const env = [...(container?.env ?? []), { name: 'LIVEKIT_CPU_REQUEST', value: String(coresPerPod) }];
+  const env = [
+    { name: 'EGRESS_CONFIG_BODY', value: egressConfig(bed.stack) },
+    { name: 'LIVEKIT_CPU_REQUEST', value: String(coresPerPod) },
+  ];
   const labels = { app: NAME };
   return {
     apiVersion: 'apps/v1',

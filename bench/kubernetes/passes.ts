@@ -12,8 +12,9 @@ import { EMPTY_MEMORY } from '../../src/fleet/observation.ts';
 import { type ControlPlane, startControlPlane } from '../../test/support/cluster/control-plane.ts';
 import { installEgressFleet } from '../../test/support/cluster/egress-fleet.ts';
 import { startKwok } from '../../test/support/cluster/kwok.ts';
-import { median, until } from '../bed.ts';
+import { until } from '../bed.ts';
 import { createEndings } from '../endings.ts';
+import { median } from '../figures.ts';
 import type { Row } from '../rows.ts';
 
 const FEW = 10;

@@ -1,7 +1,10 @@
 // Which pods were taken away while they recorded: the moment is the kubelet's signal or the pod's deletion, whichever came first;
 // what ran at that moment tell the worker's own health answers and LiveKit's times of each egress.
+
+import type { EgressInfo } from 'livekit-server-sdk';
+import { parseAttemptEgressId } from '../../src/recording/attempt.ts';
 import type { Bed } from '../bed.ts';
-import { allEgresses } from '../crowd.ts';
+import { allEgresses, beganAtMs, toMs } from '../crowd.ts';
 import type { PodFacts } from './pods.ts';
 
 export interface Removed {
@@ -22,7 +25,7 @@ export async function removedOf(bed: Bed, pods: PodFacts[]): Promise<Removed> {
     return atMs === undefined ? [] : [{ facts, atMs }];
   });
   const busy = left.flatMap(({ facts, atMs }) => {
-    const running = [...facts.ran].filter((id) => isDuring(lives.get(id), atMs));
+    const running = recordingsOf(facts).filter((id) => isDuring(lives.get(id), atMs));
     return running.length === 0 ? [] : [describe(facts, atMs, running, lives)];
   });
   return { pods: left.length, busy };
@@ -36,8 +39,9 @@ function endOf(bed: Bed, { name, leavingMs, goneMs }: PodFacts): number | undefi
 }
 
 /** One whose worker is killed never ends, as far as LiveKit knows. */
-function lifeOf({ startedAt, endedAt }: { startedAt: bigint; endedAt: bigint }): Life {
-  return { beganMs: toMs(startedAt), endedMs: endedAt ? toMs(endedAt) : Number.POSITIVE_INFINITY };
+function lifeOf(info: EgressInfo): Life {
+  const { endedAt } = info;
+  return { beganMs: beganAtMs(info), endedMs: endedAt ? toMs(endedAt) : Number.POSITIVE_INFINITY };
 }
 
 function isDuring({ beganMs, endedMs }: Life = { beganMs: 0, endedMs: Number.POSITIVE_INFINITY }, atMs: number) {
@@ -50,6 +54,7 @@ function describe(facts: PodFacts, atMs: number, running: string[], lives: Map<s
   return `${facts.name} at ${new Date(atMs).toISOString()} (ready ${since(facts.readyMs)}, gone ${since(facts.goneMs)}): ${egresses.join(', ')}`;
 }
 
-function toMs(nanoseconds: bigint): number {
-  return Number(nanoseconds / 1_000_000n);
+/** A worker knows each attempt by its own id, LiveKit only the recording. */
+export function recordingsOf({ ran }: PodFacts): string[] {
+  return [...new Set([...ran].map((id) => parseAttemptEgressId(id)?.recordingId ?? id))];
 }

@@ -1,16 +1,15 @@
 // One recording after the other, each on a pod of its own: how soon the pod is asked for, and how soon it records once it is ready.
-// Beside it the SDK's own call on the worker that has just become free, taking turns.
+// Beside it the SDK's own call on an idle worker of a LiveKit without Reelkit, taking turns.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { audioOf, type Bed, median, until } from '../bed.ts';
-import { startDirect } from '../crowd.ts';
+import { type Alone, startAlone } from '../alone.ts';
+import { type Bed, until } from '../bed.ts';
+import { startOne, stopOne } from '../crowd.ts';
+import { median, percentile } from '../figures.ts';
 import type { Row } from '../rows.ts';
 import type { PodFacts, PodWatch } from './pods.ts';
 
-const TURNS = 20;
-/** One egress fits. The SDK's stays on the pod, so that the next recording finds no worker. */
+/** One egress fits, and stays, so that the next recording finds no worker. */
 export const CORES_PER_START = 1;
-/** Reelkit's look at its workers is at most this old; both sides begin with a fresh one. */
-const SETTLE_MS = 600;
 /** By then the fleet has seen that all its workers are busy, and rests: what comes next may be the first of a burst. */
 const REST_MS = 3_500;
 
@@ -20,20 +19,41 @@ interface Turn {
   sdkMs: number;
 }
 
-export async function measureStarts(bed: Bed, watch: PodWatch, report: (line: string) => void): Promise<Row[]> {
-  const rooms = await bed.createRooms(TURNS, 'start');
-  const turns: Turn[] = [];
-  for (const room of rooms) turns.push(await takeTurn(bed, watch, room));
+export async function measureStarts(
+  bed: Bed,
+  watch: PodWatch,
+  count: number,
+  report: (line: string) => void,
+): Promise<Row[]> {
+  const turns = await withAlone(async (alone) => {
+    await alone.startWorkers(1, CORES_PER_START);
+    const [theirRoom = ''] = await alone.createRooms(1, 'start');
+    const taken: Turn[] = [];
+    for (const room of await bed.createRooms(count, 'start')) {
+      const sdkMs = await startThroughSdk(alone, theirRoom);
+      taken.push({ ...(await takeTurn(bed, watch, room)), sdkMs });
+    }
+    return taken;
+  });
   const { waitingMs, readyMs, sdkMs } = timesOf(turns);
   report(`waiting to pod, ms: ${waitingMs.join(' ')}`);
   report(`ready to recording, ms: ${readyMs.join(' ')}; SDK: ${sdkMs.join(' ')}`);
   return rowsOf(turns);
 }
 
-async function takeTurn(bed: Bed, watch: PodWatch, room: string): Promise<Turn> {
+async function withAlone<T>(work: (alone: Alone) => Promise<T>): Promise<T> {
+  const alone = await startAlone();
+  try {
+    return await work(alone);
+  } finally {
+    await alone.stop();
+  }
+}
+
+async function takeTurn(bed: Bed, watch: PodWatch, room: string): Promise<Omit<Turn, 'sdkMs'>> {
   const known = new Set(watch.all());
-  const { id } = await bed.record(audioOf(room));
   const askedMs = Date.now();
+  const id = await startOne(bed, room);
   const { waiting } = await until(
     'the recording to wait',
     () => bed.show(id),
@@ -49,19 +69,10 @@ async function takeTurn(bed: Bed, watch: PodWatch, room: string): Promise<Turn> 
     async () => onlyNew(watch, known),
     ({ readyMs }) => readyMs !== undefined,
   );
-  await bed.cancel(id);
-  await until(
-    'the worker to be idle',
-    () => bed.sdk().listEgress({ roomName: room, active: true }),
-    ({ length }) => length === 0,
-  );
-  await sleep(SETTLE_MS);
-  const sdkMs = await startThroughSdk(bed, room);
   await sleep(REST_MS);
   return {
     waitingToPodMs: pod.addedMs - (waiting?.sinceMs ?? askedMs),
     readyToRecordingMs: (parts[0]?.acceptedAtMs ?? Number.NaN) - (pod.readyMs ?? Number.NaN),
-    sdkMs,
   };
 }
 
@@ -72,10 +83,12 @@ function onlyNew(watch: PodWatch, known: Set<PodFacts>): PodFacts {
   return pod;
 }
 
-async function startThroughSdk(bed: Bed, room: string): Promise<number> {
+async function startThroughSdk(alone: Alone, room: string): Promise<number> {
   const sentMs = performance.now();
-  await startDirect(bed, room, 10);
-  return performance.now() - sentMs;
+  const egressId = await startOne(alone, room);
+  const tookMs = performance.now() - sentMs;
+  await stopOne(alone, egressId);
+  return tookMs;
 }
 
 function timesOf(turns: Turn[]) {
@@ -94,10 +107,10 @@ function rowsOf(turns: Turn[]): Row[] {
       id: 'k8s_ready_to_recording_ratio',
       value: ours / theirs,
       unit: 'ratio',
-      against: `SDK StartEgress on an idle worker, ${theirs} ms p50 of ${sdkMs.length}`,
+      against: `LiveKit alone, SDK StartEgress on an idle worker, ${theirs} ms p50 of ${sdkMs.length}`,
       target: '<= 2.5',
       holds: ours / theirs <= 2.5,
-      how: `from the pod's Ready condition, as a watch sees it, to StartEgress acknowledged, ${ours} ms p50 of ${readyMs.length}, taking turns`,
+      how: `from the pod's Ready condition, as a watch sees it, until the recording is accepted there, ${ours} ms p50 of ${readyMs.length}, taking turns`,
     },
     {
       id: 'k8s_waiting_to_pod_ms',
@@ -109,10 +122,4 @@ function rowsOf(turns: Turn[]): Row[] {
       how: `a recording waits for capacity until its pod is created, as a watch sees it: p95 of ${waitingMs.length}, one after the other, each with a pod of its own; p50 ${median(waitingMs)} ms`,
     },
   ];
-}
-
-/** The value that so large a share of them does not exceed. */
-function percentile(values: number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN;
 }

@@ -66,8 +66,9 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     },
 
     async dispatch(input) {
-      // In parallel: the fleet must be awake while anything records, and the start must not wait for it.
-      const awake = wake(input.fleet, 'a recording starts');
+      // In parallel: the fleet must be awake while anything records, and the start must not wait for it. Whoever was admitted, was so
+      // by a fleet that is awake.
+      const awake = input.admitted ? undefined : wake(input.fleet, 'a recording starts');
       const heartbeats = setInterval(heartbeat, HEARTBEAT_EVERY_MS);
       try {
         const outcome = await dispatch(input);

@@ -65,16 +65,19 @@ export interface PresenceWatchOptions {
   everyMs?: number;
   /** What one look found gone; each is told once. */
   onGone(gone: Gone): void;
+  /** Topics of workers that are new since the look before. */
+  onCame?(workers: string[]): void;
   now?: () => number;
 }
 
 const EVERY_MS = 250;
 
-/** Looks again and again, and tells what vanished. Each process has one; it never fails. */
+/** Looks again and again, and tells what vanished and which workers are new. Each process has one; it never fails. */
 export function watchPresence({
   presence,
   everyMs = EVERY_MS,
   onGone,
+  onCame,
   now = Date.now,
 }: PresenceWatchOptions): PresenceWatch {
   let seen = NOTHING_SEEN;
@@ -86,9 +89,10 @@ export function watchPresence({
     const found = await Promise.all([presence.workers(), presence.egresses()]).catch(() => undefined);
     if (stopped) return;
     const epochs = { epochBefore, epochAfter: presence.epoch() };
-    const { gone, ...next } = notice(seen, found && { worker: found[0], egress: found[1], ...epochs }, now());
+    const { gone, came, ...next } = notice(seen, found && { worker: found[0], egress: found[1], ...epochs }, now());
     seen = next;
     const of = (wanted: PresenceKind) => gone.filter(({ kind }) => kind === wanted).map(({ id }) => id);
+    if (came.length > 0) onCame?.(came);
     if (gone.length > 0) onGone({ workers: of('worker'), egresses: of('egress') });
     timer = setTimeout(() => void look(), everyMs);
     timer.unref();
@@ -129,7 +133,7 @@ const RESUBSCRIBE_MS = 1_000;
  * connection, or when several workers vanish and none is left (a Redis that was restarted), only if it is still missing later.
  */
 export function notice(seen: Seen, look: PresenceLook | undefined, nowMs: number) {
-  if (!look) return { ...seen, sure: false, gone: [] };
+  if (!look) return { ...seen, sure: false, gone: [], came: [] };
   const unsure = !seen.sure || seen.epoch !== look.epochAfter || (look.worker.size === 0 && living(seen.worker) > 1);
   const gone: { kind: PresenceKind; id: string }[] = [];
   const after = (kind: PresenceKind) => {
@@ -143,7 +147,8 @@ export function notice(seen: Seen, look: PresenceLook | undefined, nowMs: number
     }
     return next;
   };
-  return { sure: true, epoch: look.epochBefore, worker: after('worker'), egress: after('egress'), gone };
+  const came = seen.sure ? [...look.worker].filter((topic) => !seen.worker.has(topic)) : [];
+  return { sure: true, epoch: look.epochBefore, worker: after('worker'), egress: after('egress'), gone, came };
 }
 
 function living(ids: ReadonlyMap<string, number | undefined>): number {

@@ -177,7 +177,8 @@ export class RecordingState {
     this.roomSeen = true;
     this.keepsIdentity = false;
     this.look = undefined;
-    this.enter('starting');
+    // One that records already goes there at once: each stage is a write to Temporal's index.
+    if (!early || early.status === 'STARTING' || isTerminal(early.status)) this.enter('starting');
     this.moveDeadline();
     if (early) this.heard(early);
     this.show();

@@ -199,6 +199,13 @@ describe('dispatch', () => {
     expect(protectedEgresses).toEqual([ID]);
   });
 
+  it('does not wake the fleet that has just admitted it', async () => {
+    const kicks: string[] = [];
+    const { all, run } = activities({ kick: async (fleet) => void kicks.push(fleet) });
+    await run(all.dispatch, dispatchInput({ admitted: true }));
+    expect(kicks).toEqual([]);
+  });
+
   it('sends an attempt under its own id, with file names of its own and the sid of the room', async () => {
     const { all, run, sent } = activities();
     await run(all.dispatch, dispatchInput({ attempt: 2 }));

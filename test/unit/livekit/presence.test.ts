@@ -78,6 +78,24 @@ function told(steps: Step[]): string[][] {
   });
 }
 
+describe('who came', () => {
+  it('is who was not there in the look before; nobody in a first look, nor in the one after an outage', () => {
+    const look = (...worker: string[]) => ({
+      worker: new Set(worker),
+      egress: new Set<string>(),
+      epochBefore: 0,
+      epochAfter: 0,
+    });
+    let seen = NOTHING_SEEN;
+    const came = [look('a'), look('a', 'b'), look('a', 'b'), undefined, look('a', 'b', 'c'), look('d')].map((next) => {
+      const noticed = notice(seen, next, 0);
+      seen = noticed;
+      return noticed.came;
+    });
+    expect(came).toEqual([[], ['b'], [], [], [], ['d']]);
+  });
+});
+
 describe('who is gone', () => {
   it('is who was there in the look before, told once', () => {
     expect(
