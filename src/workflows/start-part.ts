@@ -74,7 +74,8 @@ async function tryStart(state: RecordingState, part: PartView): Promise<Attempte
   const result = attempted(state, part, outcome, early);
   if (outcome.kind === 'no_capacity') state.turnsMissed += admitted ? 1 : 0;
   else if (outcome.kind !== 'room_missing') state.turnsMissed = 0;
-  await stopStrangers(state);
+  // What runs beside a part is stopped once the part is known: its own news must not take it for a stranger meanwhile.
+  if (result.kind !== 'started') await stopStrangers(state);
   return result;
 }
 

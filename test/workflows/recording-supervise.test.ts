@@ -279,6 +279,24 @@ describe('a look', () => {
     expect(run.stopped).toEqual([run.egressId(0), run.egressId(0)]);
     expect(view.parts[0]?.files).toHaveLength(1);
   });
+
+  it('hears the next part while the lost one is being stopped, and never takes it for a stranger', async () => {
+    const run = await recordings.start({
+      inspectPart: (call) => (call <= 2 ? gone() : undefined),
+      stopPart: async (call, _, running) => {
+        if (call === 1) await running.report(running.snapshot('ACTIVE', { attempt: 1 }));
+        return null;
+      },
+    });
+    await run.becomesActive();
+    await run.sleep(5 * MINUTE_MS);
+    await run.look();
+    const { parts } = await run.until(({ parts: all, stage }) => all.length === 2 && stage === 'recording');
+    expect(parts[1]?.end).toBeUndefined();
+    await run.report(run.complete('StopEgress API', { attempt: 1 }));
+    await run.result();
+    expect(run.stopped).toEqual([run.egressId(0)]);
+  });
 });
 
 describe('cancelled', () => {
