@@ -152,10 +152,11 @@ test('workers on a cordoned node take nothing new where nodes are watched, and f
   const pod = await podOf(before.ids[0] ?? '');
   const node = nodeOf(pod);
   await cluster.controlPlane.kubectl(['cordon', node]);
-  await api.untilFleet('its worker to drain', ({ workers }) =>
-    workers.some(
-      ({ id, state, busy, reason }) => id === pod && state === 'draining' && busy && /cordoned/.test(`${reason}`),
-    ),
+  await api.untilFleet(
+    'its worker to be sent nothing more while it records',
+    ({ workers, decisions }) =>
+      workers.some(({ id, busy }) => id === pod && busy) &&
+      decisions.some(({ line }) => line.includes(pod) && line.includes('(cordoned): sending it nothing more')),
   );
   const after = await record(1, 'cordon');
   await untilRecording(after.ids);

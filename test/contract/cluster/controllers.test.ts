@@ -16,7 +16,7 @@ let cluster: TestCluster;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'reelkit-controllers-'));
-  stack = await startStack({ stateDir: folder, parts: ['redis'] });
+  stack = await startStack({ stateDir: folder, parts: ['workersRedis'] });
   cluster = await startCluster(stack, await ensureStandIn(() => {}), { pool: { bootMs: 100, cores: 64, maxNodes: 2 } });
 });
 
