@@ -19,6 +19,7 @@ import { type Removed, recordingsOf, removedOf } from './removed.ts';
 /** As LiveKit recommends; a busy worker fills 80 % of them, three egresses of one core each. */
 export const CORES_PER_POD = 4;
 const SHRINK_LIMIT_MS = 60_000;
+const SEEN_LIMIT_MS = 15_000;
 /** The kubelet lives in this process and must not starve. */
 const POLL_MS = 1_000;
 
@@ -55,6 +56,7 @@ async function throughReelkit(
   const crowd = await recordCrowd(bed, rooms, { pollMs: POLL_MS });
   const full = watch.living().length;
   report(`${describeTimes(crowd)}, on ${full} pods`);
+  await untilSeen(watch, crowd);
   const shrunk = await endHalf(bed, watch, crowd);
   report(`half of them ended: ${shrunk} of ${full} pods left`);
   await stopMany(bed, everyOther(crowd.ids, 1));
@@ -70,6 +72,12 @@ async function throughReelkit(
     removed,
     how: `${pods.length} pods made, ${full} once all recorded, ${shrunk} once half had ended, then none${unseen > 0 ? `; ${unseen} egresses were seen on no pod` : ''}`,
   };
+}
+
+/** Who ends before the watch has looked would be on no pod. */
+async function untilSeen(watch: PodWatch, { ids }: Crowd): Promise<void> {
+  const shown = async () => watch.living().reduce((sum, { egresses }) => sum + egresses.size, 0);
+  await until('the pods to show them', shown, (count) => count >= ids.length, SEEN_LIMIT_MS).catch(() => undefined);
 }
 
 /** @returns how many pods were left when only those that record were, or when that took too long */
