@@ -69,3 +69,12 @@ export async function startAlone({ webhookUrls = [] }: { webhookUrls?: string[] 
     stop,
   };
 }
+
+export async function withAlone<T>(work: (alone: Alone) => Promise<T>): Promise<T> {
+  const alone = await startAlone();
+  try {
+    return await work(alone);
+  } finally {
+    await alone.stop();
+  }
+}

@@ -1,7 +1,7 @@
 // The top of the hour: 200 calls of LiveKit's SDK at once, and no worker at all. With Reelkit behind; then on a LiveKit without it, with
 // workers that boot as long: the SDK once with its defaults, the SDK with a blind retry, and the same calls on a fleet already warm.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Alone, startAlone } from './alone.ts';
+import { type Alone, withAlone } from './alone.ts';
 import { type Bed, startBed, until } from './bed.ts';
 import type { Bench } from './context.ts';
 import { type Crowd, countRow, describe, describeTimes, recordCrowd, stopMany } from './crowd.ts';
@@ -56,15 +56,6 @@ async function withBed<T>(work: (bed: Bed) => Promise<T>): Promise<T> {
     return await work(bed);
   } finally {
     await bed.stop();
-  }
-}
-
-async function withAlone<T>(work: (alone: Alone) => Promise<T>): Promise<T> {
-  const alone = await startAlone();
-  try {
-    return await work(alone);
-  } finally {
-    await alone.stop();
   }
 }
 

@@ -1,7 +1,7 @@
 // One recording after the other, each on a pod of its own: how soon the pod is asked for, and how soon it records once it is ready.
 // Beside it the SDK's own call on an idle worker of a LiveKit without Reelkit, taking turns.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Alone, startAlone } from '../alone.ts';
+import { type Alone, withAlone } from '../alone.ts';
 import { type Bed, until } from '../bed.ts';
 import { startOne, stopOne } from '../crowd.ts';
 import { median, percentile } from '../figures.ts';
@@ -39,15 +39,6 @@ export async function measureStarts(
   report(`waiting to pod, ms: ${waitingMs.join(' ')}`);
   report(`ready to recording, ms: ${readyMs.join(' ')}; SDK: ${sdkMs.join(' ')}`);
   return rowsOf(turns);
-}
-
-async function withAlone<T>(work: (alone: Alone) => Promise<T>): Promise<T> {
-  const alone = await startAlone();
-  try {
-    return await work(alone);
-  } finally {
-    await alone.stop();
-  }
 }
 
 async function takeTurn(bed: Bed, watch: PodWatch, room: string): Promise<Omit<Turn, 'sdkMs'>> {
