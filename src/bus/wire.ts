@@ -7,7 +7,7 @@ import { RpcError } from './error.ts';
 /** Of one message on the bus, also after it was inflated. LiveKit's HTTP API takes 10 MiB; egress requests are a few KiB. */
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 const MAX_ID_CHARACTERS = 256;
-const TYPE_PREFIX = 'type.googleapis.com/internal.';
+const TYPE_PREFIX = 'type.googleapis.com/';
 const COMPRESSION_NONE = 0;
 /** Since psrpc 0.8. */
 const COMPRESSION_GZIP = 1;
@@ -181,7 +181,7 @@ function decode<T extends Message<T>>(type: MessageType<T>, bytes: Uint8Array): 
 }
 
 function typeUrlOf({ typeName }: { typeName: string }): string {
-  return TYPE_PREFIX + typeName.slice('internal.'.length);
+  return TYPE_PREFIX + typeName;
 }
 
 function inflate(value: Uint8Array, compression: number): Uint8Array {
