@@ -4,6 +4,8 @@ import { createRedisTransport, type RedisSettings } from './bus/redis.ts';
 import { createRpcServer, type RpcServer } from './bus/server.ts';
 import type { BusTransport } from './bus/transport.ts';
 import type { Config } from './config.ts';
+import { messageOf } from './error-message.ts';
+import type { PresenceBus } from './livekit/presence.ts';
 import type { Log } from './log.ts';
 
 export interface Bus {
@@ -19,9 +21,7 @@ export interface Buses {
 }
 
 /** For who looks at a bus before it is connected: until then every call fails as if Redis were away. */
-export function lateTransport(
-  get: () => BusTransport | undefined,
-): Pick<BusTransport, 'channels' | 'setKey' | 'getKeys' | 'deleteKey' | 'health'> {
+export function lateTransport(get: () => BusTransport | undefined): PresenceBus {
   const use = <T>(call: (bus: BusTransport) => Promise<T>): Promise<T> => {
     const bus = get();
     return bus ? call(bus) : Promise.reject(new Error('not connected to Redis yet'));
@@ -64,7 +64,7 @@ async function connect(name: string, settings: RedisSettings, log: Log, stopping
       const transport = await createRedisTransport(settings, { name, log });
       return { transport, client: await createRpcClient(transport), server: createRpcServer(transport, { log }) };
     } catch (error) {
-      log.warn({ redis: name, problem: error instanceof Error ? error.message : String(error) }, 'waits for Redis');
+      log.warn({ redis: name, problem: messageOf(error) }, 'waits for Redis');
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }

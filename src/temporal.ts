@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import proto from '@temporalio/proto';
+import { messageOf } from './error-message.ts';
 import type { Log } from './log.ts';
 import { SEARCH_ATTRIBUTES } from './recording/search-attributes.ts';
 import type { PayloadKeys } from './temporal/codec.ts';
@@ -130,5 +131,5 @@ const INDEXED_TYPES = {
 } as const;
 
 function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+  return messageOf(error).split('\n')[0] ?? '';
 }

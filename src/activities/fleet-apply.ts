@@ -1,5 +1,6 @@
 // The apply step of a pass: does what the plan says and writes down what could not be done. Every act may be repeated.
 import { CapacityError } from '../capacity/provider.ts';
+import { messageOf } from '../error-message.ts';
 import { afterLaunch, type LaunchRefusal } from '../fleet/backoff.ts';
 import type { FleetMemory, WorkerNotes } from '../fleet/observation.ts';
 import type { FleetPlan } from '../fleet/plan.ts';
@@ -46,7 +47,7 @@ function refusalOf(error: unknown): LaunchRefusal {
   if (error instanceof CapacityError) {
     return { kind: error.kind, message: error.message, retryAfterMs: error.retryAfterMs };
   }
-  return { kind: 'retryable', message: error instanceof Error ? error.message : String(error) };
+  return { kind: 'retryable', message: messageOf(error) };
 }
 
 function tellRecordings(deps: FleetDeps, { lost, look }: FleetPlan) {

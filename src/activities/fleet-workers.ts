@@ -1,5 +1,6 @@
 // The workers as the fleet sees them: the platform's list, each worker's own answer, and who listens on the bus, joined. Only reads.
 import type { CapacityProvider, Worker } from '../capacity/provider.ts';
+import { messageOf } from '../error-message.ts';
 import type { FleetMemory, ObservedEgress, ObservedWorker, Sight } from '../fleet/observation.ts';
 import { stateOf } from '../fleet/worker-state.ts';
 import type { Presence } from '../livekit/presence.ts';
@@ -31,7 +32,7 @@ export async function observeWorkers(
   const workers = await provider.list();
   const answers = await Promise.all(workers.map((worker) => probeWorker(worker, probe)));
   const bus = await askBus(presence, workers).catch((error: unknown) => {
-    onBusProblem?.(error instanceof Error ? error.message : String(error));
+    onBusProblem?.(messageOf(error));
     return undefined;
   });
   const observed = workers.map((worker, index) => {

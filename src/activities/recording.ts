@@ -2,6 +2,7 @@
 import { heartbeat, log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { Storage } from '../config.ts';
+import { messageOf } from '../error-message.ts';
 import type { LiveKitClient } from '../livekit/client.ts';
 import type { Grants } from '../livekit/grants.ts';
 import { infoOf, reportOf } from '../livekit/record.ts';
@@ -228,8 +229,4 @@ function fromBase64(text: string): Uint8Array {
 
 function toBase64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64');
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,6 +2,7 @@
 // place cannot answer is said in `problems`; the rest is still shown.
 import type { Client } from '@temporalio/client';
 import type { Config } from '../config.ts';
+import { messageOf } from '../error-message.ts';
 import type { ObservedWorker } from '../fleet/observation.ts';
 import { explainQuery, fleetWorkflowId, type PassLine, type RecordingMemo } from '../workflows/messages.ts';
 import { cached } from './cached.ts';
@@ -29,7 +30,7 @@ export function createFleetReader(parts: FleetReaderParts): ReadFleet {
     const problems: string[] = [];
     const orElse = <T>(what: string, fallback: T, read: () => Promise<T>) =>
       read().catch((error: unknown) => {
-        problems.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+        problems.push(`${what}: ${messageOf(error)}`);
         return fallback;
       });
     const within = <T>(read: () => Promise<T>) => client.withDeadline(Date.now() + CALL_MS, read);

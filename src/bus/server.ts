@@ -1,6 +1,7 @@
 // psrpc's server: it claims what it would handle, and handles what the caller grants. It works on bytes and knows no service.
 // What is malformed, expired or not wanted is passed over in silence; an answer goes only to a granted request.
 import { createHash } from 'node:crypto';
+import { messageOf } from '../error-message.ts';
 import type { Log } from '../log.ts';
 import { RpcError } from './error.ts';
 import { isReelkitServer, newServerId } from './ids.ts';
@@ -292,8 +293,4 @@ function takeOverLockOf(requestId: string): string {
 
 function pause(ms: number): Promise<undefined> {
   return new Promise((resolve) => setTimeout(resolve, ms, undefined));
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

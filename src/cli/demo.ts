@@ -1,5 +1,4 @@
 // reelkit demo: the whole main job on real parts on this machine. Options in, exit status out; the story is in demo/run.ts.
-
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Closing } from '../demo/backstage.ts';
@@ -9,7 +8,7 @@ import { closingLine, failureLines, type Outcome, resultData, resultTable } from
 import { type DemoOptions, runDemo } from '../demo/run.ts';
 import { createScreen } from '../demo/screen.ts';
 import { reportToStdout } from '../dev/reporter.ts';
-import { messageOf } from '../dev/text.ts';
+import { messageOf } from '../error-message.ts';
 import { formatDuration, parseDuration } from '../recording/duration.ts';
 import { usageError } from './errors.ts';
 

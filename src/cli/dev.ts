@@ -1,5 +1,4 @@
 // reelkit dev: the local stack and Reelkit kept running, with the commands to try. Recordings and their history survive a restart.
-
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,7 +8,7 @@ import { environmentFile, welcome } from '../demo/dev-texts.ts';
 import { Interrupted, interruptedStatus, leaveNothing, watchForInterruption } from '../demo/interrupt.ts';
 import { isAlive } from '../dev/components/store.ts';
 import { reportToStderr, reportToStdout } from '../dev/reporter.ts';
-import { messageOf } from '../dev/text.ts';
+import { messageOf } from '../error-message.ts';
 import { CliError, usageError } from './errors.ts';
 
 export interface DevArguments {

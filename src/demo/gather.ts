@@ -1,8 +1,7 @@
 // Looks into every recorded file, at most a few at a time, and asks LiveKit what it knows. Judges nothing.
-
 import { isAbsolute, join } from 'node:path';
 import { probeMedia, toneFrequency } from '../dev/media.ts';
-import { messageOf } from '../dev/text.ts';
+import { messageOf } from '../error-message.ts';
 import type { RecordedFile, RecordingView } from '../recording/view.ts';
 import type { FileEvidence } from './evidence.ts';
 

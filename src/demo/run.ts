@@ -1,6 +1,5 @@
 // The story of a demo, from an empty machine to the verdict. Order of steps only: how each is done is in the files beside this one.
-
-import { messageOf } from '../dev/text.ts';
+import { messageOf } from '../error-message.ts';
 import { formatDuration } from '../recording/duration.ts';
 import type { RecordingRequestInput } from '../recording/request.ts';
 import { type Backstage, type Closing, openBackstage, type Tell } from './backstage.ts';

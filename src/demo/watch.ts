@@ -1,8 +1,7 @@
 // Looks at the recordings and the fleet again and again, shows what changed, does what each role asks for when it is time.
 // Waits for conditions with a limit; what a condition that never came means is judged later, from the evidence.
-
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../dev/text.ts';
+import { messageOf } from '../error-message.ts';
 import { formatDuration } from '../recording/duration.ts';
 import { isEnded } from '../recording/stage.ts';
 import type { RecordingView } from '../recording/view.ts';

@@ -1,8 +1,8 @@
 // Finds the parts of the local stack, and installs the ones that are missing: PATH, cache, then the sources of the catalog.
 // It never prompts and never replaces what a person installed.
-
 import { delimiter, join } from 'node:path';
 import { execa } from 'execa';
+import { messageOf } from '../error-message.ts';
 import { type Component, type ComponentName, catalog, currentPlatform, type Source } from './components/catalog.ts';
 import {
   describeSource,
@@ -15,7 +15,6 @@ import {
 import { cacheRoot, ensureCacheIsWritable, hashOfFolder, installOnce, isExecutable } from './components/store.ts';
 import { formatVersion, isAtLeast, parseVersion, type Version } from './components/version.ts';
 import type { Report } from './reporter.ts';
-import { messageOf } from './text.ts';
 
 export { type ComponentName, clusterComponentNames, componentNames } from './components/catalog.ts';
 

@@ -1,14 +1,13 @@
 // Synthetic speakers: participants that publish a moving picture with the room's name and a clock, and a tone of their own.
 // `node --import tsx src/dev/speakers.ts --room NAME …` runs some from a shell, with LIVEKIT_URL, _API_KEY and _API_SECRET.
-
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { AccessToken } from 'livekit-server-sdk';
+import { messageOf } from '../error-message.ts';
 import { reportToStderr, reportToStdout } from './reporter.ts';
 import { type SpeakerHost, startSpeakerHost } from './speakers/host-process.ts';
-import { messageOf } from './text.ts';
 
 export interface SpeakerOptions {
   livekit: { url: string; apiKey: string; apiSecret: string };

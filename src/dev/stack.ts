@@ -1,10 +1,10 @@
 // The local stack: LiveKit with its Redis, the workers' Redis and Temporal on free loopback ports, started together, ended together.
 // It starts no egress workers and no Reelkit; those are the capacity provider's and reelkit-service.ts's.
-
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { stopAllProcessWorkers } from '../capacity/process.ts';
+import { messageOf } from '../error-message.ts';
 import { SEARCH_ATTRIBUTES } from '../recording/search-attributes.ts';
 import { type Child, startChild } from './child.ts';
 import { ensureComponents } from './components.ts';
@@ -14,7 +14,6 @@ import { type Report, reportNothing } from './reporter.ts';
 import { livekitAnswers, livekitConfig } from './stack/livekit.ts';
 import { redisAnswers, redisArgs } from './stack/redis.ts';
 import { type SearchAttributes, type TemporalSettings, temporalAnswers, temporalArgs } from './stack/temporal.ts';
-import { messageOf } from './text.ts';
 
 const stackParts = ['redis', 'workersRedis', 'livekit', 'temporal'] as const;
 export type StackPart = (typeof stackParts)[number];

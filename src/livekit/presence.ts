@@ -24,7 +24,8 @@ const STARTS = requestChannel({ service: 'EgressInternal', method: 'StartEgress'
 const STOPS = requestChannel({ service: 'EgressHandler', method: 'StopEgress', topic: ANY_TOPIC });
 const CORDON_KEY = 'reelkit:cordon:';
 
-type PresenceBus = Pick<BusTransport, 'channels' | 'setKey' | 'getKeys' | 'deleteKey' | 'health'>;
+/** What presence is read from, and cordons are written to. */
+export type PresenceBus = Pick<BusTransport, 'channels' | 'setKey' | 'getKeys' | 'deleteKey' | 'health'>;
 
 export function createPresence(bus: PresenceBus): Presence {
   const topicsOf = async (pattern: string) => {

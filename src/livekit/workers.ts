@@ -2,6 +2,7 @@
 // streams. It chooses no worker and retries nothing.
 import { EgressInfo, StopEgressRequest, UpdateStreamRequest } from '@livekit/protocol';
 import type { RpcClient, RpcReply } from '../bus/client.ts';
+import { messageOf } from '../error-message.ts';
 import type { DispatchReply } from '../recording/start-outcome.ts';
 import { redactText } from './request/index.ts';
 
@@ -57,7 +58,7 @@ export function createWorkers(client: RpcClient): Workers {
         return toDispatchReply(await client.call({ ...call, timeoutMs: DISPATCH_LIMIT_MS, claimTimeoutMs: CLAIM_MS }));
       } catch (error) {
         // The request left, or did not: whoever cannot tell says so.
-        return { kind: 'no_answer', message: error instanceof Error ? error.message : String(error) };
+        return { kind: 'no_answer', message: messageOf(error) };
       }
     },
     stop: (egressId) => ask('StopEgress', egressId, new StopEgressRequest({ egressId }).toBinary()),

@@ -12,6 +12,7 @@ import {
   type V1Pod,
   type V1ResourceAttributes,
 } from '@kubernetes/client-node';
+import { messageOf } from '../../error-message.ts';
 import { CapacityError } from '../provider.ts';
 import { isNotFound, toCapacityError } from './errors.ts';
 
@@ -104,7 +105,7 @@ function loadConfig({ kubeconfig, context }: ClusterSettings): KubeConfig {
     else config.loadFromFile(kubeconfig);
     if (context !== undefined) config.setCurrentContext(context);
   } catch (error) {
-    throw noCluster(error instanceof Error ? error.message : String(error));
+    throw noCluster(messageOf(error));
   }
   if (!config.getCurrentCluster())
     throw noCluster(context === undefined ? 'no current context' : `no context "${context}"`);

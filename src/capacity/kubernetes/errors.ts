@@ -1,5 +1,6 @@
 // What the API server's refusals mean: who must act, and how. Pure.
 import { ApiException } from '@kubernetes/client-node';
+import { messageOf } from '../../error-message.ts';
 import { CapacityError, type CapacityErrorKind } from '../provider.ts';
 
 interface Status {
@@ -86,8 +87,4 @@ function statusOf({ body }: ApiException<unknown>): Status {
   } catch {
     return {};
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -8,6 +8,7 @@ import {
   ListWatch,
   Watch,
 } from '@kubernetes/client-node';
+import { messageOf } from '../../error-message.ts';
 import { isRefusal } from './errors.ts';
 
 export interface WatchedList<T extends KubernetesObject> {
@@ -177,8 +178,4 @@ class SteadyWatch extends Watch {
 
 function later(ms: number): Promise<undefined> {
   return new Promise((resolve) => setTimeout(() => resolve(undefined), ms).unref());
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,13 +1,12 @@
 // The cache of installed components: folders that appear whole or not at all, one installer at a time for each.
 // It knows nothing of where a component comes from.
-
 import { createHash } from 'node:crypto';
 import { access, constants, mkdir, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../error-message.ts';
 import type { Report } from '../reporter.ts';
-import { messageOf } from '../text.ts';
 
 const lockPollMs = 250;
 

@@ -7,7 +7,7 @@ import { ensureComponents } from '../../../src/dev/components.ts';
 import { endLeftovers, stateDirVariable } from '../../../src/dev/leftovers.ts';
 import { freePorts } from '../../../src/dev/ports.ts';
 import { type Report, reportNothing } from '../../../src/dev/reporter.ts';
-import { messageOf } from '../../../src/dev/text.ts';
+import { messageOf } from '../../../src/error-message.ts';
 import { waitFor } from '../stack-wait.ts';
 import { type AuditedRequest, readRequests } from './audit.ts';
 import { kubeconfigText, prepareFiles } from './control-plane-files.ts';
