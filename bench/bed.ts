@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { AccessToken, EgressClient, RoomServiceClient } from 'livekit-server-sdk';
 import type { FleetView } from '../src/api/schemas.ts';
-import { stopAllProcessWorkers } from '../src/capacity/process.ts';
+import { stopAllProcessWorkers } from '../src/capacity/process/provider.ts';
 import { ensureStandIn } from '../src/dev/components.ts';
 import { createReelkitService, type ReelkitServiceOptions } from '../src/dev/reelkit-service.ts';
 import { startStack } from '../src/dev/stack.ts';

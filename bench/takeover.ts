@@ -19,7 +19,7 @@ import type { Row } from './rows.ts';
 
 const DEATHS = 20;
 const TARGET_MS = 2_000;
-/** As in src/config.ts. */
+/** As in src/config/. */
 const PLACE = { fleet: 'default', taskQueue: 'reelkit' };
 
 /** How far a process comes before it dies. */

@@ -3,7 +3,7 @@ import { createRpcClient, type RpcClient } from './bus/client.ts';
 import { createRedisTransport, type RedisSettings } from './bus/redis.ts';
 import { createRpcServer, type RpcServer } from './bus/server.ts';
 import type { BusTransport } from './bus/transport.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/schema.ts';
 import { messageOf } from './error-message.ts';
 import type { PresenceBus } from './livekit/presence.ts';
 import type { Log } from './log.ts';

@@ -7,7 +7,8 @@ import { EgressClient, RoomServiceClient, ServerError } from 'livekit-server-sdk
 import { checkLiveKit } from './api/readiness.ts';
 import { createRedisTransport, type RedisSettings } from './bus/redis.ts';
 import type { BusTransport } from './bus/transport.ts';
-import type { Config, Storage } from './config.ts';
+import type { Config } from './config/schema.ts';
+import type { Storage } from './config/storages.ts';
 import { type BusesToCheck, checkBuses } from './doctor/buses.ts';
 import { type CheckResult, failed, passed } from './doctor/result.ts';
 import { createFleetSources, type FleetSources, NO_PRESENCE } from './fleet-sources.ts';

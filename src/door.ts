@@ -4,7 +4,7 @@ import type { Client } from '@temporalio/client';
 import type { Recordings } from './api/recordings.ts';
 import type { Served } from './bus/server.ts';
 import type { Buses } from './buses.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/schema.ts';
 import { createIntakeRecordings } from './intake-recordings.ts';
 import { createLiveKitClient } from './livekit/client.ts';
 import { endGhost } from './livekit/ghosts.ts';

@@ -3,7 +3,7 @@
 import { observeWorkers } from './activities/fleet-workers.ts';
 import type { CapacityProvider, ProviderLog } from './capacity/provider.ts';
 import { createProvider } from './capacity/registry.ts';
-import type { FleetConfig } from './config.ts';
+import type { FleetConfig } from './config/fleet.ts';
 import type { ObservedWorker, Sight } from './fleet/observation.ts';
 import type { Presence } from './livekit/presence.ts';
 import { createProbe } from './livekit/probe.ts';

@@ -1,6 +1,6 @@
 // The log of the process: JSON lines by pino. Holds no secret: bodies and headers are never logged, URLs lose their query.
 import { type Logger, pino } from 'pino';
-import type { Config } from './config.ts';
+import type { Config } from './config/schema.ts';
 
 export type Log = Logger;
 

@@ -8,7 +8,7 @@ import type { FleetKicker } from './activities/kick.ts';
 import { createProtectBusy } from './activities/protect-busy.ts';
 import { createRecordingActivities } from './activities/recording.ts';
 import type { Buses } from './buses.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/schema.ts';
 import type { Arrivals } from './fleet/arrivals.ts';
 import type { Demand } from './fleet/demand.ts';
 import type { ObservedWorker } from './fleet/observation.ts';

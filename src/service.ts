@@ -9,7 +9,7 @@ import type { Recordings } from './api/recordings.ts';
 import { createTemporalRecordings } from './api/temporal-recordings.ts';
 import { createStageCounter } from './api/visibility-counts.ts';
 import { type Buses, connectBuses, lateTransport } from './buses.ts';
-import { type Config, defaultStorageOf } from './config.ts';
+import { type Config, defaultStorageOf } from './config/schema.ts';
 import { type Door, openDoor } from './door.ts';
 import { type Arrivals, createArrivals } from './fleet/arrivals.ts';
 import { createFleetSources, type FleetSources } from './fleet-sources.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runPass } from '../../src/activities/fleet.ts';
 import type { FleetDeps } from '../../src/activities/fleet-deps.ts';
-import { createKubernetesProvider } from '../../src/capacity/kubernetes.ts';
+import { createKubernetesProvider } from '../../src/capacity/kubernetes/provider.ts';
 import type { CapacityProvider } from '../../src/capacity/provider.ts';
 import { EMPTY_MEMORY } from '../../src/fleet/observation.ts';
 import { type ControlPlane, startControlPlane } from '../../test/support/cluster/control-plane.ts';

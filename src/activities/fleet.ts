@@ -1,7 +1,7 @@
 // The fleet's one activity: observe, plan, apply. The plan is pure; what surrounds it may be repeated at any point.
 import { activityInfo, heartbeat } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
-import type { FleetConfig } from '../config.ts';
+import type { FleetConfig } from '../config/fleet.ts';
 import { describeFleet } from '../fleet/explain.ts';
 import type { FleetMemory } from '../fleet/observation.ts';
 import { planFleet } from '../fleet/plan.ts';

@@ -1,7 +1,7 @@
 // The recording's activities: thin calls to the workers' bus, LiveKit and Temporal. No decision is made here.
 import { heartbeat, log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
-import type { Storage } from '../config.ts';
+import type { Storage } from '../config/storages.ts';
 import { messageOf } from '../error-message.ts';
 import type { LiveKitClient } from '../livekit/client.ts';
 import type { Grants } from '../livekit/grants.ts';

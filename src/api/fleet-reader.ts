@@ -1,7 +1,7 @@
 // The fleet as an operator wants to see it: workers, demand and the last decisions, gathered from three places. What one
 // place cannot answer is said in `problems`; the rest is still shown.
 import type { Client } from '@temporalio/client';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/schema.ts';
 import { messageOf } from '../error-message.ts';
 import type { ObservedWorker } from '../fleet/observation.ts';
 import { explainQuery, fleetWorkflowId, type PassLine, type RecordingMemo } from '../workflows/messages.ts';

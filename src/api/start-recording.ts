@@ -1,5 +1,5 @@
 // From a valid request to what Temporal is asked to start, and to the view that is answered. Pure.
-import type { Storage } from '../config.ts';
+import type { Storage } from '../config/storages.ts';
 import { type CostTable, costOf } from '../fleet/cost.ts';
 import { lowerRequest, redactUrl, sourceOf } from '../livekit/request/index.ts';
 import { formatDuration } from '../recording/duration.ts';

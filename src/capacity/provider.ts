@@ -1,4 +1,4 @@
-// The contract of a capacity provider: how Reelkit gets workers and gives them back. One file a provider beside this one.
+// The contract of a capacity provider: how Reelkit gets workers and gives them back. One folder a provider beside this one.
 // A provider knows its platform and nothing of recordings: it never decides how many, which, or when.
 
 /**

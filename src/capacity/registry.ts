@@ -1,9 +1,9 @@
-// From the configuration to a capacity provider. A new provider is one file beside this one and one line here.
-import type { FleetConfig } from '../config.ts';
-import { createKubernetesProvider } from './kubernetes.ts';
-import { createProcessProvider } from './process.ts';
+// From the configuration to a capacity provider. A new provider is one folder beside this one, a line here and one in config.ts.
+import type { FleetConfig } from '../config/fleet.ts';
+import { createKubernetesProvider } from './kubernetes/provider.ts';
+import { createProcessProvider } from './process/provider.ts';
 import type { CapacityProvider, ProviderLog } from './provider.ts';
-import { createStaticProvider } from './static.ts';
+import { createStaticProvider } from './static/provider.ts';
 
 export function createProvider(fleet: FleetConfig, log?: ProviderLog): CapacityProvider {
   const { capacity, minWorkers, maxWorkers } = fleet;

@@ -1,5 +1,5 @@
 // reelkit doctor: asks everything Reelkit depends on, and says what to fix. Changes nothing.
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config/load.ts';
 import { runChecks } from '../doctor.ts';
 import { CliError } from './errors.ts';
 import { printJson, stdout } from './print.ts';

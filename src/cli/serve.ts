@@ -1,5 +1,6 @@
 // reelkit serve | api | worker: the service until a signal ends it.
-import { loadConfig, redactConfig } from '../config.ts';
+import { loadConfig } from '../config/load.ts';
+import { redactConfig } from '../config/secrets.ts';
 import { createLog } from '../log.ts';
 import { type ServiceParts, startService } from '../service.ts';
 import { stopOnSignals } from '../shutdown.ts';

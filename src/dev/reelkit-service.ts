@@ -4,7 +4,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
-import type { ConfigInput } from '../config.ts';
+import type { ConfigInput } from '../config/schema.ts';
 import { type Child, startChild } from './child.ts';
 import { repositoryRoot } from './components/sources.ts';
 import { writeEgressConfig } from './egress-config.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { FleetView } from '../../src/api/schemas.ts';
-import { stopAllProcessWorkers } from '../../src/capacity/process.ts';
+import { stopAllProcessWorkers } from '../../src/capacity/process/provider.ts';
 import { ensureComponents, ensureStandIn } from '../../src/dev/components.ts';
 import { findLeftovers, stateDirVariable } from '../../src/dev/leftovers.ts';
 import {

@@ -3,7 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ConfigError, type ConfigInput, loadConfig, parseConfig, redactConfig } from '../../src/config.ts';
+import { loadConfig, parseConfig } from '../../src/config/load.ts';
+import { ConfigError } from '../../src/config/problems.ts';
+import type { ConfigInput } from '../../src/config/schema.ts';
+import { redactConfig } from '../../src/config/secrets.ts';
 
 const SMALLEST: ConfigInput = {
   livekit: {

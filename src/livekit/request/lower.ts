@@ -14,7 +14,7 @@ import {
   TrackEgressRequest,
   WebEgressRequest,
 } from '@livekit/protocol';
-import type { Storage } from '../../config.ts';
+import type { Storage } from '../../config/storages.ts';
 import { renderPath } from '../../recording/path-template.ts';
 import type { Encoding, RecordingOutput, RecordingRequest } from '../../recording/request.ts';
 import { roomOf } from '../../recording/source.ts';

@@ -1,6 +1,6 @@
 // Where a configured storage's keys meet a request: just before it leaves for a worker, and nowhere else. Pure.
 import { AzureBlobUpload, GCPUpload, S3Upload, type SegmentedFileOutput } from '@livekit/protocol';
-import type { Storage } from '../../config.ts';
+import type { Storage } from '../../config/storages.ts';
 import { allOutputs } from './outputs.ts';
 import type { StartMessage } from './rpc.ts';
 

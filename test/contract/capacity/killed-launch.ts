@@ -2,7 +2,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { type ConfigInput, type FleetConfig, parseConfig } from '../../../src/config.ts';
+import type { FleetConfig } from '../../../src/config/fleet.ts';
+import { parseConfig } from '../../../src/config/load.ts';
+import type { ConfigInput } from '../../../src/config/schema.ts';
 
 const script = fileURLToPath(new URL('./launch-and-hang.ts', import.meta.url));
 

@@ -1,7 +1,7 @@
 // A Reelkit that launches workers and is then killed: run as a process of its own by the contract tests.
 import { parseArgs } from 'node:util';
 import { createProvider } from '../../../src/capacity/registry.ts';
-import type { FleetConfig } from '../../../src/config.ts';
+import type { FleetConfig } from '../../../src/config/fleet.ts';
 
 const { values } = parseArgs({
   options: { fleet: { type: 'string' }, count: { type: 'string' }, token: { type: 'string' } },

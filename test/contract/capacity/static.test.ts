@@ -1,7 +1,7 @@
 // The static provider: workers that somebody else runs. What the contract asks of it, and no more.
 import { describe, expect, it } from 'vitest';
 import { createProvider } from '../../../src/capacity/registry.ts';
-import { parseConfig } from '../../../src/config.ts';
+import { parseConfig } from '../../../src/config/load.ts';
 
 const config = (workers: object[]) =>
   parseConfig({

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { createProvider } from '../../../src/capacity/registry.ts';
-import { parseConfig } from '../../../src/config.ts';
+import { parseConfig } from '../../../src/config/load.ts';
 import { reportToStderr } from '../../../src/dev/reporter.ts';
 import {
   chart,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createRedisTransport } from '../../../src/bus/redis.ts';
 import type { BusTransport } from '../../../src/bus/transport.ts';
-import { createProcessProvider, stopAllProcessWorkers } from '../../../src/capacity/process.ts';
+import { createProcessProvider, stopAllProcessWorkers } from '../../../src/capacity/process/provider.ts';
 import { ensureStandIn } from '../../../src/dev/components.ts';
 import { writeEgressConfig } from '../../../src/dev/egress-config.ts';
 import { reportToStderr } from '../../../src/dev/reporter.ts';

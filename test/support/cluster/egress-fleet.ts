@@ -2,7 +2,7 @@
 // the PodTemplate and the budget that keeps busy workers. Reelkit's own Deployments stay out: it runs as the test wants it.
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseAllDocuments, stringify } from 'yaml';
-import type { ConfigInput } from '../../../src/config.ts';
+import type { ConfigInput } from '../../../src/config/schema.ts';
 import { startHelm } from '../chart.ts';
 import type { ControlPlane } from './control-plane.ts';
 

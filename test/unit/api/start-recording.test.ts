@@ -8,7 +8,7 @@ import {
   staticDetails,
   staticSummary,
 } from '../../../src/api/start-recording.ts';
-import type { Storage } from '../../../src/config.ts';
+import type { Storage } from '../../../src/config/storages.ts';
 import { DEFAULT_COSTS } from '../../../src/fleet/cost.ts';
 import { type RecordingRequestInput, recordingRequestSchema } from '../../../src/recording/request.ts';
 

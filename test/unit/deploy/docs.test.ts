@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { ERROR_CODES } from '../../../src/api/errors.ts';
-import { configSchema } from '../../../src/config.ts';
+import { configSchema } from '../../../src/config/schema.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 import { SEARCH_ATTRIBUTES } from '../../../src/recording/search-attributes.ts';
 import { END_REASONS } from '../../../src/recording/stage.ts';
@@ -69,7 +69,7 @@ describe('docs/configuration.md', () => {
   });
 
   test('names the variable of each key that has one', () => {
-    const mapped = [...read('src/config.ts').matchAll(/^ {2}([A-Z_]+): '([\w.]+)',$/gm)];
+    const mapped = [...read('src/config/environment.ts').matchAll(/^ {2}([A-Z_]+): '([\w.]+)',$/gm)];
     expect(mapped.length).toBeGreaterThan(10);
     for (const [, variable, path] of mapped) expect(rowOf(path ?? '')?.[2]).toBe(`\`${variable}\``);
   });

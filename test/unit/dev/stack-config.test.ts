@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { parseConfig } from '../../../src/config.ts';
+import { parseConfig } from '../../../src/config/load.ts';
 import { egressConfig } from '../../../src/dev/egress-config.ts';
 import { reelkitConfig } from '../../../src/dev/reelkit-service.ts';
 import { livekitConfig } from '../../../src/dev/stack/livekit.ts';

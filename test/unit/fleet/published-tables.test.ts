@@ -1,7 +1,7 @@
 // Cases other autoscalers publish in their own tests, re-typed as inputs and outputs. What a slot is there is a worker, or a
 // share of one, here. Sources are named at each table; no code was copied.
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../../src/config.ts';
+import { parseConfig } from '../../../src/config/load.ts';
 import type { ObservedWorker } from '../../../src/fleet/observation.ts';
 import { codes, egress, many, NOW, plan, waiting, worker } from '../../support/fleet.ts';
 

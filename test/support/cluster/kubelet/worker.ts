@@ -5,9 +5,9 @@ import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { findFreePorts } from '../../../../src/capacity/ports.ts';
-import { pathOf } from '../../../../src/capacity/process.ts';
-import { killTree, signalProcess } from '../../../../src/capacity/process-table.ts';
+import { findFreePorts } from '../../../../src/capacity/process/ports.ts';
+import { pathOf } from '../../../../src/capacity/process/provider.ts';
+import { killTree, signalProcess } from '../../../../src/capacity/process/table.ts';
 import { endAtExit } from '../../../../src/dev/last-resort.ts';
 import { stateDirVariable } from '../../../../src/dev/leftovers.ts';
 

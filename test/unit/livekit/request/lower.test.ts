@@ -1,7 +1,7 @@
 // Reelkit's own requests in LiveKit's words: what the API accepts, no worker refuses.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Storage } from '../../../../src/config.ts';
+import type { Storage } from '../../../../src/config/storages.ts';
 import { liftRequest, lowerRequest, refusalOf, sourceOf } from '../../../../src/livekit/request/index.ts';
 import { allOutputs } from '../../../../src/livekit/request/outputs.ts';
 import { type RecordingRequestInput, recordingRequestSchema } from '../../../../src/recording/request.ts';

@@ -2,7 +2,7 @@
 import { type Message, proto3 } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Storage } from '../../../../src/config.ts';
+import type { Storage } from '../../../../src/config/storages.ts';
 import {
   decodeStart,
   forAttempt,

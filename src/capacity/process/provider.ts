@@ -6,9 +6,9 @@ import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
-import type { FleetConfig } from '../config.ts';
-import { launchAll } from './launch-all.ts';
-import { findFreePorts } from './ports.ts';
+import { launchAll } from '../launch-all.ts';
+import { CapacityError, type CapacityLimits, type CapacityProvider, type Worker } from '../provider.ts';
+import type { ProcessCapacity } from './config.ts';
 import {
   CONFIG_FILE,
   claimFolder,
@@ -25,11 +25,9 @@ import {
   type WorkerRecord,
   wasDrained,
   writeRecord,
-} from './process-files.ts';
-import { commandOf, killTree, signalGroup, signalProcess } from './process-table.ts';
-import { CapacityError, type CapacityLimits, type CapacityProvider, type Worker } from './provider.ts';
-
-export type ProcessCapacity = Extract<FleetConfig['capacity'], { provider: 'process' }>;
+} from './files.ts';
+import { findFreePorts } from './ports.ts';
+import { commandOf, killTree, signalGroup, signalProcess } from './table.ts';
 
 /** A folder without a process this long after it was made belongs to a launch that was cut short. */
 const LAUNCH_LIMIT_MS = 30_000;

@@ -3,18 +3,16 @@
 // What pods there are comes from a watch; a pass sends no request to the API server unless it changes something.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Pod, V1PodTemplate } from '@kubernetes/client-node';
-import type { FleetConfig } from '../config.ts';
-import { findProblems, missingTemplate } from './kubernetes/check.ts';
-import { connectCluster } from './kubernetes/client.ts';
-import { isAlreadyThere, isAnother, isNotFound, toCapacityError } from './kubernetes/errors.ts';
-import { createInventory, type InventorySettings } from './kubernetes/inventory.ts';
-import { protection } from './kubernetes/names.ts';
-import { hasEnded, isLaunched, isOfLaunch, timeMs, workerOf } from './kubernetes/pod.ts';
-import { podName, podOf, templateProblems } from './kubernetes/template.ts';
-import { launchAll } from './launch-all.ts';
-import { CapacityError, type CapacityProvider, type ProviderLog } from './provider.ts';
-
-type KubernetesCapacity = Extract<FleetConfig['capacity'], { provider: 'kubernetes' }>;
+import { launchAll } from '../launch-all.ts';
+import { CapacityError, type CapacityProvider, type ProviderLog } from '../provider.ts';
+import { findProblems, missingTemplate } from './check.ts';
+import { connectCluster } from './client.ts';
+import type { KubernetesCapacity } from './config.ts';
+import { isAlreadyThere, isAnother, isNotFound, toCapacityError } from './errors.ts';
+import { createInventory, type InventorySettings } from './inventory.ts';
+import { protection } from './names.ts';
+import { hasEnded, isLaunched, isOfLaunch, timeMs, workerOf } from './pod.ts';
+import { podName, podOf, templateProblems } from './template.ts';
 
 interface KubernetesOptions {
   fleet: string;

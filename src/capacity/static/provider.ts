@@ -1,8 +1,6 @@
 // A fixed list of workers that somebody else runs: they are used, never launched, drained or removed.
-import type { FleetConfig } from '../config.ts';
-import { CapacityError, type CapacityProvider } from './provider.ts';
-
-export type StaticCapacity = Extract<FleetConfig['capacity'], { provider: 'static' }>;
+import { CapacityError, type CapacityProvider } from '../provider.ts';
+import type { StaticCapacity } from './config.ts';
 
 export function createStaticProvider({ workers }: StaticCapacity): CapacityProvider {
   return {

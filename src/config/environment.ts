@@ -1,0 +1,56 @@
+// Variables of the environment that stand for keys of the file, and win over it.
+import { setAt, valueAt } from './raw.ts';
+
+/** Environment variable -> key of the file. */
+const ENVIRONMENT: Record<string, string> = {
+  LIVEKIT_URL: 'livekit.url',
+  LIVEKIT_API_KEY: 'livekit.apiKey',
+  LIVEKIT_API_SECRET: 'livekit.apiSecret',
+  LIVEKIT_REDIS_ADDRESS: 'livekit.redis.address',
+  LIVEKIT_REDIS_USERNAME: 'livekit.redis.username',
+  LIVEKIT_REDIS_PASSWORD: 'livekit.redis.password',
+  WORKERS_REDIS_ADDRESS: 'workers.redis.address',
+  WORKERS_REDIS_USERNAME: 'workers.redis.username',
+  WORKERS_REDIS_PASSWORD: 'workers.redis.password',
+  REELKIT_TASK_QUEUE: 'temporal.taskQueue',
+  REELKIT_HEALTH_PORT: 'temporal.healthPort',
+  REELKIT_HOST: 'api.host',
+  REELKIT_PORT: 'api.port',
+  REELKIT_LOG_LEVEL: 'logLevel',
+  REELKIT_MIN_WORKERS: 'fleet.minWorkers',
+  REELKIT_MAX_WORKERS: 'fleet.maxWorkers',
+  REELKIT_HEADROOM_CORES: 'fleet.headroomCores',
+  REELKIT_COOLDOWN: 'fleet.cooldown',
+  REELKIT_ENCRYPTION_KEY_FILE: 'encryption.keyFile',
+};
+
+/** @returns which variable set which key */
+export function applyEnvironment(raw: Record<string, unknown>, env: NodeJS.ProcessEnv): Map<string, string> {
+  const origins = new Map<string, string>();
+  for (const [variable, key] of Object.entries(ENVIRONMENT)) {
+    const value = env[variable];
+    if (value === undefined || value === '') continue;
+    setAt(raw, key.split('.'), value);
+    origins.set(key, variable);
+  }
+  const egressBin = env.REELKIT_EGRESS_BIN;
+  if (egressBin && valueAt(raw, ['fleet', 'capacity', 'provider']) === 'process') {
+    setAt(raw, ['fleet', 'capacity', 'bin'], egressBin);
+    origins.set('fleet.capacity.bin', 'REELKIT_EGRESS_BIN');
+  }
+  const keys = env.REELKIT_ENCRYPTION_KEYS;
+  if (keys) {
+    setAt(raw, ['encryption', 'keys'], keys.split(',').map(encryptionKey));
+    origins.set('encryption.keys', 'REELKIT_ENCRYPTION_KEYS');
+  }
+  return origins;
+}
+
+function encryptionKey(text: string): { id: string; key: string } {
+  const [id = '', ...key] = text.trim().split(':');
+  return { id, key: key.join(':') };
+}
+
+export function variableFor(key: string): string | undefined {
+  return Object.entries(ENVIRONMENT).find(([, target]) => target === key)?.[0];
+}

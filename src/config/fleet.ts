@@ -1,0 +1,39 @@
+// A fleet: how large it may get, how fast it changes, and where its workers come from.
+import { z } from 'zod';
+import { capacity } from '../capacity/config.ts';
+import { DEFAULT_COSTS } from '../fleet/cost.ts';
+import { duration } from './values.ts';
+
+export const fleetName = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, { error: 'must be lower-case letters, digits and dashes' });
+
+export const fleet = z.strictObject({
+  /** One fleet for each LiveKit deployment (each Redis). */
+  name: fleetName.default('default'),
+  minWorkers: z.coerce.number().int().min(0).default(0),
+  maxWorkers: z.coerce.number().int().min(1).default(10),
+  /** Free CPU cores kept ready beyond demand. */
+  headroomCores: z.coerce.number().min(0).default(0),
+  /** A worker must be idle this long before it is retired. */
+  cooldown: duration('5m'),
+  /** A worker that is not ready by then is replaced. Scheduled recordings count as demand this long before they are due. */
+  bootTimeout: duration('10m'),
+  /** Between passes while something waits or boots. */
+  busyInterval: duration('2s'),
+  /** Between passes while recordings run: the safety net for lost webhooks and dead workers. */
+  watchInterval: duration('30s'),
+  /** Egresses are called lost or orphaned when two looks this far apart agree. */
+  confirmAfter: duration('10s'),
+  /** CPU cores that admission charges; must equal the workers' own `cpu_cost`. */
+  costs: z
+    .strictObject(
+      Object.fromEntries(
+        Object.entries(DEFAULT_COSTS).map(([key, cores]) => [key, z.coerce.number().positive().default(cores)]),
+      ) as unknown as { [K in keyof typeof DEFAULT_COSTS]: z.ZodDefault<z.ZodCoercedNumber> },
+    )
+    .prefault({}),
+  capacity,
+});
+
+export type FleetConfig = z.output<typeof fleet>;

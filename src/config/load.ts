@@ -1,0 +1,56 @@
+// Reads a configuration. Environment wins over the file. Errors name the key, the value and the remedy; secrets are never printed.
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { applyEnvironment } from './environment.ts';
+import { ConfigError, describeIssue } from './problems.ts';
+import { isRecord } from './raw.ts';
+import { type Config, configSchema } from './schema.ts';
+
+/**
+ * @param file path of a YAML or JSON file; `REELKIT_CONFIG` when absent
+ * @throws ConfigError naming each key, its value and the remedy
+ */
+export function loadConfig(file: string | undefined, env: NodeJS.ProcessEnv = process.env): Config {
+  const path = file ?? env.REELKIT_CONFIG;
+  if (path !== undefined) return parseConfig(readConfigFile(path), env);
+  try {
+    return parseConfig({}, env);
+  } catch (error) {
+    if (error instanceof ConfigError) throw new ConfigError([NO_FILE, ...error.problems]);
+    throw error;
+  }
+}
+
+const NO_FILE =
+  'no configuration file: name one with --config or REELKIT_CONFIG; docs/configuration.md begins with one to copy';
+
+export function parseConfig(fromFile: unknown, env: NodeJS.ProcessEnv = {}): Config {
+  const raw = structuredClone(isRecord(fromFile) ? fromFile : {});
+  // A section that is missing counts as empty: the errors then name the keys that belong in it.
+  for (const section of ['livekit', 'workers', 'storages', 'fleet']) raw[section] ??= {};
+  for (const section of ['livekit', 'workers']) withRedis(raw[section]);
+  const origins = applyEnvironment(raw, env);
+  const parsed = configSchema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(parsed.error.issues.map((issue) => describeIssue(issue, raw, origins)));
+}
+
+function withRedis(section: unknown): void {
+  if (isRecord(section)) section.redis ??= {};
+}
+
+function readConfigFile(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError([
+      `cannot read ${path}: ${(error as Error).message}; give an existing file with --config or REELKIT_CONFIG`,
+    ]);
+  }
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new ConfigError([`${path} is not valid YAML: ${(error as Error).message}`]);
+  }
+}
