@@ -44,7 +44,7 @@ describe('docs/kubernetes.md', () => {
   });
 
   const folder = join(root, 'src/capacity/kubernetes');
-  const files = [`${folder}.ts`, ...readdirSync(folder).map((file) => join(folder, file))];
+  const files = readdirSync(folder).map((file) => join(folder, file));
   const source = files.map((file) => readFileSync(file, 'utf8')).join('\n');
 
   test.each([
