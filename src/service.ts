@@ -13,11 +13,13 @@ import { type Config, defaultStorageOf } from './config/schema.ts';
 import { type Door, openDoor } from './door.ts';
 import { type Arrivals, createArrivals } from './fleet/arrivals.ts';
 import { createFleetSources, type FleetSources } from './fleet-sources.ts';
+import { createLiveKitClient } from './livekit/client.ts';
 import { createGrants } from './livekit/grants.ts';
 import { createPresence, type PresenceWatch, watchPresence } from './livekit/presence.ts';
 import { createHintOf } from './livekit/webhook.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { createRepair } from './repair.ts';
 import { runPhases } from './shutdown.ts';
 import { createPayloadCodec } from './temporal/codec.ts';
 import { keyProblem } from './temporal/key-check.ts';
@@ -190,6 +192,12 @@ function createApiApp(context: Context) {
     uiOrigins: config.encryption.uiOrigins,
     hintOf: createHintOf(config.livekit.apiKey, config.livekit.apiSecret),
     readFleet: createFleetReader({ client, config, countByStage, observeWorkers: context.sources.observe }),
+    repair: createRepair({
+      buses: () => context.buses,
+      livekit: createLiveKitClient(config.livekit),
+      recordings: context.recordings,
+      log: context.log,
+    }),
   });
 }
 

@@ -13,6 +13,7 @@ import { docsRoutes } from './routes/docs.ts';
 import { fleetRoutes, type ReadFleet } from './routes/fleet.ts';
 import { recordingEventRoutes } from './routes/recording-events.ts';
 import { recordingRoutes } from './routes/recordings.ts';
+import { type Repair, repairRoutes } from './routes/repair.ts';
 import { type ServiceRouteParts, serviceRoutes } from './routes/service.ts';
 import { webhookRoutes } from './routes/webhook.ts';
 import type { StartSettings } from './start-recording.ts';
@@ -34,6 +35,7 @@ export interface ApiParts extends HttpParts, CodecRouteParts {
   recordings: Recordings;
   hintOf: HintOf;
   readFleet: ReadFleet;
+  repair: Repair;
 }
 
 export function createApp(parts: ApiParts): Express {
@@ -74,6 +76,7 @@ function apiRoutes(parts: ApiParts): Route[] {
     }),
     ...recordingEventRoutes({ recordings }),
     ...fleetRoutes({ readFleet }),
+    ...repairRoutes(parts),
     ...webhookRoutes({
       recordings,
       hintOf,

@@ -39,6 +39,7 @@ export const ERROR_CODES = {
   internal_error: { status: 500, title: 'Reelkit failed' },
   temporal_unavailable: { status: 503, title: 'Temporal cannot be reached' },
   temporal_worker_unavailable: { status: 503, title: 'No Temporal worker answers' },
+  witness_unavailable: { status: 503, title: 'Who might run an egress cannot be asked' },
   shutting_down: { status: 503, title: 'This process is shutting down' },
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
@@ -156,6 +157,13 @@ export const errors = {
     new ApiError('temporal_worker_unavailable', {
       detail:
         'No Temporal worker answered in time. Is `reelkit worker` or `reelkit serve` running? Nothing was changed for certain: look before you repeat.',
+      headers: RETRY_SOON,
+      cause,
+    }),
+
+  witnessUnavailable: (what: string, cause?: unknown) =>
+    new ApiError('witness_unavailable', {
+      detail: `Nothing was proven and nothing ended: ${what}. Try again; GET /readyz says what is missing.`,
       headers: RETRY_SOON,
       cause,
     }),

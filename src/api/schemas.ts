@@ -1,5 +1,6 @@
 // The bodies of the API as zod schemas: they validate what comes in, and describe what goes out in /openapi.json.
 import { z } from 'zod';
+import { WITNESSES } from '../livekit/ghosts.ts';
 import { RECORDING_ID } from '../recording/attempt.ts';
 import { parseDuration } from '../recording/duration.ts';
 import { recordingRequestSchema } from '../recording/request.ts';
@@ -168,6 +169,54 @@ export const fleetView = z
   })
   .meta({ id: 'Fleet' });
 export type FleetView = z.output<typeof fleetView>;
+
+const olderThan = z
+  .string()
+  .max(32)
+  .refine((text) => (parseDuration(text) ?? 0) >= 1_000, { error: 'must be a duration from 1s, such as "2m"' })
+  .default('2m')
+  .meta({ description: 'Records that changed since then are left alone: a worker may only be on its way' });
+
+export const repairQuery = z.strictObject({ olderThan });
+export const repairBody = z
+  .strictObject({ egressIds: z.array(z.string().min(1).max(64)).min(1).max(1_000), olderThan })
+  .meta({ id: 'RepairRequest' });
+
+const lookedRecord = z
+  .object({
+    egressId: z.string(),
+    status: z.string().meta({ description: 'In LiveKit, for example EGRESS_ACTIVE' }),
+    room: z.string().optional(),
+    changedAtMs: unixMs('The record changed last'),
+    witnesses: z.array(
+      z.object({
+        name: z.enum(WITNESSES),
+        shows: z.boolean().meta({ description: 'It shows that somebody runs the egress, or will' }),
+        says: z.string(),
+      }),
+    ),
+    verdict: z
+      .enum(['nobody', 'somebody', 'recent'])
+      .meta({ description: 'nobody: it can be ended. somebody, recent: it is left alone' }),
+    end: z
+      .object({ status: z.string(), error: z.string() })
+      .optional()
+      .meta({ description: 'How it would be ended, or was: as its recording ended where that is known' }),
+  })
+  .meta({ id: 'LookedRecord', description: "A record in LiveKit's list, and who might run it" });
+export type LookedRecord = z.output<typeof lookedRecord>;
+
+export const repairView = z.object({ records: z.array(lookedRecord) }).meta({ id: 'RepairView' });
+export const repairResult = z
+  .object({
+    ended: z.array(lookedRecord),
+    left: z.array(lookedRecord).meta({
+      description:
+        'Left as it is; the verdict says why. `nobody`: LiveKit did not take the end, or it looked different a moment before',
+    }),
+    absent: z.array(z.string()).meta({ description: 'LiveKit has no such record that has not ended' }),
+  })
+  .meta({ id: 'RepairResult' });
 
 export const healthView = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
 

@@ -92,6 +92,10 @@ function addFleetCommands(program: Command): void {
   client(fleet.command('explain'), 'Show the last decisions of the fleet, with their reasons').action(
     async (_, command: Command) => (await import('./fleet.ts')).explain(command.optsWithGlobals()),
   );
+  client(program.command('repair'), 'Show and end records in LiveKit that say an egress runs although nobody runs it')
+    .option('--yes', 'end them without asking')
+    .option('--older-than <duration>', 'leave alone what changed since then (2m)')
+    .action(async (options) => (await import('./repair.ts')).repair(options));
 }
 
 function addToolCommands(program: Command): void {

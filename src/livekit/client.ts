@@ -30,6 +30,9 @@ export function createLiveKitClient(settings: LiveKitSettings) {
       }
     },
 
+    /** Every record that has not ended. */
+    listOpenRecords: (): Promise<EgressInfo[]> => asked(egresses.listEgress({ active: true })),
+
     async listRooms(): Promise<string[]> {
       return (await asked(rooms.listRooms())).map((room) => room.name);
     },

@@ -87,7 +87,7 @@ function startingStream(url: string, atNs: bigint): StreamInfo {
 }
 
 /** The deprecated single result, where there is one kind of output. */
-function withSingleResult(info: EgressInfo): EgressInfo {
+export function withSingleResult(info: EgressInfo): EgressInfo {
   const { fileResults, streamResults, segmentResults, imageResults } = info;
   const [file] = fileResults;
   const [segments] = segmentResults;
@@ -113,7 +113,7 @@ export function infoOf(facts: RecordFacts): EgressInfo {
   const reports = facts.reports.flatMap(decoded);
   addReports(info, reports);
   endedAt(info, facts, reports.at(-1));
-  closeStreams(info, facts);
+  closeStreams(info, facts.state.status);
   return withSingleResult(info);
 }
 
@@ -161,9 +161,9 @@ function cutStreams({ streamResults, updatedAt }: EgressInfo): StreamInfo[] {
 }
 
 /** Nothing streams in a record that has ended. */
-function closeStreams(info: EgressInfo, { state }: RecordFacts): void {
-  if (!isTerminal(state.status)) return;
-  const failed = state.status === 'FAILED' || state.status === 'ABORTED';
+export function closeStreams(info: EgressInfo, end: EgressReport['status']): void {
+  if (!isTerminal(end)) return;
+  const failed = end === 'FAILED' || end === 'ABORTED';
   const status = failed ? StreamInfo_Status.FAILED : StreamInfo_Status.FINISHED;
   info.streamResults = info.streamResults.map((stream) => endedStream(stream, status, info.endedAt));
 }

@@ -54,6 +54,8 @@ export interface TestStack {
   /** Of a stack that was asked for with one. */
   readonly cluster: TestCluster;
   readonly binaries: Record<'ffmpeg' | 'ffprobe', string>;
+  /** The binary of the egress workers. */
+  readonly egressBin: string;
   /** Ends the service and starts it with other options; what Temporal knows stays. */
   restartService(options: ServiceOptions): Promise<void>;
   /** The egress workers that live; each process leads its own group. */
@@ -113,6 +115,9 @@ export function useStack(options: Options = {}): TestStack {
     get binaries() {
       return running().binaries;
     },
+    get egressBin() {
+      return running().egressBin;
+    },
     get cluster() {
       return running().cluster;
     },
@@ -168,6 +173,7 @@ async function startRunning({ stack: stackOptions = {}, cluster: wanted, ...give
       return cluster;
     },
     binaries,
+    egressBin,
     async restartService(next) {
       await service?.stop();
       service = await startService(stack, egressBin, inCluster(next));

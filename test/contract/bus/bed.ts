@@ -15,18 +15,13 @@ import { createRpcClient, type RpcCall } from '../../../src/bus/client.ts';
 import { createRedisTransport } from '../../../src/bus/redis.ts';
 import { createRpcServer, type Served } from '../../../src/bus/server.ts';
 import type { BusTransport } from '../../../src/bus/transport.ts';
-import { findFreePorts } from '../../../src/capacity/process/ports.ts';
-import { pathOf } from '../../../src/capacity/process/provider.ts';
 import { killTree } from '../../../src/capacity/process/table.ts';
-import { type Child, startChild } from '../../../src/dev/child.ts';
+import type { Child } from '../../../src/dev/child.ts';
 import { ensureComponents } from '../../../src/dev/components.ts';
-import { writeEgressConfig } from '../../../src/dev/egress-config.ts';
-import { stateDirVariable } from '../../../src/dev/leftovers.ts';
 import { type StackPart, startStack } from '../../../src/dev/stack.ts';
+import { startEgressWorker } from '../../support/plain-worker.ts';
 import { createLiveKit } from '../../support/stack-livekit.ts';
 import { nameLogs, waitFor } from '../../support/stack-wait.ts';
-
-const WORKER_READY_MS = 30_000;
 
 export type Bed = Awaited<ReturnType<typeof makeBed>>;
 
@@ -52,27 +47,7 @@ export async function makeBed(parts: readonly StackPart[] = ['redis', 'workersRe
     livekit: createLiveKit(stack.livekit),
     async startWorker(topic: string) {
       const { egress } = await ensureComponents(['egress'], () => {});
-      const [health = 0, metrics = 0, template = 0] = await findFreePorts(3, new Set());
-      const configFile = await writeEgressConfig(join(stateDir, `egress-${health}.yaml`), {
-        livekit: stack.livekit,
-        redis: stack.workersRedis,
-        extra: { cluster_id: topic, health_port: health, prometheus_port: metrics, template_port: template },
-      });
-      const child = await startChild({
-        name: 'egress worker',
-        command: egress,
-        args: ['--config', configFile],
-        env: {
-          PATH: pathOf(egress),
-          LIVEKIT_CPU_REQUEST: '4',
-          STANDIN_MEDIA: 'none',
-          [stateDirVariable]: stateDir,
-        },
-        cwd: stateDir,
-        logFile: join(stack.logDir, `egress-${health}.log`),
-        ready: async () => (await fetch(`http://127.0.0.1:${health}/`)).ok,
-        readyTimeoutMs: WORKER_READY_MS,
-      });
+      const child = await startEgressWorker({ stack, redis: stack.workersRedis, egress, topic });
       workers.push(child);
       return child;
     },

@@ -45,6 +45,7 @@ describe('the OpenAPI document', () => {
         '/v1/recordings/{id}/cancel',
         '/v1/recordings/{id}/events',
         '/v1/recordings/{id}/extend',
+        '/v1/repair',
         '/webhooks/livekit',
       ].sort(),
     );

@@ -158,6 +158,7 @@ export async function startTestApi(change: Partial<ApiParts> = {}): Promise<Test
     readFleet: async () => {
       throw new Error('no fleet in this test');
     },
+    repair: { look: async () => [], end: async () => ({ ended: [], left: [], absent: [] }) },
     readReadiness: async () => ({ status: 'not_ready', checks: { livekit: { ok: false, detail: 'does not answer' } } }),
     readMetrics: async () => ({ text: 'reelkit_test 1\n', contentType: 'text/plain; version=0.0.4' }),
     metrics: createMetrics(),

@@ -4,6 +4,7 @@ import { describeDecisions, describeFleetView } from '../../../src/cli/fleet.ts'
 import { ago, facts, table } from '../../../src/cli/print.ts';
 import { buildProgram } from '../../../src/cli/program.ts';
 import { recordingBodyOf, recordingTable } from '../../../src/cli/recordings.ts';
+import { describeRecords, describeResult } from '../../../src/cli/repair.ts';
 import { describeRecording, size } from '../../../src/cli/show-recording.ts';
 import { recordingRequestSchema } from '../../../src/recording/request.ts';
 import type { RecordingView } from '../../../src/recording/view.ts';
@@ -223,5 +224,40 @@ describe('the help', () => {
     const program = buildProgram();
     for (const command of [program, ...program.commands]) command.configureOutput({ writeErr: () => {} });
     await expect(program.parseAsync(['node', 'reelkit', ...args])).rejects.toMatchObject({ code });
+  });
+});
+
+describe('repair', () => {
+  const shows = { name: 'room', shows: true, says: 'EG_a is in it' } as const;
+  const denies = { name: 'workflow', shows: false, says: 'no recording' } as const;
+  const record = { egressId: 'EG_a', status: 'EGRESS_ACTIVE', room: 'lesson', changedAtMs: 0 };
+  const ghost = {
+    ...record,
+    verdict: 'nobody',
+    witnesses: [denies],
+    end: { status: 'EGRESS_FAILED', error: '' },
+  } as const;
+
+  it('shows what would happen to each record, and the witnesses of what would end', () => {
+    const living = { ...record, egressId: 'EG_b', verdict: 'somebody' as const, witnesses: [denies, shows] };
+    const young = { ...record, egressId: 'EG_c', verdict: 'recent' as const, witnesses: [denies] };
+    expect(describeRecords([{ ...ghost, witnesses: [denies] }, living, young], 60_000).split('\n')).toEqual([
+      'EGRESS  STATUS         ROOM    CHANGED  VERDICT',
+      "EG_a    EGRESS_ACTIVE  lesson  1m ago   nobody's: would be EGRESS_FAILED",
+      'EG_b    EGRESS_ACTIVE  lesson  1m ago   left alone: room: EG_a is in it',
+      'EG_c    EGRESS_ACTIVE  lesson  1m ago   left alone: it changed a moment ago',
+      '',
+      'The witnesses of what nobody runs:',
+      'EG_a: Temporal: no recording',
+      '',
+    ]);
+    expect(describeRecords([], 0)).toBe('every record in LiveKit has ended\n');
+  });
+
+  it('says what became of each', () => {
+    const end = { ...ghost, witnesses: [denies] };
+    expect(describeResult({ ended: [end], left: [{ ...end, egressId: 'EG_b' }], absent: ['EG_c'] })).toBe(
+      'EG_a  ended as EGRESS_FAILED\nEG_b  left alone: LiveKit did not take its end\nEG_c  has ended meanwhile\n',
+    );
   });
 });
