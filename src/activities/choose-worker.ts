@@ -30,6 +30,8 @@ export interface WorkerChoice {
    * @param worker it was sent to; without it every worker is asked
    */
   whereIs(egressId: string, worker?: AssignedWorker): Promise<PartInspection['onWorker']>;
+  /** The worker whose port shows it. */
+  shownBy(egressId: string): Promise<AssignedWorker | undefined>;
 }
 
 export interface WorkerChoiceOptions {
@@ -122,6 +124,12 @@ export function createWorkerChoice(
     async whereIs(egressId, worker) {
       return witness(await look(now()), egressId, worker?.topic);
     },
+
+    async shownBy(egressId) {
+      const { workers } = await look(now());
+      const { id, topic } = workers.find((worker) => shows(worker, egressId)) ?? {};
+      return id === undefined || topic === undefined ? undefined : { id, topic };
+    },
   };
 }
 
@@ -145,13 +153,17 @@ function fullest(candidates: readonly Candidate[], costCores: number): Candidate
 }
 
 function witness({ workers, activeEgresses }: Sight, egressId: string, topic?: string): PartInspection['onWorker'] {
-  if (workers.some(({ egresses }) => egresses.some((egress) => egress.egressId === egressId))) return 'yes';
+  if (workers.some((worker) => shows(worker, egressId))) return 'yes';
   if (!activeEgresses) return 'unknown';
   if (activeEgresses.some((egress) => egress.egressId === egressId)) return 'yes';
   const mine = workers.filter((worker) => topic === undefined || worker.topic === topic);
   // A platform that lists its worker no longer is the second witness.
   if (topic !== undefined && mine.every(isDead)) return 'dead';
   return mine.every(cannotRun) ? 'no' : 'unknown';
+}
+
+function shows({ egresses }: ObservedWorker, egressId: string): boolean {
+  return egresses.some((egress) => egress.egressId === egressId);
 }
 
 /** It has left the bus, and nothing listens on its port, or its platform says that it ended. */

@@ -56,7 +56,7 @@ function tellRecordings(deps: FleetDeps, { lost, look }: FleetPlan) {
       id: recordingId,
       look: { code: 'lost' as const, egressId, why: `${egressId} is lost: ${evidence}` },
     })),
-    ...look.map(({ recordingId, code, why }) => ({ id: recordingId, look: { code, why } })),
+    ...look.map(({ recordingId, again: _, ...about }) => ({ id: recordingId, look: about })),
   ];
   return failedOf(deps, messages, 'signal', (message) => deps.recordings.look(message.id, message.look));
 }

@@ -26,7 +26,7 @@ export interface OpenRecording {
 
 interface LookPayload {
   why: string;
-  /** `lost`: two witnesses say that `egressId` runs no more. */
+  /** `lost`: two witnesses say that `egressId` runs no more. `runs_already`: it lives, and the recording waits. */
   code: Look['code'] | 'lost';
   egressId?: string;
 }

@@ -38,6 +38,8 @@ export interface RecordingDeps {
 const HEARTBEAT_EVERY_MS = 2_000;
 /** Workers asked for one start, each for a second at most: one that does not claim is passed over. */
 const WORKERS_ASKED = 4;
+/** Each lasts a second. */
+const LOOKS_FOR_ATTEMPT = 2;
 
 export function createRecordingActivities(deps: RecordingDeps): RecordingActivities {
   const { livekit, workers, choice } = deps;
@@ -79,6 +81,14 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       } finally {
         clearInterval(heartbeats);
       }
+    },
+
+    async findAttempt({ egressId }) {
+      for (let looks = 0; looks < LOOKS_FOR_ATTEMPT; looks++) {
+        if (!(await workers.active()).has(egressId)) return null;
+      }
+      const worker = await choice.shownBy(egressId);
+      return worker ? { worker } : {};
     },
 
     async inspectPart({ egressId, worker, request }) {

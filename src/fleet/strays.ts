@@ -31,6 +31,8 @@ export interface Look {
   recordingId: string;
   code: LookCode;
   why: string;
+  /** What lives for it although it waits. */
+  egressId?: string;
   /** As above. */
   again?: boolean;
 }
@@ -208,13 +210,13 @@ class Search {
       ({ recordingId, egressId }) => recordingId === id && !this.drainingShown.has(egressId),
     );
     if (mine && this.confirmed(keyOf(id), this.policy.confirmAfterMs))
-      this.askToLook(id, 'runs_already', `${mine.egressId} already records for it`);
+      this.askToLook(id, 'runs_already', `${mine.egressId} already records for it`, mine.egressId);
   }
 
-  private askToLook(recordingId: string, code: LookCode, why: string): void {
+  private askToLook(recordingId: string, code: LookCode, why: string, egressId?: string): void {
     const key = keyOf(recordingId);
-    const again = this.wasTold(key) ? { again: true } : {};
-    if (this.mayActAgain(key)) this.strays.look.push({ recordingId, code, why, ...again });
+    const more = { ...(egressId === undefined ? {} : { egressId }), ...(this.wasTold(key) ? { again: true } : {}) };
+    if (this.mayActAgain(key)) this.strays.look.push({ recordingId, code, why, ...more });
   }
 
   private wasTold(key: string): boolean {

@@ -4,13 +4,15 @@ import { EgressInfo, StopEgressRequest, UpdateStreamRequest } from '@livekit/pro
 import type { RpcClient, RpcReply } from '../bus/client.ts';
 import { messageOf } from '../error-message.ts';
 import type { DispatchReply } from '../recording/start-outcome.ts';
-import { redactText } from './request/index.ts';
+import { ActiveEgresses, redactText } from './request/index.ts';
 
 /** A worker that does not claim by then is passed over; a live one needs a millisecond. */
 const CLAIM_MS = 1_000;
 /** From the request to the reply: the worker launches a process for it. Also the deadline on the wire, by the worker's own clock. */
 export const DISPATCH_LIMIT_MS = 10_000;
 const CALL_MS = 5_000;
+/** One that lives answers in milliseconds; nobody knows how many there are. */
+const LIST_MS = 1_000;
 
 export interface Workers {
   /** One start on one worker. Never throws: what came back, or did not, is the reply. @param request rpc.StartEgressRequest */
@@ -19,6 +21,8 @@ export interface Workers {
   stop(egressId: string): Promise<EgressInfo>;
   /** @throws as `stop` */
   updateStream(change: { egressId: string; add: string[]; remove: string[] }): Promise<EgressInfo>;
+  /** Worker-side ids of what runs, by the word of every worker that answers within a second. @throws when none could be asked */
+  active(): Promise<Set<string>>;
 }
 
 /** The worker's own answer. */
@@ -68,6 +72,11 @@ export function createWorkers(client: RpcClient): Workers {
         egressId,
         new UpdateStreamRequest({ egressId, addOutputUrls: add, removeOutputUrls: remove }).toBinary(),
       ),
+    async active() {
+      const question = { service: 'EgressInternal', method: 'ListActiveEgress', request: new Uint8Array() };
+      const replies = await client.multi(question, { waitMs: LIST_MS });
+      return new Set(replies.flatMap(({ response }) => (response ? idsOf(response) : [])));
+    },
   };
 }
 
@@ -78,6 +87,15 @@ function toDispatchReply(reply: RpcReply): DispatchReply {
   // Canceled: this process ends, and the worker goes on.
   if (code === 'deadline_exceeded' || code === 'canceled') return { kind: 'no_answer', message };
   return { kind: 'error', code, message: redactText(message) };
+}
+
+/** What cannot be read names nothing. */
+function idsOf(response: Uint8Array): string[] {
+  try {
+    return ActiveEgresses.fromBinary(response).egressIds;
+  } catch {
+    return [];
+  }
 }
 
 /** The bus is away, or this process ends. */

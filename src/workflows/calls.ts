@@ -33,6 +33,11 @@ export const streams = proxyActivities<Pick<RecordingActivities, 'changeRunningS
   startToCloseTimeout: '8s',
   retry: { maximumAttempts: 1 },
 });
+/** Whoever cannot be asked is given up soon: a recorder that lives is then stopped, and nobody waits for Redis. */
+export const finder = proxyActivities<Pick<RecordingActivities, 'findAttempt'>>({
+  startToCloseTimeout: '8s',
+  retry: { initialInterval: '500ms', maximumAttempts: 3 },
+});
 /** A stop that fails is repeated after the next look, not in place: the egress may have ended by then. */
 export const stop = proxyActivities<RecordingActivities>({ startToCloseTimeout: '20s', retry: { maximumAttempts: 2 } });
 export const deliver = proxyActivities<DeliveryActivities>({

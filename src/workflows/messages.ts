@@ -44,8 +44,11 @@ export interface RecordingMemo {
 export const admittedSignal = defineSignal<[]>('admitted');
 /** What the worker of one of its attempts reported. */
 export const reportSignal = defineSignal<[EgressReport]>('report');
-/** Something may have changed, for example a worker died: the recording looks at LiveKit and the workers before it believes it. */
-export const lookSignal = defineSignal<[{ why: string }]>('look');
+/**
+ * Something may have changed, for example a worker died: the recording looks at LiveKit and the workers before it believes it.
+ * `egressId`: what it is about; an attempt that lives while the recording waits has no grant.
+ */
+export const lookSignal = defineSignal<[{ why: string; egressId?: string }]>('look');
 export const cancelSignal = defineSignal<[{ by?: string }?]>('cancel');
 /** Moves the end of the recording: `byMs` later than it was, or to `untilMs` (unix ms). */
 export const extendSignal = defineSignal<[ExtendBy]>('extend');

@@ -184,6 +184,13 @@ export class RecordingState {
     this.show();
   }
 
+  /** Its start was answered after it had reported that it records. */
+  placed({ egressId, worker, roomId }: Pick<Accepted, 'egressId' | 'worker' | 'roomId'>): void {
+    const part = this.view.parts.find((one) => one.egressId === egressId);
+    if (part && worker) part.worker ??= worker;
+    this.roomId ??= roomId;
+  }
+
   /** News of an attempt, from its worker; late, twice and out of order. */
   heard(report: EgressReport): void {
     if (this.isEnded || !isReport(report)) return;
@@ -220,6 +227,16 @@ export class RecordingState {
     if (mayGoOn(report)) this.addStranger(report.egressId);
   }
 
+  /** The attempt that is made now already records, by its own report: whatever its start is answered changes nothing. */
+  get recordsAlready(): boolean {
+    return this.early.get(this.attemptId)?.status === 'ACTIVE';
+  }
+
+  /** Nothing is known of the attempt that is made now but that it was granted, or may have been. */
+  get isInDoubt(): boolean {
+    return (this.early.get(this.attemptId)?.status ?? 'STARTING') === 'STARTING';
+  }
+
   /** The start of this attempt was answered, or never will be. @returns what it reported meanwhile */
   answered(egressId: string): EgressReport | undefined {
     this.isStarting = false;
@@ -238,6 +255,14 @@ export class RecordingState {
       this.keep(report);
       this.writeEnd(part, report);
     } else if (part !== this.part && mayGoOn(report)) this.addStranger(report.egressId);
+  }
+
+  askedToLook(request: { why?: string; egressId?: string } | null | undefined): void {
+    const { why, egressId } = request ?? {};
+    this.look = why ?? 'somebody asked';
+    const isWaiting = this.part !== undefined && this.part.egressId === undefined && !this.isStarting;
+    const isOurs = typeof egressId === 'string' && parseAttemptEgressId(egressId)?.recordingId === this.view.id;
+    if (isWaiting && isOurs) this.giveUp(egressId);
   }
 
   private keep(report: EgressReport): void {

@@ -137,9 +137,7 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
     state.admitted = true;
   });
   setHandler(reportSignal, (report) => state.heard(report));
-  setHandler(lookSignal, (request) => {
-    state.look = request?.why ?? 'somebody asked';
-  });
+  setHandler(lookSignal, (request) => state.askedToLook(request));
   setHandler(cancelSignal, (request) => state.cancel(request?.by));
   setHandler(extendSignal, (extension) => {
     if (!state.whyNotExtend(extension)) state.extend(extension);

@@ -6,9 +6,9 @@ import { queueRecheckMs, roomRecheckMs } from '../recording/delays.ts';
 import type { EgressReport } from '../recording/egress.ts';
 import { roomOf } from '../recording/source.ts';
 import type { WaitingFor } from '../recording/stage.ts';
-import type { StartOutcome } from '../recording/start-outcome.ts';
+import type { AssignedWorker, StartOutcome } from '../recording/start-outcome.ts';
 import type { PartView } from '../recording/view.ts';
-import { calls, here, problemOf, start } from './calls.ts';
+import { calls, finder, here, problemOf, start } from './calls.ts';
 import { type Accepted, type End, type RecordingState, until } from './recording-state.ts';
 import { stopStrangers } from './supervise-part.ts';
 
@@ -22,7 +22,10 @@ export async function startPart(state: RecordingState): Promise<End | undefined>
     const hindrance = await whyNotYet(state);
     if (state.cancelled) continue;
     const outcome = hindrance ?? (await tryStart(state, part));
-    if (outcome.kind === 'started') return void state.accepted(outcome);
+    if (outcome.kind === 'started') state.accepted(outcome);
+    // Once the part is known: its own news must not take it for a stranger meanwhile.
+    await stopStrangers(state);
+    if (outcome.kind === 'started') return undefined;
     if (outcome.kind === 'refused') return endUnstarted(state, { ...REFUSED, ...outcome });
     const end = await waitForTurn(state, outcome, rounds);
     if (end) return end;
@@ -48,16 +51,33 @@ async function whyNotYet(state: RecordingState): Promise<Hindrance | null> {
 
 type Attempted = ({ kind: 'started' } & Accepted) | Hindrance | Extract<StartOutcome, { kind: 'refused' }>;
 
-/** One attempt. An answer that is lost is no doubt: the attempt has no grant any more, is stopped, and the next one has the next id. */
+/** One attempt. One that is not answered and does not live has no grant any more, is stopped, and the next one has the next id. */
 async function tryStart(state: RecordingState, part: PartView): Promise<Attempted> {
-  const { fleet, request, costCores, storages } = state.input;
   const { admitted } = state;
   state.admitted = false;
   // What comes after a change of the streams begins with them.
   while (state.isChangingStreams) await condition(() => !state.isChangingStreams);
   const egressId = state.attemptId;
+  const askedAtMs = Date.now();
   state.isStarting = true;
-  const outcome = await start
+  const outcome = await askedFor(state, admitted);
+  const found = outcome.kind === 'unknown' && state.isInDoubt ? await find(egressId) : null;
+  const early = state.answered('egressId' in outcome ? outcome.egressId : egressId);
+  const isMade = outcome.kind !== 'no_capacity' && outcome.kind !== 'room_missing';
+  if (isMade) {
+    part.attempts += 1;
+    state.nextAttempt += 1;
+  }
+  if (outcome.kind === 'no_capacity') state.turnsMissed += admitted ? 1 : 0;
+  else if (isMade) state.turnsMissed = 0;
+  return attempted(state, outcome, { early, found, askedAtMs });
+}
+
+/** The answer, or the attempt's own report that it records: who was asked may have died with the answer. */
+async function askedFor(state: RecordingState, admitted: boolean): Promise<StartOutcome> {
+  const { fleet, request, costCores, storages } = state.input;
+  const egressId = state.attemptId;
+  const asked = start
     .dispatch({
       recordingId: state.view.id,
       attempt: state.nextAttempt,
@@ -70,36 +90,34 @@ async function tryStart(state: RecordingState, part: PartView): Promise<Attempte
       keepsIdentity: state.keepsIdentity,
     })
     .catch((error: unknown) => interrupted(egressId, error));
-  const early = state.answered('egressId' in outcome ? outcome.egressId : egressId);
-  const result = attempted(state, part, outcome, early);
-  if (outcome.kind === 'no_capacity') state.turnsMissed += admitted ? 1 : 0;
-  else if (outcome.kind !== 'room_missing') state.turnsMissed = 0;
-  // What runs beside a part is stopped once the part is known: its own news must not take it for a stranger meanwhile.
-  if (result.kind !== 'started') await stopStrangers(state);
-  return result;
+  let answer: StartOutcome | undefined;
+  const answered = asked.then((outcome) => {
+    answer = outcome;
+    if (outcome.kind === 'started') state.placed(outcome);
+  });
+  // A mistake of our own must show.
+  await Promise.race([answered, condition(() => answer !== undefined || state.recordsAlready)]);
+  return answer ?? { kind: 'unknown', egressId, message: 'it records, and its start is not answered yet' };
 }
 
-/** @param early what the attempt reported before its start was answered */
-function attempted(
-  state: RecordingState,
-  part: PartView,
-  outcome: StartOutcome,
-  early: EgressReport | undefined,
-): Attempted {
-  const isMade = outcome.kind !== 'no_capacity' && outcome.kind !== 'room_missing';
-  if (isMade) {
-    part.attempts += 1;
-    state.nextAttempt += 1;
-  }
+interface Evidence {
+  /** What the attempt reported before its start was answered. */
+  early: EgressReport | undefined;
+  /** A worker says that it runs. */
+  found: { worker?: AssignedWorker } | null;
+  askedAtMs: number;
+}
+
+function attempted(state: RecordingState, outcome: StartOutcome, { early, found, askedAtMs }: Evidence): Attempted {
   if (outcome.kind === 'started') return { ...outcome, early };
   if (outcome.kind !== 'unknown') {
     if (early) state.heard(early);
     return outcome.kind === 'declined' ? { kind: 'no_capacity', message: outcome.message } : outcome;
   }
   const { egressId, message } = outcome;
-  // It records: its answer was lost, and nobody else was asked. A start that was only taken may come to nothing.
-  if (early && early.status !== 'STARTING')
-    return { kind: 'started', egressId, acceptedAtMs: early.acceptedAtMs ?? Date.now(), early };
+  // Its answer was lost, and nobody else was asked. A start that was only taken may come to nothing.
+  if (found || (early && early.status !== 'STARTING'))
+    return { kind: 'started', egressId, acceptedAtMs: early?.acceptedAtMs ?? askedAtMs, early, ...found };
   state.giveUp(egressId);
   // Nothing runs that could hold the recorder's name, but this may.
   state.keepsIdentity = false;
@@ -108,6 +126,14 @@ function attempted(
 
 function interrupted(egressId: string, error: unknown): StartOutcome {
   return { kind: 'unknown', egressId, message: `the start was interrupted: ${problemOf(error)}` };
+}
+
+/** Nobody who can be asked is nobody who says that it runs. */
+function find(egressId: string): Promise<Evidence['found']> {
+  return finder.findAttempt({ egressId }).catch((error: unknown) => {
+    problemOf(error);
+    return null;
+  });
 }
 
 /** Stands in the queue until it is worth trying again. @returns the end when the room ended meanwhile */
@@ -124,12 +150,12 @@ async function waitForTurn(
   rounds[waitsFor] += 1;
   const recheckMs =
     waitsFor === 'room' ? roomRecheckMs(rounds.room) : queueRecheckMs(rounds.capacity, state.turnsMissed);
-  await until(
-    state,
-    () => state.admitted || state.cancelled || state.look !== undefined,
-    Math.min(Date.now() + recheckMs, state.startDeadlineMs()),
-    `waiting for ${waitsFor}`,
-  );
+  const wakeAtMs = Math.min(Date.now() + recheckMs, state.startDeadlineMs());
+  const hasNews = () => state.admitted || state.cancelled || state.look !== undefined;
+  while (!hasNews() && Date.now() < wakeAtMs) {
+    await until(state, () => hasNews() || state.strangers.size > 0, wakeAtMs, `waiting for ${waitsFor}`);
+    await stopStrangers(state);
+  }
   return state.look === undefined ? undefined : lookWhileWaiting(state);
 }
 

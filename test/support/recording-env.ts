@@ -258,7 +258,8 @@ export class RecordingRun {
   }
 
   admit = () => this.handle.signal(admittedSignal);
-  look = (why = 'a test asks') => this.handle.signal(lookSignal, { why });
+  look = (why = 'a test asks', egressId?: string) =>
+    this.handle.signal(lookSignal, { why, ...(egressId === undefined ? {} : { egressId }) });
   cancelBySignal = () => this.handle.signal(cancelSignal, {});
   extendBySignal = (by: ExtendBy) => this.handle.signal(extendSignal, by);
   cancel = () => this.handle.executeUpdate(cancelUpdate, { args: [{}] });
@@ -364,6 +365,7 @@ function scriptedActivities(runs: Map<string, RecordingRun>): Activities {
       worker: WORKER,
       roomId: `RM_${run.id}`,
     })),
+    findAttempt: answer('findAttempt', () => null),
     inspectPart: answer('inspectPart', () => ({ room: 'alive', inRoom: true, onWorker: 'yes' })),
     stopPart: answer('stopPart', () => null),
     changeRunningStreams: answer('changeRunningStreams', () => ({ kind: 'changed' })),

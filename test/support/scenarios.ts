@@ -16,6 +16,7 @@ import {
   ROOM_MISSING,
   type Script,
   UNKNOWN,
+  WORKER,
 } from './recording-env.ts';
 
 export interface Scenario {
@@ -70,6 +71,14 @@ export const SCENARIOS: Record<string, Scenario> = {
       await run.report(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
       run.release('dispatch');
       await run.until(({ stage }) => stage === 'recording');
+      await run.report(run.complete('Source closed'));
+    },
+  },
+  'unanswered-and-found': {
+    ends: 'completed',
+    script: { ...endsByItself, dispatch: UNKNOWN, findAttempt: () => ({ worker: WORKER }) },
+    drive: async (run) => {
+      await run.becomesActive();
       await run.report(run.complete('Source closed'));
     },
   },

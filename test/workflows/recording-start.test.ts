@@ -278,6 +278,68 @@ describe('an attempt without an answer', () => {
     expect(run.stopped).toEqual([]);
   });
 
+  it('is adopted when a worker says that it runs: nobody else is started, nothing is stopped', async () => {
+    const run = await recordings.start({
+      dispatch: once(() => {
+        throw new Error('the process died');
+      }),
+      findAttempt: () => ({ worker: WORKER }),
+    });
+    const view = await run.untilAccepted(0);
+    expect(view.parts).toMatchObject([{ egressId: run.id, worker: WORKER, attempts: 1 }]);
+    expect(run.attempts).toEqual([0]);
+    expect(run.stopped).toEqual([]);
+    expect(run.inputs('findAttempt')).toEqual([{ egressId: run.id }]);
+  });
+
+  it('and is adopted, and dies a second later, is followed by a next part as any other', async () => {
+    const run = await recordings.start({ dispatch: once(UNKNOWN), findAttempt: () => ({}) });
+    await run.untilAccepted(0);
+    await run.report(run.snapshot('FAILED', { errorCode: 500, error: 'no record' }));
+    const { parts } = await run.untilAccepted(1);
+    expect(parts).toMatchObject([{ egressId: run.id, end: { status: 'FAILED' } }, { egressId: run.egressId(1) }]);
+  });
+
+  it('and reports while workers are asked for it is no stranger', async () => {
+    const run = await recordings.start({ dispatch: once(UNKNOWN) });
+    run.hold('findAttempt');
+    await run.untilCalled('findAttempt');
+    await run.report(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
+    run.release('findAttempt');
+    const view = await run.until(({ stage }) => stage === 'recording');
+    expect(view.parts).toMatchObject([{ egressId: run.id, attempts: 1 }]);
+    expect(run.stopped).toEqual([]);
+  });
+
+  it('is given up when no worker can be asked for it', async () => {
+    const run = await recordings.start({
+      dispatch: once(UNKNOWN),
+      findAttempt: () => {
+        throw new Error('Redis is away');
+      },
+    });
+    await run.until(({ stage }) => stage === 'waiting');
+    expect(run.stopped).toEqual([run.egressId(0)]);
+    await run.admit();
+    await run.untilAccepted(1);
+  });
+
+  it('that shows while its recording waits for the next is stopped then and there', async () => {
+    const run = await recordings.start({
+      requestCapacity: (call) => (call === 1 ? undefined : NO_CAPACITY),
+      dispatch: once(UNKNOWN),
+    });
+    await run.until(({ stage }) => stage === 'waiting');
+    await run.untilCalled('stopPart');
+    await run.report(run.snapshot('ACTIVE'));
+    await run.untilCalled('stopPart', 2);
+    await run.look('the fleet saw it', run.egressId(0));
+    await run.untilCalled('stopPart', 3);
+    await run.look('of somebody else', 'EG_otherone1234');
+    expect((await run.view()).stage).toBe('waiting');
+    expect(new Set(run.stopped)).toEqual(new Set([run.egressId(0)]));
+  });
+
   it('that only reported STARTING may yet come to nothing: it is given up', async () => {
     const run = await recordings.start({ dispatch: once(UNKNOWN) });
     run.hold('dispatch');
@@ -320,14 +382,32 @@ describe('an attempt without an answer', () => {
 });
 
 describe('reports that come before the answer', () => {
-  it('count once the answer is there', async () => {
+  it('that it records need no answer, which then only tells where', async () => {
     const run = await recordings.start();
     run.hold('dispatch');
     await run.untilCalled('dispatch');
-    await run.report(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
+    await run.report(run.snapshot('STARTING'));
     expect((await run.view()).stage).toBe('starting');
+    await run.report(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
+    const { parts } = await run.until(({ stage }) => stage === 'recording');
+    expect(parts).toMatchObject([{ egressId: run.id, attempts: 1 }]);
+    expect(parts[0]?.worker).toBeUndefined();
     run.release('dispatch');
+    await run.until((view) => view.parts[0]?.worker?.id === WORKER.id);
+    expect(run.attempts).toEqual([0]);
+  });
+
+  it('that it records hold whatever its start is answered later', async () => {
+    const run = await recordings.start({ dispatch: DECLINED });
+    run.hold('dispatch');
+    await run.untilCalled('dispatch');
+    await run.report(run.snapshot('ACTIVE', { startedAtMs: await run.now() }));
     await run.until(({ stage }) => stage === 'recording');
+    run.release('dispatch');
+    await run.sleep(MINUTE_MS);
+    expect(await run.view()).toMatchObject({ stage: 'recording', parts: [{ egressId: run.id }] });
+    expect(run.attempts).toEqual([0]);
+    expect(run.stopped).toEqual([]);
   });
 
   it('may overtake each other: the further news is kept', async () => {

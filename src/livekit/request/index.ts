@@ -5,6 +5,6 @@ export { lowerRequest } from './lower.ts';
 export { copiedTrackOf, renderNames } from './names.ts';
 export { redactText, redactUrl } from './redact.ts';
 export { refusalOf } from './refusal.ts';
-export { decodeStart, StartMessage } from './rpc.ts';
+export { ActiveEgresses, decodeStart, StartMessage } from './rpc.ts';
 export { withStorages } from './storages.ts';
 export { streamUrlsChanged } from './stream-urls.ts';

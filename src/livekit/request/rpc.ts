@@ -1,5 +1,5 @@
-// LiveKit's internal StartEgress request, which no package of LiveKit's for Node holds: the fields that Reelkit reads or sets.
-// Everything newer is kept as it came.
+// LiveKit's internal StartEgress request and list of what runs, which no package of LiveKit's for Node holds: the fields that Reelkit
+// reads or sets. Everything newer is kept as it came.
 import { type Message, type MessageType, proto3 } from '@bufbuild/protobuf';
 import {
   ExportReplayRequest,
@@ -58,3 +58,13 @@ export const StartMessage: MessageType<StartMessage> = proto3.makeMessageType('r
 export function decodeStart(bytes: Uint8Array): StartMessage {
   return StartMessage.fromBinary(bytes);
 }
+
+/** rpc.ListActiveEgressResponse. */
+interface ActiveEgresses extends Message<ActiveEgresses> {
+  egressIds: string[];
+}
+
+export const ActiveEgresses: MessageType<ActiveEgresses> = proto3.makeMessageType(
+  'rpc.ListActiveEgressResponse',
+  () => [{ no: 1, name: 'egress_ids', kind: 'scalar', T: 9, repeated: true }],
+);

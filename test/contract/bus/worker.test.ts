@@ -3,6 +3,7 @@
 import { EgressInfo, EgressStatus } from '@livekit/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRpcClient, type RpcReply } from '../../../src/bus/client.ts';
+import { createWorkers } from '../../../src/livekit/workers.ts';
 import { holdsFor, waitFor } from '../../support/stack-wait.ts';
 import { type Bed, makeBed, makeWorkersSide, startRequest } from './bed.ts';
 
@@ -46,6 +47,7 @@ describe('a worker with a topic of its own', () => {
     expect(started).toMatchObject({ egressId, status: EgressStatus.EGRESS_STARTING, roomName: room.name });
     await workers.untilReported(egressId, EgressStatus.EGRESS_STARTING);
     expect(await workers.active()).toEqual([egressId]);
+    expect(await createWorkers(workers.client).active()).toEqual(new Set([egressId]));
     expect(await bus.channels('EgressHandler|StopEgress|*|REQ')).toEqual([`EgressHandler|StopEgress|${egressId}|REQ`]);
 
     expect(infoOf(await workers.stop(egressId)).egressId).toBe(egressId);

@@ -347,6 +347,31 @@ describe('dispatch', () => {
   });
 });
 
+describe('findAttempt', () => {
+  const inTurn = (...lists: string[][]) => ({ active: async () => new Set(lists.shift()) });
+  const onPort = [worker('w1', { topic: 't-w1', egresses: [egress(ID)] })];
+
+  it('finds what a worker names twice, and where, if a port shows it', async () => {
+    const { all, run } = activities({ bus: inTurn([ID], ['EG_other', ID]), workers: onPort });
+    expect(await run(all.findAttempt, { egressId: ID })).toEqual({ worker: { id: 'w1', topic: 't-w1' } });
+    const hidden = activities({ bus: inTurn([ID], [ID]) });
+    expect(await hidden.run(hidden.all.findAttempt, { egressId: ID })).toEqual({});
+  });
+
+  it('finds nothing that a worker names no more a second later, or never', async () => {
+    const { all, run } = activities({ bus: inTurn([ID], []), workers: onPort });
+    expect(await run(all.findAttempt, { egressId: ID })).toBeNull();
+    const frozen = activities({ bus: inTurn([]), workers: onPort });
+    expect(await frozen.run(frozen.all.findAttempt, { egressId: ID })).toBeNull();
+  });
+
+  it('knows nothing when no worker could be asked', async () => {
+    const active = () => Promise.reject(new Error('the bus is away'));
+    const { all, run } = activities({ bus: { active } });
+    await expect(run(all.findAttempt, { egressId: ID })).rejects.toThrow('the bus is away');
+  });
+});
+
 describe('inspectPart', () => {
   it('says where its egress was seen', async () => {
     const { all, run } = activities({

@@ -245,7 +245,9 @@ describe('a recording that no egress serves', () => {
       activeEgresses: [live(R)],
       waiting: [waiting(R)],
     });
-    expect(second.look).toEqual([{ recordingId: R, code: 'runs_already', why: `${R} already records for it` }]);
+    expect(second.look).toEqual([
+      { recordingId: R, code: 'runs_already', why: `${R} already records for it`, egressId: R },
+    ]);
     expect(second.admit).toEqual([]);
   });
 

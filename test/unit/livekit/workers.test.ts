@@ -3,6 +3,7 @@ import { EgressInfo, EgressStatus, StopEgressRequest, UpdateStreamRequest } from
 import { describe, expect, it } from 'vitest';
 import type { RpcCall, RpcClient, RpcReply } from '../../../src/bus/client.ts';
 import { RpcError, type RpcHandler } from '../../../src/bus/server.ts';
+import { ActiveEgresses } from '../../../src/livekit/request/index.ts';
 import { createWorkers, DISPATCH_LIMIT_MS, WorkerRefusal, WorkerSilent } from '../../../src/livekit/workers.ts';
 import { makeBed, RECORDING } from './bed.ts';
 
@@ -129,5 +130,22 @@ describe('a stop, and a change of streams', () => {
     const stopped = await workers.stop(RECORDING).catch((error: unknown) => error);
     expect(stopped).toEqual(new Error('the workers could not be asked: redis is away'));
     expect(stopped).not.toBeInstanceOf(WorkerSilent);
+  });
+});
+
+describe('the list of what runs', () => {
+  const listed = (...replies: { response?: Uint8Array }[]) =>
+    createWorkers({ multi: async () => replies } as unknown as RpcClient).active();
+
+  it('is of every worker that answers, without what cannot be read', async () => {
+    const one = new ActiveEgresses({ egressIds: ['EG_1', 'EG_1_2'] }).toBinary();
+    const other = new ActiveEgresses({ egressIds: ['EG_2'] }).toBinary();
+    const found = await listed({ response: one }, { response: other }, {}, { response: new Uint8Array([10, 9, 1]) });
+    expect(found).toEqual(new Set(['EG_1', 'EG_1_2', 'EG_2']));
+  });
+
+  it('is unknown while nobody can be asked', async () => {
+    const multi = () => Promise.reject(new Error('the bus is away'));
+    await expect(createWorkers({ multi } as unknown as RpcClient).active()).rejects.toThrow('the bus is away');
   });
 });
