@@ -66,6 +66,7 @@ export class RecordingState {
   wire: string;
   /** What the first attempt that was accepted asked: LiveKit's record shows that. */
   private firstWire: string;
+  private readonly isReset: boolean;
   /** The attempt that comes next, from 0: it counts over the whole recording. */
   nextAttempt: number;
   /** The worker of the part before is proven dead. */
@@ -89,6 +90,8 @@ export class RecordingState {
   /** Egresses of ours that run beside the one we want: they must be stopped, and are taken out once they were told. */
   readonly strangers = new Set<string>();
   private readonly knownStrangers = new Set<string>();
+  /** Egresses whose start was answered, or given up. */
+  private readonly used = new Set<string>();
   /** What attempts reported while a worker is being asked, by egress id: whose start is answered tells what it means. */
   private readonly early = new Map<string, EgressReport>();
   /** Set by extend; added to maxDuration, or replaces the deadline. */
@@ -98,6 +101,7 @@ export class RecordingState {
 
   constructor(input: RecordingInput, attemptOffset = 0) {
     this.nextAttempt = attemptOffset;
+    this.isReset = attemptOffset > 0;
     this.input = input;
     this.view = openRecording(input);
     this.wire = input.wire;
@@ -184,8 +188,10 @@ export class RecordingState {
     this.show();
   }
 
-  /** Its start was answered after it had reported that it records. */
-  placed({ egressId, worker, roomId }: Pick<Accepted, 'egressId' | 'worker' | 'roomId'>): void {
+  /** A start was answered after `shown` had reported that it records. */
+  answeredLate(shown: string, { egressId, worker, roomId }: Pick<Accepted, 'egressId' | 'worker' | 'roomId'>): void {
+    // In a run that was reset both may run: one records already.
+    if (egressId !== shown) this.giveUp(egressId);
     const part = this.view.parts.find((one) => one.egressId === egressId);
     if (part && worker) part.worker ??= worker;
     this.roomId ??= roomId;
@@ -227,14 +233,14 @@ export class RecordingState {
     if (mayGoOn(report)) this.addStranger(report.egressId);
   }
 
-  /** The attempt that is made now already records, by its own report: whatever its start is answered changes nothing. */
-  get recordsAlready(): boolean {
-    return this.early.get(this.attemptId)?.status === 'ACTIVE';
-  }
-
-  /** Nothing is known of the attempt that is made now but that it was granted, or may have been. */
-  get isInDoubt(): boolean {
-    return (this.early.get(this.attemptId)?.status ?? 'STARTING') === 'STARTING';
+  /**
+   * What the attempt that is made now reported, from ACTIVE on. A run that was reset repeats starts whose numbers are not its own: there
+   * it is what is news.
+   */
+  get shown(): EgressReport | undefined {
+    const isIt = (id: string) => (this.isReset ? !this.used.has(id) : id === this.attemptId);
+    const its = [...this.early.values()].filter(({ egressId }) => isIt(egressId));
+    return its.find(({ status }) => status === 'ACTIVE') ?? its.find(({ status }) => status !== 'STARTING');
   }
 
   /** The start of this attempt was answered, or never will be. @returns what it reported meanwhile */
@@ -246,6 +252,13 @@ export class RecordingState {
     this.early.clear();
     for (const other of others) this.heard(other);
     return report;
+  }
+
+  /** A worker may have been granted it: its id is used up. */
+  made(egressId: string): void {
+    this.used.add(egressId);
+    this.nextAttempt += 1;
+    if (this.part) this.part.attempts += 1;
   }
 
   /** A part that was given up for lost: its file still counts, but it may not go on beside its successor. */

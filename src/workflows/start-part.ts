@@ -7,21 +7,20 @@ import type { EgressReport } from '../recording/egress.ts';
 import { roomOf } from '../recording/source.ts';
 import type { WaitingFor } from '../recording/stage.ts';
 import type { AssignedWorker, StartOutcome } from '../recording/start-outcome.ts';
-import type { PartView } from '../recording/view.ts';
 import { calls, finder, here, problemOf, start } from './calls.ts';
 import { type Accepted, type End, type RecordingState, until } from './recording-state.ts';
 import { stopStrangers } from './supervise-part.ts';
 
 /** Gets the next part accepted by a worker. @returns the end of the recording when that cannot be */
 export async function startPart(state: RecordingState): Promise<End | undefined> {
-  const part = state.startNextPart();
+  state.startNextPart();
   const rounds: Record<WaitingFor, number> = { capacity: 0, room: 0 };
   while (true) {
     if (state.cancelled) return calledOff(state);
     if (Date.now() >= state.startDeadlineMs()) return deadlinePassed(state);
     const hindrance = await whyNotYet(state);
     if (state.cancelled) continue;
-    const outcome = hindrance ?? (await tryStart(state, part));
+    const outcome = hindrance ?? (await tryStart(state));
     if (outcome.kind === 'started') state.accepted(outcome);
     // Once the part is known: its own news must not take it for a stranger meanwhile.
     await stopStrangers(state);
@@ -52,24 +51,20 @@ async function whyNotYet(state: RecordingState): Promise<Hindrance | null> {
 type Attempted = ({ kind: 'started' } & Accepted) | Hindrance | Extract<StartOutcome, { kind: 'refused' }>;
 
 /** One attempt. One that is not answered and does not live has no grant any more, is stopped, and the next one has the next id. */
-async function tryStart(state: RecordingState, part: PartView): Promise<Attempted> {
+async function tryStart(state: RecordingState): Promise<Attempted> {
   const { admitted } = state;
   state.admitted = false;
   // What comes after a change of the streams begins with them.
   while (state.isChangingStreams) await condition(() => !state.isChangingStreams);
-  const egressId = state.attemptId;
   const askedAtMs = Date.now();
   state.isStarting = true;
   const outcome = await askedFor(state, admitted);
-  const found = outcome.kind === 'unknown' && state.isInDoubt ? await find(egressId) : null;
-  const early = state.answered('egressId' in outcome ? outcome.egressId : egressId);
-  const isMade = outcome.kind !== 'no_capacity' && outcome.kind !== 'room_missing';
-  if (isMade) {
-    part.attempts += 1;
-    state.nextAttempt += 1;
-  }
+  const found = outcome.kind === 'unknown' && !state.shown ? await find(outcome.egressId) : null;
+  const egressId = 'egressId' in outcome ? outcome.egressId : state.attemptId;
+  const early = state.answered(egressId);
+  if (outcome.kind !== 'no_capacity' && outcome.kind !== 'room_missing') state.made(egressId);
   if (outcome.kind === 'no_capacity') state.turnsMissed += admitted ? 1 : 0;
-  else if (isMade) state.turnsMissed = 0;
+  else if (outcome.kind !== 'room_missing') state.turnsMissed = 0;
   return attempted(state, outcome, { early, found, askedAtMs });
 }
 
@@ -89,15 +84,19 @@ async function askedFor(state: RecordingState, admitted: boolean): Promise<Start
       admitted,
       keepsIdentity: state.keepsIdentity,
     })
-    .catch((error: unknown) => interrupted(egressId, error));
+    .catch((error: unknown) => interrupted(state.shown?.egressId ?? egressId, error));
   let answer: StartOutcome | undefined;
   const answered = asked.then((outcome) => {
     answer = outcome;
-    if (outcome.kind === 'started') state.placed(outcome);
   });
   // A mistake of our own must show.
-  await Promise.race([answered, condition(() => answer !== undefined || state.recordsAlready)]);
-  return answer ?? { kind: 'unknown', egressId, message: 'it records, and its start is not answered yet' };
+  await Promise.race([answered, condition(() => answer !== undefined || state.shown?.status === 'ACTIVE')]);
+  if (answer) return answer;
+  const shown = state.shown?.egressId ?? egressId;
+  void asked.then((late) => {
+    if (late.kind === 'started') state.answeredLate(shown, late);
+  });
+  return { kind: 'unknown', egressId: shown, message: 'it records, and its start is not answered yet' };
 }
 
 interface Evidence {

@@ -98,6 +98,8 @@ async function start(id: string) {
 const report = (handle: WorkflowHandle, egressId: string, status: EgressStatus) =>
   handle.signal(reportSignal, { egressId, status, files: [], startedAtMs: Date.now() });
 
+const isRecording = ({ stage }: RecordingView) => stage === 'recording';
+
 /** As the Web UI does. @param which of its completed workflow tasks, from 0; negative: from the end */
 async function reset(handle: WorkflowHandle, which: number): Promise<void> {
   const { events } = await handle.fetchHistory();
@@ -145,5 +147,20 @@ describe('a recording that was reset', () => {
     expect(await handle.result()).toMatchObject({ stage: 'completed', parts: [{ egressId: 'EG_reset002' }] });
     expect(attempts).toEqual([0]);
     expect(stopped).toEqual([]);
+  });
+
+  it('to its beginning while the first attempt records goes on with it, should it report while the next is asked for', async () => {
+    const handle = await start('EG_reset003');
+    await until(handle, ({ parts }) => parts[0]?.egressId === 'EG_reset003');
+    whileAsked = () => report(handle, 'EG_reset003', 'ACTIVE').then(() => until(handle, isRecording));
+    await reset(handle, 0);
+    const view = await until(handle, isRecording);
+    expect(view.parts).toMatchObject([{ egressId: 'EG_reset003' }]);
+    const other = attemptEgressId('EG_reset003', attempts[1] ?? 0);
+    await until(handle, () => stopped.includes(other));
+    whileAsked = async () => undefined;
+    await report(handle, 'EG_reset003', 'COMPLETE');
+    expect((await handle.result()).stage).toBe('completed');
+    expect(stopped).toEqual([other]);
   });
 });
