@@ -76,9 +76,9 @@ export interface DispatchInput {
   keepsIdentity: boolean;
 }
 
-/** `code` is psrpc's. */
+/** `code` is psrpc's. `isEmpty`: nothing is left to be made. */
 export type StreamsChanged =
-  | { kind: 'changed'; wire?: string; report?: EgressReport }
+  | { kind: 'changed'; wire?: string; isEmpty?: boolean; report?: EgressReport }
   | { kind: 'refused'; code: string; message: string };
 
 /** Nothing was sent, so nothing can run. */

@@ -124,7 +124,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     async changeWantedStreams({ wire, add, remove }): Promise<StreamsChanged> {
       const changed = streamUrlsChanged(decodeStart(fromBase64(wire)), add, remove);
       if (changed.kind === 'refused') return changed;
-      return { kind: 'changed', wire: toBase64(changed.message.toBinary()) };
+      return { kind: 'changed', wire: toBase64(changed.message.toBinary()), isEmpty: changed.isEmpty };
     },
 
     async inspectRoom({ request }) {
@@ -137,12 +137,13 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
 
     async publishRecord(facts) {
       const info = infoOf(facts);
-      if (facts.unlisted && (await livekit.recordOf(facts.recordingId)) === null)
-        await deps.records.create(infoOf({ ...facts, state: { status: 'STARTING' }, reports: [] }));
+      const isNew = facts.unlisted && (await livekit.recordOf(facts.recordingId)) === null;
+      if (isNew) await deps.records.create(infoOf({ ...facts, state: { status: 'STARTING' }, reports: [] }));
       // As a worker does that finishes its file.
       if (facts.state.status === 'COMPLETE' && facts.told === 'ACTIVE')
         await deps.records.update(infoOf({ ...facts, state: { ...facts.state, status: 'ENDING' } }));
-      if (facts.state.status !== 'STARTING') await deps.records.update(info);
+      // Of one that waits LiveKit keeps what changed, and sends no event.
+      if (!isNew || facts.state.status !== 'STARTING') await deps.records.update(info);
     },
   };
 

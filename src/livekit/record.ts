@@ -110,6 +110,7 @@ export function infoOf(facts: RecordFacts): EgressInfo {
   info.error = facts.state.error ?? '';
   info.errorCode = facts.state.errorCode ?? 0;
   info.details = facts.state.details ?? '';
+  info.updatedAt = later(info.updatedAt, toNs(facts.changedAtMs ?? 0));
   const reports = facts.reports.flatMap(decoded);
   addReports(info, reports);
   endedAt(info, facts, reports.at(-1));

@@ -66,6 +66,8 @@ function classifyComplete(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
   switch (why) {
     case 'StopEgress API':
       return { kind: 'completed', reason: 'stopped', message: 'somebody stopped the egress on its worker' };
+    case 'All streams stopped':
+      return { kind: 'completed', reason: 'stopped', message: 'its last stream was taken away' };
     case 'Process killed':
     case 'CPU exhausted':
     case 'Session limit reached':

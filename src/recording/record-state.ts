@@ -19,6 +19,8 @@ export interface RecordFacts {
   /** The room's sid, once a worker was asked. */
   roomId?: string;
   acceptedAtMs: number;
+  /** What it asks for was changed before any worker took it. */
+  changedAtMs?: number;
   endedAtMs?: number;
   state: RecordState;
   /** The last report of each attempt that counts, in order: `EgressReport.info`. */

@@ -18,23 +18,29 @@ export async function changeStreams(
   while (isBusy()) await condition(() => !isBusy());
   if (state.isEnded) throw refused('failed_precondition', `the recording is ${state.view.stage}`);
   state.isChangingStreams = true;
+  let isStopped = false;
   try {
-    await makeChange(state, change);
+    isStopped = await makeChange(state, change);
   } finally {
     state.isChangingStreams = false;
   }
-  await condition(() => keeper.isUpToDate || state.isEnded);
+  // What is answered is what LiveKit's list says from now on.
+  await condition(() => keeper.isUpToDate && (!isStopped || state.isEnded));
   return state.record();
 }
 
-async function makeChange(state: RecordingState, change: StreamChange): Promise<void> {
+/** @returns whether nothing is left to be made, and no worker is there to end it */
+async function makeChange(state: RecordingState, change: StreamChange): Promise<boolean> {
   const wanted = await changed(streams.changeWantedStreams({ ...change, wire: state.wire }));
   const egressId = state.part?.end ? undefined : state.part?.egressId;
   if (egressId !== undefined) {
     const { report } = await changed(streams.changeRunningStreams({ ...change, egressId }));
     if (report) state.heard(report);
   }
-  if (wanted.wire !== undefined) state.nextWire(wanted.wire);
+  const isStopped = wanted.isEmpty === true && egressId === undefined;
+  if (isStopped) state.stop();
+  else if (wanted.wire !== undefined) state.nextWire(wanted.wire);
+  return isStopped;
 }
 
 async function changed(answer: Promise<StreamsChanged>): Promise<Extract<StreamsChanged, { kind: 'changed' }>> {

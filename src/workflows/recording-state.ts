@@ -66,6 +66,7 @@ export class RecordingState {
   wire: string;
   /** What the first attempt that was accepted asked: LiveKit's record shows that. */
   private firstWire: string;
+  private changedAtMs: number | undefined;
   private readonly isReset: boolean;
   /** The attempt that comes next, from 0: it counts over the whole recording. */
   nextAttempt: number;
@@ -296,6 +297,7 @@ export class RecordingState {
       wire: this.firstWire,
       ...(this.roomId === undefined ? {} : { roomId: this.roomId }),
       acceptedAtMs: this.dueAtMs,
+      ...(this.changedAtMs === undefined ? {} : { changedAtMs: this.changedAtMs }),
       ...(this.view.endedAtMs === undefined ? {} : { endedAtMs: this.view.endedAtMs }),
       state: recordStateOf(this.view, this.errorCode),
       reports: bounded([...this.reports].sort(([one], [other]) => one - other).map(([, info]) => info)),
@@ -314,7 +316,10 @@ export class RecordingState {
 
   nextWire(wire: string): void {
     this.wire = wire;
-    if (this.view.parts.every(({ egressId }) => egressId === undefined)) this.firstWire = wire;
+    if (this.view.parts.some(({ egressId }) => egressId !== undefined)) return;
+    this.firstWire = wire;
+    this.changedAtMs = Date.now();
+    this.recordIsStale = true;
   }
 
   recordPublished({ state, retries }: RecordFacts): void {

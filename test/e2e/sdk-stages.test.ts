@@ -67,13 +67,30 @@ describe('a stream that waits for its worker', () => {
     id = (await egresses.startRoomCompositeEgress(room, { stream })).egressId;
     const changed = await egresses.updateStream(id, [url('mnopqrstuvwx')], []);
     expect(changed.status).toBe(EgressStatus.EGRESS_STARTING);
+    expect(changed.streamResults.map((one) => one.url)).toEqual(
+      ['{abc...jkl}', '{mno...vwx}'].map((shown) => url(shown)),
+    );
     expect(JSON.stringify(changed.toJson())).not.toContain(key);
+    const [listed] = await egresses.listEgress({ egressId: id });
+    expect(listed?.toJson()).toEqual(changed.toJson());
+    const removed = await egresses.updateStream(id, [], [url('mnopqrstuvwx')]);
+    expect(removed.streamResults).toHaveLength(1);
+    expect((await egresses.listEgress({ egressId: id }))[0]?.toJson()).toEqual(removed.toJson());
     await expect(egresses.updateStream(id, [], [url('nobodynobody')])).rejects.toMatchObject(
       refused(404, 'stream rtmp://127.0.0.1:1/live/{nob...ody} not found'),
     );
     await expect(egresses.updateStream(id, ['http://127.0.0.1/x'])).rejects.toMatchObject(
       refused(400, 'invalid scheme'),
     );
+  });
+
+  test('ends when its last stream is taken away, as the worker of one that is starting would end it', async () => {
+    const { egresses } = e2e.livekit;
+    const stream = new StreamOutput({ protocol: StreamProtocol.RTMP, urls: [url(key)] });
+    const { egressId } = await egresses.startRoomCompositeEgress(room, { stream });
+    const emptied = await egresses.updateStream(egressId, [], [url(key)]);
+    expect(emptied).toMatchObject({ status: EgressStatus.EGRESS_ABORTED, errorCode: 412 });
+    expect((await egresses.listEgress({ egressId }))[0]?.toJson()).toEqual(emptied.toJson());
   });
 
   test('is aborted by a stop, and from then on neither stopped nor changed', async () => {

@@ -247,10 +247,36 @@ describe('UpdateStream', () => {
     await run.until(({ stage }) => stage === 'waiting');
     const facts = await run.changeStreams({ add: ['rtmp://one'], remove: ['rtmp://two'] });
     expect(facts).toMatchObject({ wire: 'wire +rtmp://one -rtmp://two', state: { status: 'STARTING' } });
+    expect(facts.changedAtMs).toBeGreaterThanOrEqual(facts.acceptedAtMs);
+    // LiveKit has it before the caller is answered.
+    expect(run.inputs('publishRecord')).toMatchObject([{ wire: facts.wire, changedAtMs: facts.changedAtMs }]);
     await run.admit();
     await run.untilAccepted();
     expect(run.inputs('dispatch')[0]?.wire).toBe('wire +rtmp://one -rtmp://two');
     expect(run.count('changeRunningStreams')).toBe(0);
+  });
+
+  it('that takes the last stream from one that waits ends it, as a stop does', async () => {
+    const run = await recordings.start({
+      requestCapacity: () => NO_CAPACITY,
+      changeWantedStreams: () => ({ kind: 'changed', wire: 'without streams', isEmpty: true }),
+    });
+    await run.until(({ stage }) => stage === 'waiting');
+    const facts = await run.changeStreams({ add: [], remove: ['rtmp://one'] });
+    expect(facts).toMatchObject({ wire: FIRST_WIRE, state: { status: 'ABORTED', errorCode: 412 } });
+    expect(await run.result()).toMatchObject({ stage: 'cancelled' });
+    expect(run.published).toEqual(['ABORTED']);
+  });
+
+  it('that takes the last stream from one that runs leaves the end to its worker', async () => {
+    const run = await recordings.start({
+      changeWantedStreams: () => ({ kind: 'changed', wire: 'without streams', isEmpty: true }),
+    });
+    await run.becomesActive();
+    expect((await run.changeStreams({ add: [], remove: ['rtmp://one'] })).state.status).toBe('ACTIVE');
+    await run.report(run.complete('All streams stopped'));
+    expect(await run.result()).toMatchObject({ stage: 'completed' });
+    expect(run.stopped).toEqual([]);
   });
 
   it('while it records changes the running attempt at once, and the next one begins with it', async () => {

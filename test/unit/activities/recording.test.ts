@@ -470,7 +470,13 @@ describe('publishRecord', () => {
     expect(await publish(facts({ unlisted: true, state: { status: 'STARTING' } }))).toEqual([
       'created EGRESS_STARTING',
     ]);
-    expect(await publish(facts({ state: { status: 'STARTING' } }))).toEqual([]);
+  });
+
+  it('of one that waits says what changed, without making it anew', async () => {
+    expect(await publish(facts({ state: { status: 'STARTING' } }))).toEqual(['updated EGRESS_STARTING']);
+    const recordOf = async () => new EgressInfo({ egressId: ID });
+    const asked = facts({ unlisted: true, state: { status: 'STARTING' } });
+    expect(await publish(asked, recordOf)).toEqual(['updated EGRESS_STARTING']);
   });
 
   it('is repeated when LiveKit cannot be asked', async () => {
