@@ -10,6 +10,7 @@ import { createLiveKitClient } from './livekit/client.ts';
 import { endGhost } from './livekit/ghosts.ts';
 import type { Grants } from './livekit/grants.ts';
 import { serveIntake } from './livekit/intake.ts';
+import { hearLayouts } from './livekit/layouts.ts';
 import { createLiveKitRecords } from './livekit/records.ts';
 import { serveReports } from './livekit/reports.ts';
 import type { Log } from './log.ts';
@@ -44,6 +45,11 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     endGhost: (id, info) => endGhost({ recordOf, records }, id, info),
     log,
   });
+  const forgetLayouts = await hearLayouts({
+    bus: buses.livekit.transport,
+    note: (id, layout) => recordings.noteLayout(id, layout),
+    log,
+  });
   const health = watchTemporal(client);
   const intake = parts.takesRequests ? await openIntake(parts, () => health.ok) : undefined;
   return {
@@ -52,7 +58,7 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     },
     async close() {
       health.stop();
-      await reports.stop();
+      await Promise.all([reports.stop(), forgetLayouts()]);
     },
   };
 }

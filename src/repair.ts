@@ -19,7 +19,7 @@ import { EGRESS_STATUSES } from './recording/egress.ts';
 export interface RepairParts {
   /** Undefined until both were reached. */
   buses: () => Buses | undefined;
-  livekit: Pick<LiveKitClient, 'listOpenRecords' | 'listIdentities'>;
+  livekit: Pick<LiveKitClient, 'listOpenRecords' | 'listParticipants'>;
   recordings: Pick<Recordings, 'peek' | 'show'>;
   log: Pick<Log, 'info' | 'warn'>;
   now?: () => number;
@@ -42,10 +42,10 @@ export function createRepair({ buses, livekit, recordings, log, now = Date.now }
   async function ask(wanted: (record: EgressInfo) => boolean): Promise<Questioned[]> {
     const livekitClient = buses()?.livekit.client;
     if (!livekitClient) throw errors.witnessUnavailable('the two Redis cannot be asked: not connected yet');
-    const { listIdentities } = livekit;
+    const { listParticipants } = livekit;
     try {
       const records = await livekit.listOpenRecords();
-      const parts = { recordingOf, workersRedis, livekitRedis, livekitClient, listIdentities };
+      const parts = { recordingOf, workersRedis, livekitRedis, livekitClient, listParticipants };
       return await question(records.filter(wanted), parts);
     } catch (error) {
       if (error instanceof WitnessUnavailable) throw errors.witnessUnavailable(error.message, error);

@@ -34,7 +34,13 @@ export interface RecordingActivities {
   findAttempt(input: { egressId: string }): Promise<{ worker?: AssignedWorker } | null>;
 
   /** The truth about a running part: the bus, the workers' ports and the room. */
-  inspectPart(input: { egressId: string; worker?: AssignedWorker; request: RecordingRequest }): Promise<PartInspection>;
+  inspectPart(input: {
+    egressId: string;
+    /** Its recorder's name in the room. */
+    identity: string;
+    worker?: AssignedWorker;
+    request: RecordingRequest;
+  }): Promise<PartInspection>;
 
   /** Asks an attempt to finish its file, wherever it runs. Ended or on no worker: nothing, and null. */
   stopPart(input: { egressId: string }): Promise<EgressReport | null>;
@@ -72,8 +78,10 @@ export interface DispatchInput {
   costCores: number;
   /** The fleet counted it in a moment ago: only a fresh look at the workers counts. */
   admitted: boolean;
-  /** The worker before is proven dead, so the recorder may keep its name in the room: UpdateLayout goes on working. */
+  /** Nobody holds the recorder's name in the room any more, so this one takes it: UpdateLayout goes on working. */
   keepsIdentity: boolean;
+  /** Instead of the request's: what UpdateLayout has said since. */
+  layout?: string;
 }
 
 /** `code` is psrpc's. `isEmpty`: nothing is left to be made. */
@@ -88,8 +96,10 @@ export type RoomState = 'alive' | 'gone';
 
 export interface PartInspection {
   room: RoomState;
-  /** The room has a participant with the egress id. It outlives a killed worker by 20 s. */
+  /** The room has its recorder as a participant. It outlives a killed worker by 20 s. */
   inRoom: boolean;
+  /** What LiveKit's UpdateLayout told that recorder last. */
+  layout?: string;
   /**
    * `yes`: the bus or a worker shows it. `no`: its worker lives and neither shows it. `dead`: two witnesses agree that its worker
    * is gone. `unknown`: not everybody could be asked.

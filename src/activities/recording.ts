@@ -5,10 +5,11 @@ import type { Storage } from '../config/storages.ts';
 import { messageOf } from '../error-message.ts';
 import type { LiveKitClient } from '../livekit/client.ts';
 import type { Grants } from '../livekit/grants.ts';
+import { layoutOf } from '../livekit/layouts.ts';
 import { infoOf, reportOf } from '../livekit/record.ts';
 import { recorderToken } from '../livekit/recorder-token.ts';
 import type { LiveKitRecords } from '../livekit/records.ts';
-import { decodeStart, forAttempt, streamUrlsChanged, withStorages } from '../livekit/request/index.ts';
+import { decodeStart, forAttempt, streamUrlsChanged, withLayout, withStorages } from '../livekit/request/index.ts';
 import { DISPATCH_LIMIT_MS, WorkerRefusal, WorkerSilent, type Workers } from '../livekit/workers.ts';
 import { attemptEgressId } from '../recording/attempt.ts';
 import type { RecordingRequest } from '../recording/request.ts';
@@ -91,14 +92,21 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       return worker ? { worker } : {};
     },
 
-    async inspectPart({ egressId, worker, request }) {
+    async inspectPart({ egressId, identity, worker, request }) {
       const room = roomOf(request.source);
-      const [identities, alive, onWorker] = await Promise.all([
-        room === undefined ? Promise.resolve<string[]>([]) : livekit.listIdentities(room),
+      const [participants, alive, onWorker] = await Promise.all([
+        room === undefined ? [] : livekit.listParticipants(room),
         roomAlive(request),
         choice.whereIs(egressId, worker),
       ]);
-      return { inRoom: identities.includes(egressId), room: alive ? 'alive' : 'gone', onWorker };
+      const recorder = participants.find((one) => one.identity === identity);
+      const layout = layoutOf(recorder?.metadata ?? '');
+      return {
+        inRoom: recorder !== undefined,
+        room: alive ? 'alive' : 'gone',
+        onWorker,
+        ...(layout === undefined ? {} : { layout }),
+      };
     },
 
     async stopPart({ egressId }) {
@@ -185,7 +193,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
   }
 
   async function prepare(input: DispatchInput, egressId: string): Promise<Prepared | StartOutcome> {
-    const { request, wire, storages, attempt, keepsIdentity, recordingId } = input;
+    const { request, wire, storages, attempt, keepsIdentity, recordingId, layout } = input;
     const message = decodeStart(fromBase64(wire));
     const room = roomOf(request.source);
     if (!message.roomId && room !== undefined) {
@@ -196,7 +204,8 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     const token = keepsIdentity && room !== undefined ? await recorderToken(deps.livekitKeys, recordingId, room) : '';
     try {
       const named = withStorages(message, storages, deps.storages);
-      const start = forAttempt(named, { egressId, attempt, token });
+      const laidOut = layout === undefined ? named : withLayout(named, layout);
+      const start = forAttempt(laidOut, { egressId, attempt, token });
       return { bytes: start.toBinary(), roomId: message.roomId };
     } catch (error) {
       return { kind: 'refused', errorCode: 400, message: messageOf(error) };

@@ -27,6 +27,8 @@ export interface Recordings {
   extend(id: string, extension: ExtendBy): Promise<RecordingView>;
   /** What a worker reported. Durable once it settles. @returns false when the recording has ended, or never was */
   report(recordingId: string, report: EgressReport): Promise<boolean>;
+  /** LiveKit has told its recorder this layout. Nothing happens to what is no open recording. */
+  noteLayout(recordingId: string, layout: string): Promise<void>;
   /** Makes every recording of the room that waits or starts look at LiveKit. @returns how many */
   lookAtRoom(room: string, why: string): Promise<number>;
 }

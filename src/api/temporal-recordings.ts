@@ -23,6 +23,7 @@ import {
   extendUpdate,
   fleetWorkflowId,
   kickSignal,
+  layoutSignal,
   lookSignal,
   type RecordingInput,
   type RecordingMemo,
@@ -168,6 +169,10 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
       );
       if (isTerminal(report.status)) void handOn();
       return isWanted;
+    },
+
+    async noteLayout(recordingId, layout) {
+      await within(CALL_MS, () => handle(recordingId).signal(layoutSignal, layout)).catch(ignoreEnded);
     },
 
     async lookAtRoom(room, why) {

@@ -46,10 +46,10 @@ export function createLiveKitClient(settings: LiveKitSettings) {
       return (await asked(rooms.listRooms([room])))[0]?.sid;
     },
 
-    /** Identities in the room, hidden ones included: an egress shows up under its own id. */
-    async listIdentities(room: string): Promise<string[]> {
+    /** Who is in the room, hidden ones included: an egress shows up under its own id. */
+    async listParticipants(room: string): Promise<{ identity: string; metadata: string }[]> {
       try {
-        return (await asked(rooms.listParticipants(room))).map((participant) => participant.identity);
+        return (await asked(rooms.listParticipants(room))).map(({ identity, metadata }) => ({ identity, metadata }));
       } catch (error) {
         if (isTwirp(error, 'not_found')) return [];
         throw error;

@@ -20,7 +20,7 @@ export interface GhostWitnessParts {
   livekitRedis: Pick<Presence, 'egresses'>;
   /** On LiveKit's Redis. */
   livekitClient: Pick<RpcClient, 'dryRun'>;
-  listIdentities(room: string): Promise<string[]>;
+  listParticipants(room: string): Promise<{ identity: string }[]>;
 }
 
 export interface Questioned {
@@ -47,7 +47,7 @@ export async function question(records: readonly EgressInfo[], parts: GhostWitne
   const [onWorkers, onLiveKits, inRooms] = await Promise.all([
     asked("the workers' Redis", parts.workersRedis.egresses()),
     asked("LiveKit's Redis", parts.livekitRedis.egresses()),
-    asked('LiveKit', identitiesByRoom(records, parts.listIdentities)),
+    asked('LiveKit', identitiesByRoom(records, parts.listParticipants)),
   ]);
   return inTurns(records, async (record) => {
     const { egressId, roomName } = record;
@@ -113,10 +113,15 @@ async function whoClaims(egressId: string, client: Pick<RpcClient, 'dryRun'>): P
 
 async function identitiesByRoom(
   records: readonly EgressInfo[],
-  list: GhostWitnessParts['listIdentities'],
+  list: GhostWitnessParts['listParticipants'],
 ): Promise<Map<string, string[]>> {
   const rooms = [...new Set(records.map(({ roomName }) => roomName))].filter((room) => room !== '');
-  return new Map(await inTurns(rooms, async (room): Promise<[string, string[]]> => [room, await list(room)]));
+  return new Map(
+    await inTurns(
+      rooms,
+      async (room): Promise<[string, string[]]> => [room, (await list(room)).map(({ identity }) => identity)],
+    ),
+  );
 }
 
 function asked<T>(who: string, answer: Promise<T>): Promise<T> {

@@ -49,6 +49,8 @@ export const reportSignal = defineSignal<[EgressReport]>('report');
  * `egressId`: what it is about; an attempt that lives while the recording waits has no grant.
  */
 export const lookSignal = defineSignal<[{ why: string; egressId?: string }]>('look');
+/** LiveKit's UpdateLayout has told the recorder this: the next part begins with it. */
+export const layoutSignal = defineSignal<[string]>('layout');
 export const cancelSignal = defineSignal<[{ by?: string }?]>('cancel');
 /** Moves the end of the recording: `byMs` later than it was, or to `untilMs` (unix ms). */
 export const extendSignal = defineSignal<[ExtendBy]>('extend');

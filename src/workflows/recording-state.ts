@@ -28,6 +28,11 @@ const WAITING_FOR = defineSearchAttributeKey('RecordingWaitingFor', SearchAttrib
 const MAX_REPORT_CHARACTERS = 100_000;
 const MAX_REPORTS_CHARACTERS = 1_000_000;
 
+const MAX_LAYOUT_CHARACTERS = 256;
+
+/** In place of the attempts of a run that this one was reset from: any of them may hold the recorder's name. */
+const RUN_BEFORE = 'the run before';
+
 /** Status of a part whose worker died: LiveKit's own words end with it. */
 const LOST = 'LOST';
 
@@ -70,8 +75,13 @@ export class RecordingState {
   private readonly isReset: boolean;
   /** The attempt that comes next, from 0: it counts over the whole recording. */
   nextAttempt: number;
-  /** The worker of the part before is proven dead. */
-  keepsIdentity = false;
+  /** Egresses that hold the recorder's name in the room, or may. */
+  private readonly nameHolders = new Set<string>();
+  /** Egresses that were started under that name instead of their own. */
+  private readonly named = new Set<string>();
+  private asksForName = false;
+  /** What UpdateLayout has said since the start. */
+  layout: string | undefined;
   /** Admissions in a row that found no worker after all. */
   turnsMissed = 0;
   /** A worker is being asked. */
@@ -103,6 +113,7 @@ export class RecordingState {
   constructor(input: RecordingInput, attemptOffset = 0) {
     this.nextAttempt = attemptOffset;
     this.isReset = attemptOffset > 0;
+    if (this.isReset) this.nameHolders.add(RUN_BEFORE);
     this.input = input;
     this.view = openRecording(input);
     this.wire = input.wire;
@@ -180,7 +191,6 @@ export class RecordingState {
     if (worker) part.worker = worker;
     this.roomId ??= roomId;
     this.roomSeen = true;
-    this.keepsIdentity = false;
     this.look = undefined;
     // One that records already goes there at once: each stage is a write to Temporal's index.
     if (!early || early.status === 'STARTING' || isTerminal(early.status)) this.enter('starting');
@@ -198,11 +208,32 @@ export class RecordingState {
     this.roomId ??= roomId;
   }
 
+  /** For the attempt that is made next. The first one needs no other name: its egress id is the name. */
+  askForName(): boolean {
+    this.asksForName = this.used.size > 0 && this.nameHolders.size === 0;
+    return this.asksForName;
+  }
+
+  /** Under which name the recorder of an attempt joins. */
+  identityOf(egressId: string): string {
+    return this.named.has(egressId) ? this.view.id : egressId;
+  }
+
+  /** It has ended, or its worker is proven dead: nobody comes back under its name. */
+  leftTheRoom(egressId: string): void {
+    this.nameHolders.delete(egressId);
+  }
+
+  noteLayout(layout: unknown): void {
+    if (typeof layout === 'string' && layout.length <= MAX_LAYOUT_CHARACTERS) this.layout = layout;
+  }
+
   /** News of an attempt, from its worker; late, twice and out of order. */
   heard(report: EgressReport): void {
     if (this.isEnded || !isReport(report)) return;
     const attempt = parseAttemptEgressId(report.egressId);
     if (attempt?.recordingId !== this.view.id) return;
+    if (isTerminal(report.status)) this.leftTheRoom(report.egressId);
     const owner = this.view.parts.find((part) => part.egressId === report.egressId);
     if (!owner && this.isStarting) this.heardEarly(report);
     else if (!owner) this.heardOfUnwanted(report, attempt.attempt);
@@ -258,6 +289,8 @@ export class RecordingState {
   /** A worker may have been granted it: its id is used up. */
   made(egressId: string): void {
     this.used.add(egressId);
+    if (this.asksForName) this.named.add(egressId);
+    if (this.asksForName || egressId === this.view.id) this.nameHolders.add(egressId);
     this.nextAttempt += 1;
     if (this.part) this.part.attempts += 1;
   }

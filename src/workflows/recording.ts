@@ -32,6 +32,7 @@ import {
   cancelUpdate,
   extendSignal,
   extendUpdate,
+  layoutSignal,
   lookSignal,
   type RecordingInput,
   reportSignal,
@@ -138,6 +139,7 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
   });
   setHandler(reportSignal, (report) => state.heard(report));
   setHandler(lookSignal, (request) => state.askedToLook(request));
+  setHandler(layoutSignal, (layout) => state.noteLayout(layout));
   setHandler(cancelSignal, (request) => state.cancel(request?.by));
   setHandler(extendSignal, (extension) => {
     if (!state.whyNotExtend(extension)) state.extend(extension);

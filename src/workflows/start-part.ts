@@ -82,7 +82,8 @@ async function askedFor(state: RecordingState, admitted: boolean): Promise<Start
       storages,
       costCores,
       admitted,
-      keepsIdentity: state.keepsIdentity,
+      keepsIdentity: state.askForName(),
+      ...(state.layout === undefined ? {} : { layout: state.layout }),
     })
     .catch((error: unknown) => interrupted(state.shown?.egressId ?? egressId, error));
   let answer: StartOutcome | undefined;
@@ -118,8 +119,6 @@ function attempted(state: RecordingState, outcome: StartOutcome, { early, found,
   if (found || (early && early.status !== 'STARTING'))
     return { kind: 'started', egressId, acceptedAtMs: early?.acceptedAtMs ?? askedAtMs, early, ...found };
   state.giveUp(egressId);
-  // Nothing runs that could hold the recorder's name, but this may.
-  state.keepsIdentity = false;
   return { kind: 'no_capacity', message };
 }
 

@@ -117,11 +117,13 @@ async function lookAtPart(state: RecordingState, doubt: Doubt): Promise<{ verdic
   const { part } = state;
   const { request } = state.input;
   const egressId = part?.egressId ?? '';
-  const { inRoom, onWorker, room } = await calls.inspectPart({
+  const { inRoom, onWorker, room, layout } = await calls.inspectPart({
     egressId,
+    identity: state.identityOf(egressId),
     request,
     ...(part?.worker ? { worker: part.worker } : {}),
   });
+  state.noteLayout(layout);
   const ageMs = Date.now() - (part?.acceptedAtMs ?? 0);
   const hasRoom = roomOf(request.source) !== undefined;
   const mayUpload = state.view.stage === 'stopping';
@@ -136,9 +138,9 @@ async function lookAtPart(state: RecordingState, doubt: Doubt): Promise<{ verdic
   });
   doubt.note(verdict);
   if (verdict === 'lost') {
-    state.keepsIdentity = onWorker === 'dead';
     // Should it live on after all, it must not record beside its successor.
-    if (onWorker !== 'dead') state.giveUp(egressId);
+    if (onWorker === 'dead') state.leftTheRoom(egressId);
+    else state.giveUp(egressId);
   }
   return { verdict, evidence: `${egressId} is ${WHERE[onWorker]}${hasRoom && !inRoom ? ' and not in the room' : ''}` };
 }

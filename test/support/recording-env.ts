@@ -22,6 +22,7 @@ import {
   type ExtendBy,
   extendSignal,
   extendUpdate,
+  layoutSignal,
   lookSignal,
   type RecordingInput,
   recordingWorkflowId,
@@ -260,6 +261,7 @@ export class RecordingRun {
   admit = () => this.handle.signal(admittedSignal);
   look = (why = 'a test asks', egressId?: string) =>
     this.handle.signal(lookSignal, { why, ...(egressId === undefined ? {} : { egressId }) });
+  hearLayout = (layout: unknown) => this.handle.signal(layoutSignal, layout as string);
   cancelBySignal = () => this.handle.signal(cancelSignal, {});
   extendBySignal = (by: ExtendBy) => this.handle.signal(extendSignal, by);
   cancel = () => this.handle.executeUpdate(cancelUpdate, { args: [{}] });

@@ -204,6 +204,42 @@ describe('a look', () => {
     ]);
   });
 
+  it('gives the name to what follows an egress that has ended, and takes it from one that may come back', async () => {
+    const run = await recordings.start({ inspectPart: (call) => (call <= 2 ? gone() : gone({ onWorker: 'dead' })) });
+    await run.becomesActive();
+    await run.report(run.complete('CPU exhausted'));
+    await run.becomesActive(1);
+    // Twice nobody shows it, and nobody has seen its worker die: it may wake up, and is stopped should it show.
+    await run.look('no worker shows it');
+    await run.becomesActive(2);
+    await run.look('its worker died');
+    await run.becomesActive(3);
+    expect(run.inputs('dispatch').map(({ keepsIdentity }) => keepsIdentity)).toEqual([false, true, false, false]);
+    const asked = run.inputs('inspectPart').map(({ egressId, identity }) => [egressId, identity]);
+    expect(asked).toEqual([
+      [run.egressId(1), run.id],
+      [run.egressId(1), run.id],
+      [run.egressId(2), run.egressId(2)],
+    ]);
+    // It has ended after all, so the name is free.
+    await run.report(run.snapshot('FAILED', { attempt: 1 }));
+    await run.report(run.complete('CPU exhausted', { attempt: 3 }));
+    await run.untilAccepted(4);
+    expect(run.inputs('dispatch').at(-1)?.keepsIdentity).toBe(true);
+  });
+
+  it('begins the next part with the layout that was heard, or that the look finds', async () => {
+    const run = await recordings.start({ inspectPart: once(() => gone({ onWorker: 'dead', layout: 'looked' })) });
+    await run.becomesActive();
+    await run.hearLayout('heard');
+    await run.hearLayout({ broken: true });
+    await run.report(run.complete('CPU exhausted'));
+    await run.becomesActive(1);
+    await run.look('its worker died');
+    await run.untilAccepted(2);
+    expect(run.inputs('dispatch').map(({ layout }) => layout)).toEqual([undefined, 'heard', 'looked']);
+  });
+
   it('believes the report when the end comes between the two looks', async () => {
     const run = await recordings.start({
       inspectPart: () => gone(),

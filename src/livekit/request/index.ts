@@ -1,5 +1,6 @@
 // The language of LiveKit's requests: read, checked, named, kept from showing secrets, and made. Pure.
 export { forAttempt } from './attempt.ts';
+export { withLayout } from './layout.ts';
 export { liftRequest, roomNameOf, sourceOf } from './lift.ts';
 export { lowerRequest } from './lower.ts';
 export { copiedTrackOf, renderNames } from './names.ts';

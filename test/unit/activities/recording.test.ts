@@ -79,7 +79,7 @@ function activities(world: World = {}) {
   const livekit = {
     roomExists: async () => true,
     roomSid: async () => 'RM_1',
-    listIdentities: async () => [],
+    listParticipants: async () => [],
     recordOf: async () => null,
     ...world.livekit,
   } as unknown as LiveKitClient;
@@ -239,6 +239,15 @@ describe('dispatch', () => {
     expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toMatchObject({ sub: ID, kind: 'egress' });
   });
 
+  it('asks for the layout that was changed meanwhile, and else for that of the request', async () => {
+    const { all, run, sent } = activities();
+    const wire = wireOf();
+    await run(all.dispatch, dispatchInput({ wire }));
+    await run(all.dispatch, dispatchInput({ wire, attempt: 1, layout: 'single-speaker' }));
+    const layouts = sent.map(({ message: { request } }) => request.case === 'roomComposite' && request.value.layout);
+    expect(layouts).toEqual(['', 'single-speaker']);
+  });
+
   it('passes over a worker that does not claim, and asks the next with the same id', async () => {
     const { all, run, sent, topics } = activities({
       workers: [worker('w1'), worker('w2')],
@@ -372,21 +381,38 @@ describe('findAttempt', () => {
   });
 });
 
+const inRoom = (...identities: string[]) => ({
+  listParticipants: async () => identities.map((identity) => ({ identity, metadata: '' })),
+});
+
 describe('inspectPart', () => {
   it('says where its egress was seen', async () => {
     const { all, run } = activities({
       workers: [worker('w1', { egresses: [egress(ID, 4)] })],
-      livekit: { listIdentities: async () => ['ann', ID] },
+      livekit: inRoom('ann', ID),
     });
-    const inspection = await run(all.inspectPart, { egressId: ID, request, worker: { id: 'w1', topic: 'w1' } });
-    expect(inspection).toEqual({ inRoom: true, room: 'alive', onWorker: 'yes' });
+    const place = { egressId: ID, identity: ID, request, worker: { id: 'w1', topic: 'w1' } };
+    expect(await run(all.inspectPart, place)).toEqual({ inRoom: true, room: 'alive', onWorker: 'yes' });
+  });
+
+  it('knows a recorder by the name under which it joined', async () => {
+    const { all, run } = activities({ livekit: inRoom(ID) });
+    const later = { egressId: `${ID}_1`, request };
+    expect(await run(all.inspectPart, { ...later, identity: ID })).toMatchObject({ inRoom: true });
+    expect(await run(all.inspectPart, { ...later, identity: `${ID}_1` })).toMatchObject({ inRoom: false });
+  });
+
+  it('reads the layout that LiveKit has told the recorder', async () => {
+    const listParticipants = async () => [{ identity: ID, metadata: '{"layout":"grid"}' }];
+    const { all, run } = activities({ livekit: { listParticipants } });
+    expect(await run(all.inspectPart, { egressId: ID, identity: ID, request })).toMatchObject({ layout: 'grid' });
   });
 
   it('asks LiveKit nothing about a web page, which has no room', async () => {
     const fail = () => Promise.reject(new Error('not asked'));
     const web = recordingRequestSchema.parse({ source: { type: 'web', url: 'https://example.com' } });
-    const { all, run } = activities({ livekit: { listIdentities: fail, roomExists: fail } });
-    const inspection = await run(all.inspectPart, { egressId: ID, request: web });
+    const { all, run } = activities({ livekit: { listParticipants: fail, roomExists: fail } });
+    const inspection = await run(all.inspectPart, { egressId: ID, identity: ID, request: web });
     expect(inspection).toEqual({ inRoom: false, room: 'alive', onWorker: 'no' });
   });
 });

@@ -124,6 +124,9 @@ export function memoryRecordings(): MemoryRecordings {
       store.reports.push({ recordingId, report });
       return true;
     },
+    async noteLayout() {
+      called('noteLayout');
+    },
     async lookAtRoom(room, why) {
       called('lookAtRoom');
       store.looks.push({ room, why });

@@ -52,10 +52,10 @@ describe('LiveKit', () => {
 
   it('lists who is in a room, and nobody in a room that is gone', async () => {
     const open = await clientOf(json({ participants: [{ identity: 'ann' }, { identity: 'EG_1' }] }));
-    expect(await open.listIdentities('demo')).toEqual(['ann', 'EG_1']);
+    expect(await open.listParticipants('demo')).toMatchObject([{ identity: 'ann' }, { identity: 'EG_1' }]);
     server?.close();
     const gone = await clientOf(answer(404, 'application/json', '{"code":"not_found","msg":"no such room"}'));
-    expect(await gone.listIdentities('demo')).toEqual([]);
+    expect(await gone.listParticipants('demo')).toEqual([]);
   });
 
   it('has a record of an egress, or none: an empty list and "not found" are both an answer', async () => {
@@ -79,6 +79,6 @@ describe('LiveKit', () => {
   it('fails when it is not there', async () => {
     const client = await clientOf(() => {});
     await new Promise((resolve) => server?.close(resolve));
-    await expect(client.listIdentities('demo')).rejects.toThrow();
+    await expect(client.listParticipants('demo')).rejects.toThrow();
   });
 });

@@ -28,7 +28,7 @@ const nobody: GhostWitnessParts = {
   workersRedis: { egresses: async () => new Set(['EG_somebodyelse']) },
   livekitRedis: { egresses: async () => new Set() },
   livekitClient: { dryRun: async () => undefined },
-  listIdentities: async () => ['teacher'],
+  listParticipants: async () => [{ identity: 'teacher' }],
 };
 
 async function judge(change: Partial<GhostWitnessParts>, asked = record) {
@@ -56,7 +56,7 @@ describe('a record that LiveKit calls active', () => {
       `livekitRedis: a worker listens for ${RECORDING}`,
       { livekitRedis: { egresses: async () => new Set([RECORDING]) } },
     ],
-    [`room: ${RECORDING}_1 is in it`, { listIdentities: async () => [`${RECORDING}_1`] }],
+    [`room: ${RECORDING}_1 is in it`, { listParticipants: async () => [{ identity: `${RECORDING}_1` }] }],
     [
       'installations: another Reelkit would stop it',
       { livekitClient: { dryRun: async () => ({ serverId: 'SRV_rk1', affinity: 1 }) } },
@@ -85,8 +85,8 @@ describe('a record that LiveKit calls active', () => {
 
   it('without a room has one witness less', async () => {
     const web = new EgressInfo({ egressId: RECORDING, status: EgressStatus.EGRESS_ACTIVE, startedAt: 1n });
-    const listIdentities = () => Promise.reject(new Error('there is no room to ask for'));
-    expect(await judge({ listIdentities }, web)).toMatchObject({ verdict: 'nobody' });
+    const listParticipants = () => Promise.reject(new Error('there is no room to ask for'));
+    expect(await judge({ listParticipants }, web)).toMatchObject({ verdict: 'nobody' });
   });
 });
 
@@ -95,7 +95,7 @@ it.each<[RegExp, Partial<GhostWitnessParts>]>([
   [/^the workers' Redis cannot be asked/, { workersRedis: { egresses: () => Promise.reject(new Error('away')) } }],
   [/^LiveKit's Redis cannot be asked/, { livekitRedis: { egresses: () => Promise.reject(new Error('away')) } }],
   [/^LiveKit's Redis cannot be asked/, { livekitClient: { dryRun: () => Promise.reject(new Error('away')) } }],
-  [/^LiveKit cannot be asked/, { listIdentities: () => Promise.reject(new Error('away')) }],
+  [/^LiveKit cannot be asked/, { listParticipants: () => Promise.reject(new Error('away')) }],
 ])('nothing is proven without a witness: %s', async (message, change) => {
   await expect(judge(change)).rejects.toThrow(message);
 });
