@@ -104,7 +104,7 @@ async function layOut({ fleet, capacity, webhookUrls = [] }: BedOptions, { atEnd
     show: (id: string) => call<RecordingView>('GET', `/v1/recordings/${id}`),
     cancel: (id: string) => call<RecordingView>('POST', `/v1/recordings/${id}/cancel`),
     list: (query: string) => call<{ recordings: unknown[]; nextPageToken?: string }>('GET', `/v1/recordings?${query}`),
-    fleet: () => call<FleetView>('GET', '/v1/fleet'),
+    fleet: () => call<FleetView>('GET', '/v1/fleets/default'),
     async createRooms(count: number, prefix: string): Promise<string[]> {
       const names = Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
       const rooms = new RoomServiceClient(host, apiKey, apiSecret);

@@ -20,7 +20,7 @@ import type { Row } from './rows.ts';
 const DEATHS = 20;
 const TARGET_MS = 2_000;
 /** As in src/config/. */
-const PLACE = { fleet: 'default', taskQueue: 'reelkit' };
+const PLACE = { fleets: ['default'], taskQueue: 'reelkit' };
 
 /** How far a process comes before it dies. */
 const POINTS = ['granted', 'durable', 'created'] as const;
@@ -88,8 +88,7 @@ async function startDoomed(bed: Bed, point: Point) {
   atEnd(() => client.close());
   const records = createLiveKitRecords(client);
   const recordings = createIntakeRecordings(bed.temporal, createTemporalRecordings(bed.temporal, PLACE), {
-    fleet: PLACE.fleet,
-    costs: DEFAULT_COSTS,
+    fleets: [{ name: 'default', costs: DEFAULT_COSTS }],
     rules: [],
   });
   let deaths = 0;

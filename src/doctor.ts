@@ -3,16 +3,16 @@ import { existsSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Client } from '@temporalio/client';
-import { EgressClient, RoomServiceClient, ServerError } from 'livekit-server-sdk';
+import { EgressClient, RoomServiceClient } from 'livekit-server-sdk';
 import { checkLiveKit } from './api/readiness.ts';
 import { createRedisTransport, type RedisSettings } from './bus/redis.ts';
 import type { BusTransport } from './bus/transport.ts';
 import type { Config } from './config/schema.ts';
 import type { Storage } from './config/storages.ts';
 import { type BusesToCheck, checkBuses } from './doctor/buses.ts';
-import { type CheckResult, failed, passed } from './doctor/result.ts';
-import { createFleetSources, type FleetSources, NO_PRESENCE } from './fleet-sources.ts';
-import { createPresence, type Presence } from './livekit/presence.ts';
+import { checkFleets } from './doctor/fleets.ts';
+import { type CheckResult, check, failed, passed } from './doctor/result.ts';
+import { createPresence } from './livekit/presence.ts';
 import { keyProblem } from './temporal/key-check.ts';
 import { findKeyring, keyFileOf } from './temporal/keys.ts';
 import {
@@ -38,15 +38,19 @@ export async function runChecks(config: Config): Promise<CheckResult[]> {
 }
 
 async function runAll(config: Config, buses: BusesToCheck): Promise<CheckResult[]> {
-  const presence = buses.workers instanceof Error ? NO_PRESENCE : createPresence(buses.workers);
+  const presence = buses.workers instanceof Error ? undefined : createPresence(buses.workers);
   const groups = await Promise.all([
     checkTemporal(config),
     checkLiveKitServer(config),
     checkBuses(buses),
-    checkFleet(config, presence),
+    checkFleets(config.fleets, presence),
     Promise.all(
       Object.entries(config.storages).map(([name, storage]) =>
-        checkStorage(name, storage, config.fleet.capacity.provider === 'process'),
+        checkStorage(
+          name,
+          storage,
+          config.fleets.every(({ capacity }) => capacity.provider === 'process'),
+        ),
       ),
     ),
   ]);
@@ -61,7 +65,7 @@ async function connect(settings: RedisSettings, name: string): Promise<BusTransp
   }
 }
 
-async function checkTemporal({ temporal: { taskQueue }, encryption, fleet }: Config): Promise<CheckResult[]> {
+async function checkTemporal({ temporal: { taskQueue }, encryption, fleets }: Config): Promise<CheckResult[]> {
   const settings = readTemporalSettings();
   const { client, close } = createTemporalClient(settings, undefined);
   try {
@@ -82,7 +86,7 @@ async function checkTemporal({ temporal: { taskQueue }, encryption, fleet }: Con
           `missing; \`reelkit serve\` creates them where it may, or run:\n${commands}`,
         );
       }),
-      await check('encryption keys', () => checkKeys(client, settings.namespace, { encryption, fleet })),
+      await check('encryption keys', () => checkKeys(client, settings.namespace, { encryption, fleets })),
     ];
   } finally {
     await close();
@@ -92,12 +96,12 @@ async function checkTemporal({ temporal: { taskQueue }, encryption, fleet }: Con
 async function checkKeys(
   client: Client,
   namespace: string,
-  { encryption, fleet }: Pick<Config, 'encryption' | 'fleet'>,
+  { encryption, fleets }: Pick<Config, 'encryption' | 'fleets'>,
 ): Promise<CheckResult> {
   const name = 'encryption keys';
   const keyring = findKeyring(encryption);
   const known = keyring?.keys.map(({ id }) => id) ?? [];
-  const problem = await keyProblem(client, { namespace, fleet: fleet.name, known });
+  const problem = await keyProblem(client, { namespace, fleets: fleets.map(({ name: fleet }) => fleet), known });
   if (problem) return failed(name, problem);
   if (!keyring) return passed(name, `none yet; the first start makes one in ${keyFileOf(encryption)}`);
   const where = 'file' in keyring.from ? keyring.from.file : 'the configuration';
@@ -123,41 +127,6 @@ async function checkLiveKitServer({ livekit }: Config): Promise<CheckResult[]> {
   return [{ name: 'LiveKit', ...reached, detail: `${host} answers` }, keys, redis];
 }
 
-async function checkFleet({ fleet }: Config, presence: Presence): Promise<CheckResult[]> {
-  const name = `capacity (${fleet.capacity.provider})`;
-  let sources: FleetSources;
-  try {
-    sources = createFleetSources(fleet, presence);
-  } catch (error) {
-    return [failed(name, explain(error))];
-  }
-  const results = await checkWorkers(name, sources);
-  await sources.provider.close?.();
-  return results;
-}
-
-async function checkWorkers(name: string, { provider, observe }: FleetSources): Promise<CheckResult[]> {
-  const setup = await check(name, async () => {
-    const problems = await provider.check();
-    return problems.length > 0
-      ? failed(name, problems.join('; '))
-      : passed(name, 'configuration and permissions are fine');
-  });
-  const probes = await check('egress workers', async () => {
-    const workers = await observe();
-    const silent = workers.filter(({ state }) => state === 'unreachable');
-    if (silent.length > 0) {
-      const list = silent.map(({ id, reason }) => `${id}: ${reason ?? 'no answer'}`).join('; ');
-      return failed(
-        'egress workers',
-        `${list}. Check health_port, prometheus_port, redis and cluster_id of the worker, and the network`,
-      );
-    }
-    return passed('egress workers', workers.length === 0 ? 'none at the moment' : `${workers.length} answer`);
-  });
-  return [setup, probes];
-}
-
 /** Storages are written by the workers, with their network and their rights: only workers on this machine can be checked here. */
 async function checkStorage(name: string, storage: Storage, workersAreHere: boolean): Promise<CheckResult> {
   const label = `storage ${name}`;
@@ -177,24 +146,4 @@ async function checkStorage(name: string, storage: Storage, workersAreHere: bool
 
 function nearestFolder(path: string): string {
   return existsSync(path) ? path : nearestFolder(dirname(path));
-}
-
-async function check(name: string, run: () => Promise<CheckResult>, remedy?: string): Promise<CheckResult> {
-  try {
-    return await run();
-  } catch (error) {
-    return failed(name, `${explain(error)}${remedy ? `: ${remedy}` : ''}`);
-  }
-}
-
-function explain(error: unknown): string {
-  if (error instanceof ServerError) {
-    const hint = error.status === 401 ? ': LIVEKIT_API_KEY and LIVEKIT_API_SECRET must be a pair of the server' : '';
-    const redis = /redis|connection refused|not connected/i.test(error.message)
-      ? ': LiveKit needs `redis` in its configuration, and Redis running'
-      : '';
-    return `LiveKit answered ${error.status} "${error.message}"${hint || redis}`;
-  }
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
 }

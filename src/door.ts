@@ -64,9 +64,8 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
 }
 
 function openIntake({ buses, config, client, recordings, log }: DoorParts, isReady: () => boolean): Promise<Served> {
-  const { name: fleet, costs } = config.fleet;
   return serveIntake(buses.livekit.server, {
-    recordings: createIntakeRecordings(client, recordings, { fleet, costs, rules: config.rules }),
+    recordings: createIntakeRecordings(client, recordings, { fleets: config.fleets, rules: config.rules }),
     records: createLiveKitRecords(buses.livekit.client),
     isReady,
     now: Date.now,

@@ -6,7 +6,8 @@ import { canonicalHash } from './api/ids.ts';
 import type { Recordings } from './api/recordings.ts';
 import { recordingMemo } from './api/start-recording.ts';
 import { RpcError } from './bus/error.ts';
-import { type CostTable, costOf } from './fleet/cost.ts';
+import { costOf } from './fleet/cost.ts';
+import { type ServingFleets, servingFleet } from './fleet/serving.ts';
 import type { IntakeRecordings } from './livekit/intake.ts';
 import { infoOf } from './livekit/record.ts';
 import { liftRequest, type StartMessage } from './livekit/request/index.ts';
@@ -22,8 +23,7 @@ import { type RecordingInput, recordingWorkflowId, stopUpdate, streamsUpdate } f
 const CALL_MS = 8_000;
 
 export interface IntakeSettings {
-  fleet: string;
-  costs: CostTable;
+  fleets: ServingFleets;
   rules: readonly Rule[];
 }
 
@@ -78,18 +78,19 @@ export function createIntakeRecordings(
   };
 }
 
-function inputOf(message: StartMessage, { fleet, costs, rules }: IntakeSettings, atMs: number): RecordingInput {
+function inputOf(message: StartMessage, { fleets, rules }: IntakeSettings, atMs: number): RecordingInput {
   const lifted = liftRequest(message);
   const room = roomOf(lifted.source);
   const rule = applyRules(rules, { source: lifted.source.type, ...(room === undefined ? {} : { room }) });
-  const { fleet: ruledFleet, tenant: _, ...defaults } = rule;
+  const { fleet: wanted, ...defaults } = rule;
+  const fleet = servingFleet(fleets, wanted);
   const request = { ...lifted, ...defaults } as RecordingRequest;
   const wire = Buffer.from(message.toBinary()).toString('base64');
   return {
     id: message.egressId,
-    fleet: ruledFleet ?? fleet,
+    fleet: fleet.name,
     request,
-    costCores: costOf(request.source, costs),
+    costCores: costOf(request.source, fleet.costs),
     requestedAtMs: atMs,
     requestHash: canonicalHash(wire),
     wire,

@@ -9,15 +9,15 @@ export interface PassMeasures {
 
 export interface Metrics {
   /** What one StartEgress call meant: the `kind` of the StartOutcome. */
-  startOutcome(kind: string): void;
+  startOutcome(fleet: string, kind: string): void;
   /** A part became ACTIVE for the first time: what the time since the request was spent on. */
   started(spent: { queueMs: number; startMs: number }): void;
-  pass(measures: PassMeasures): void;
-  workers(byState: Record<string, number>): void;
-  cores(cores: { demand: number; capacity: number }): void;
+  pass(fleet: string, measures: PassMeasures): void;
+  workers(fleet: string, byState: Record<string, number>): void;
+  cores(fleet: string, cores: { demand: number; capacity: number }): void;
   httpRequest(request: { method: string; route: string; status: number; durationMs: number }): void;
-  /** Asked at each scrape for the open recordings by stage. */
-  countRecordings(count: () => Promise<Record<string, number>>): void;
+  /** Asked at each scrape for the open recordings of each fleet by stage. */
+  countRecordings(counts: ReadonlyMap<string, () => Promise<Record<string, number>>>): void;
   text(): Promise<string>;
   readonly contentType: string;
 }
@@ -32,7 +32,7 @@ export function createMetrics(registry: Registry = new Registry()): Metrics {
   const startOutcomes = new Counter({
     name: 'reelkit_start_outcomes_total',
     help: 'StartEgress calls by what came of them',
-    labelNames: ['outcome'],
+    labelNames: ['fleet', 'outcome'],
     registers,
   });
   const startTime = new Histogram({
@@ -45,20 +45,20 @@ export function createMetrics(registry: Registry = new Registry()): Metrics {
   const passTime = new Histogram({
     name: 'reelkit_fleet_pass_seconds',
     help: 'Duration of the fleet passes',
-    labelNames: ['decided'],
+    labelNames: ['fleet', 'decided'],
     buckets: SECONDS.http,
     registers,
   });
   const workers = new Gauge({
     name: 'reelkit_workers',
     help: 'Egress workers by state, as the last pass saw them',
-    labelNames: ['state'],
+    labelNames: ['fleet', 'state'],
     registers,
   });
   const cores = new Gauge({
     name: 'reelkit_cores',
     help: 'CPU cores in demand, and cores that ready and booting workers offer',
-    labelNames: ['kind'],
+    labelNames: ['fleet', 'kind'],
     registers,
   });
   const httpTime = new Histogram({
@@ -70,40 +70,42 @@ export function createMetrics(registry: Registry = new Registry()): Metrics {
   });
 
   return {
-    startOutcome: (outcome) => startOutcomes.inc({ outcome }),
+    startOutcome: (fleet, outcome) => startOutcomes.inc({ fleet, outcome }),
     started({ queueMs, startMs }) {
       startTime.observe({ spent_on: 'queue' }, queueMs / 1_000);
       startTime.observe({ spent_on: 'start' }, startMs / 1_000);
       startTime.observe({ spent_on: 'total' }, (queueMs + startMs) / 1_000);
     },
-    pass: ({ durationMs, decided }) => passTime.observe({ decided: String(decided) }, durationMs / 1_000),
-    workers(byState) {
-      workers.reset();
-      for (const [state, count] of Object.entries(byState)) workers.set({ state }, count);
+    pass: (fleet, { durationMs, decided }) => passTime.observe({ fleet, decided: String(decided) }, durationMs / 1_000),
+    workers(fleet, byState) {
+      for (const [state, count] of Object.entries(byState)) workers.set({ fleet, state }, count);
     },
-    cores({ demand, capacity }) {
-      cores.set({ kind: 'demand' }, demand);
-      cores.set({ kind: 'capacity' }, capacity);
+    cores(fleet, { demand, capacity }) {
+      cores.set({ fleet, kind: 'demand' }, demand);
+      cores.set({ fleet, kind: 'capacity' }, capacity);
     },
     httpRequest: ({ method, route, status, durationMs }) =>
       httpTime.observe({ method, route, status: String(status) }, durationMs / 1_000),
-    countRecordings: (count) => countAtScrape(registry, count),
+    countRecordings: (counts) => countAtScrape(registry, counts),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };
 }
 
-function countAtScrape(registry: Registry, count: () => Promise<Record<string, number>>): void {
+function countAtScrape(registry: Registry, counts: Parameters<Metrics['countRecordings']>[0]): void {
   new Gauge({
     name: 'reelkit_recordings',
     help: 'Open recordings by stage',
-    labelNames: ['stage'],
+    labelNames: ['fleet', 'stage'],
     registers: [registry],
     async collect() {
       // Temporal away: the other metrics are still worth scraping.
-      const byStage = await count().catch(() => undefined);
+      const seen = await Promise.all(
+        [...counts].map(async ([fleet, count]) => [fleet, await count().catch(() => ({}))] as const),
+      );
       this.reset();
-      for (const [stage, amount] of Object.entries(byStage ?? {})) this.set({ stage }, amount);
+      for (const [fleet, byStage] of seen)
+        for (const [stage, amount] of Object.entries(byStage)) this.set({ fleet, stage }, amount);
     },
   });
 }

@@ -6,7 +6,7 @@ import { createDeliveryActivities } from './activities/delivery.ts';
 import { createFleetActivities } from './activities/fleet.ts';
 import type { FleetKicker } from './activities/kick.ts';
 import { createProtectBusy } from './activities/protect-busy.ts';
-import { createRecordingActivities } from './activities/recording.ts';
+import { createRecordingActivities, type FleetDoor } from './activities/recording.ts';
 import type { Buses } from './buses.ts';
 import type { Config } from './config/schema.ts';
 import type { Arrivals } from './fleet/arrivals.ts';
@@ -31,20 +31,28 @@ export interface ActivityParts {
   grants: Grants;
   metrics: Metrics;
   log: Log;
-  sources: FleetSources;
+  /** The one that serves what names none first. */
+  fleets: readonly FleetSources[];
   arrivals: Arrivals;
   kickFleet: FleetKicker;
 }
 
 export function createServiceActivities(parts: ActivityParts): object {
-  const { buses, config, client, grants, metrics, log, sources, arrivals, kickFleet } = parts;
-  const { livekit: livekitConfig, fleet } = config;
-  const { provider, presence, see, observe } = sources;
+  const { buses, config, client, grants, metrics, log, fleets, arrivals, kickFleet } = parts;
+  const { livekit: livekitConfig } = config;
   const livekit = createLiveKitClient(livekitConfig);
   const workers = createWorkers(buses.workers.client);
-  let launchProblem: { text: string; atMs: number } | undefined;
-  const freshProblem = () =>
-    launchProblem && Date.now() - launchProblem.atMs < PROBLEM_FRESH_MS ? launchProblem.text : undefined;
+  const launchProblems = new Map<string, { text: string; atMs: number }>();
+  const freshProblem = (fleet: string) => {
+    const known = launchProblems.get(fleet);
+    return known && Date.now() - known.atMs < PROBLEM_FRESH_MS ? known.text : undefined;
+  };
+  const door = ({ settings: { name }, provider, presence, see, observe }: FleetSources): FleetDoor => ({
+    choice: createWorkerChoice(see, { cordoned: presence.cordoned, launchProblem: () => freshProblem(name) }),
+    protectBusy: createProtectBusy(provider, observe, (problem) =>
+      log.warn({ fleet: name, problem }, 'a busy worker could not be protected; the next pass tries again'),
+    ),
+  });
   return {
     ...createRecordingActivities({
       livekit,
@@ -52,29 +60,25 @@ export function createServiceActivities(parts: ActivityParts): object {
       records: createLiveKitRecords(buses.livekit.client),
       workers,
       grants,
-      choice: createWorkerChoice(see, { cordoned: presence.cordoned, launchProblem: freshProblem }),
+      fleets: new Map(fleets.map((fleet) => [fleet.settings.name, door(fleet)])),
       temporal: client,
       kickFleet,
-      protectBusy: createProtectBusy(provider, observe, (problem) =>
-        log.warn({ problem }, 'a busy worker could not be protected; the next pass tries again'),
-      ),
       storages: config.storages,
       metrics,
     }),
     ...createDeliveryActivities(),
     ...createFleetActivities({
       client,
-      fleet,
-      provider,
-      presence,
+      fleets,
       stopEgress: (egressId) => stopIfItRuns(workers, egressId),
       log,
       arrivals,
-      onPass: ({ durationMs, observation, plan, problem }) => {
-        launchProblem = problem === undefined ? undefined : { text: problem, atMs: Date.now() };
-        metrics.pass({ durationMs, decided: plan.line !== undefined });
-        metrics.workers(countByState(observation.workers));
-        metrics.cores({
+      onPass: (fleet, { durationMs, observation, plan, problem }) => {
+        if (problem === undefined) launchProblems.delete(fleet);
+        else launchProblems.set(fleet, { text: problem, atMs: Date.now() });
+        metrics.pass(fleet, { durationMs, decided: plan.line !== undefined });
+        metrics.workers(fleet, countByState(observation.workers));
+        metrics.cores(fleet, {
           demand: demandCores(observation.workers, plan.demand),
           capacity: readyCores(observation.workers),
         });

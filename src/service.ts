@@ -1,7 +1,7 @@
 // The life of one Reelkit process: what it is made of, in which order it starts, and in which order it ends.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createFleetKicker, type FleetKicker } from './activities/kick.ts';
+import { createFleetKicker } from './activities/kick.ts';
 import { createApp, createServiceApp, type HttpParts } from './api/app.ts';
 import { createFleetReader } from './api/fleet-reader.ts';
 import { createReadiness } from './api/readiness.ts';
@@ -9,13 +9,14 @@ import type { Recordings } from './api/recordings.ts';
 import { createTemporalRecordings } from './api/temporal-recordings.ts';
 import { createStageCounter } from './api/visibility-counts.ts';
 import { type Buses, connectBuses, lateTransport } from './buses.ts';
+import type { CapacityProvider } from './capacity/provider.ts';
 import { type Config, defaultStorageOf } from './config/schema.ts';
 import { type Door, openDoor } from './door.ts';
 import { type Arrivals, createArrivals } from './fleet/arrivals.ts';
 import { createFleetSources, type FleetSources } from './fleet-sources.ts';
 import { createLiveKitClient } from './livekit/client.ts';
 import { createGrants } from './livekit/grants.ts';
-import { createPresence, type PresenceWatch, watchPresence } from './livekit/presence.ts';
+import { createPresence, type Presence, type PresenceWatch } from './livekit/presence.ts';
 import { createHintOf } from './livekit/webhook.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -32,6 +33,7 @@ import {
   untilTemporalAnswers,
 } from './temporal.ts';
 import type { TemporalWorker } from './temporal-worker.ts';
+import { watchWorkers } from './watch-workers.ts';
 
 export interface ServiceParts {
   api: boolean;
@@ -80,7 +82,8 @@ interface Context {
   parts: ServiceParts;
   log: Log;
   metrics: Metrics;
-  sources: FleetSources;
+  presence: Presence;
+  fleets: readonly FleetSources[];
   arrivals: Arrivals;
   settings: TemporalSettings;
   temporal: ReturnType<typeof createTemporalClient>;
@@ -112,9 +115,10 @@ function createContext(config: Config, parts: ServiceParts, log: Log): Context {
     parts,
     log,
     metrics: createMetrics(),
-    sources: createFleetSources(config.fleet, presence, log),
+    presence,
+    fleets: config.fleets.map((fleet) => createFleetSources(fleet, presence, log)),
     arrivals,
-    recordings: createTemporalRecordings(temporal.client, { fleet: config.fleet.name, taskQueue, arrivals }),
+    recordings: createTemporalRecordings(temporal.client, { fleets: namesOf(config), taskQueue, arrivals }),
     settings,
     temporal,
     keyring,
@@ -123,6 +127,10 @@ function createContext(config: Config, parts: ServiceParts, log: Log): Context {
     end: () => end(),
   };
   return context;
+}
+
+function namesOf({ fleets }: Config): string[] {
+  return fleets.map(({ name }) => name);
 }
 
 function reportKeys({ keys, from }: Keyring, log: Log): void {
@@ -154,7 +162,7 @@ function createHttpApp(context: Context) {
 function httpParts(context: Context): HttpParts {
   const { config, metrics, log, stopping } = context;
   return {
-    livekit: config.livekit,
+    keys: [config.livekit, ...config.api.keys],
     requestsPerMinute: config.api.requestsPerMinute,
     readReadiness: createReadiness({
       client: context.temporal.client,
@@ -175,14 +183,17 @@ function httpParts(context: Context): HttpParts {
 function createApiApp(context: Context) {
   const { config, keyring, metrics } = context;
   const { client } = context.temporal;
-  const { name: fleet, costs } = config.fleet;
-  const countByStage = createStageCounter(client, fleet);
-  metrics.countRecordings(countByStage);
+  const counters = new Map(namesOf(config).map((fleet) => [fleet, createStageCounter(client, fleet)]));
+  metrics.countRecordings(counters);
+  const readerOf = ({ settings: fleet, observe: observeWorkers }: FleetSources) => {
+    const countByStage = counters.get(fleet.name) ?? createStageCounter(client, fleet.name);
+    return createFleetReader({ client, fleet, countByStage, observeWorkers });
+  };
   return createApp({
     ...httpParts(context),
     settings: {
-      fleet,
-      costs,
+      fleets: config.fleets,
+      rules: config.rules,
       storages: config.storages,
       defaultStorage: defaultStorageOf(config),
       pathTemplate: config.pathTemplate,
@@ -191,7 +202,7 @@ function createApiApp(context: Context) {
     codec: createPayloadCodec(keyring.keys),
     uiOrigins: config.encryption.uiOrigins,
     hintOf: createHintOf(config.livekit.apiKey, config.livekit.apiSecret),
-    readFleet: createFleetReader({ client, config, countByStage, observeWorkers: context.sources.observe }),
+    readFleets: new Map(context.fleets.map((fleet) => [fleet.settings.name, readerOf(fleet)])),
     repair: createRepair({
       buses: () => context.buses,
       livekit: createLiveKitClient(config.livekit),
@@ -221,7 +232,7 @@ async function prepare(context: Context): Promise<void> {
   if (loading) {
     const { startTemporalWorker, createServiceActivities, createServiceSinks } = await loading;
     const kickFleet = createFleetKicker(temporal.client, config.temporal.taskQueue);
-    const { arrivals, sources } = context;
+    const { arrivals, fleets } = context;
     const activities = createServiceActivities({
       arrivals,
       buses,
@@ -230,7 +241,7 @@ async function prepare(context: Context): Promise<void> {
       grants,
       metrics,
       log,
-      sources,
+      fleets,
       kickFleet,
     });
     context.worker = await startTemporalWorker(
@@ -245,14 +256,16 @@ async function prepare(context: Context): Promise<void> {
       log,
     );
     // Adopts what a former process left, and boots the workers that the minimum asks for.
-    await kickFleet(config.fleet.name, 'Reelkit started');
-    sources.provider.onChange?.((why) => {
-      kickFleet(config.fleet.name, why, false).catch((error: unknown) =>
-        log.warn({ why, error: String(error) }, 'the fleet could not be told; its next pass sees it'),
-      );
-    });
-    void reportCapacityProblems(context);
-    context.watch = watchWorkers(context, kickFleet);
+    await Promise.all(namesOf(config).map((fleet) => kickFleet(fleet, 'Reelkit started')));
+    for (const { settings, provider } of fleets) {
+      provider.onChange?.((why) => {
+        kickFleet(settings.name, why, false).catch((error: unknown) =>
+          log.warn({ why, error: String(error) }, 'the fleet could not be told; its next pass sees it'),
+        );
+      });
+      void reportCapacityProblems(settings.name, provider, log);
+    }
+    context.watch = watchWorkers({ fleets, presence: context.presence, kickFleet, log });
   }
   // Last: whoever asks through LiveKit finds everything running.
   const takesRequests = context.parts.api;
@@ -261,43 +274,19 @@ async function prepare(context: Context): Promise<void> {
   log.info({ durationMs: Math.round(performance.now() - sinceMs), namespace: settings.namespace }, 'ready');
 }
 
-/**
- * A worker that leaves the bus has died, and one that joins it takes starts: the fleet looks at once. One that was to go, and took no
- * egress with it, has only ended.
- */
-function watchWorkers({ sources: { presence }, config, log }: Context, kickFleet: FleetKicker): PresenceWatch {
-  async function tell(topics: string[], what: string): Promise<void> {
-    await kickFleet(config.fleet.name, `${topics.join(', ').slice(0, 200)} ${what}`, false);
-  }
-  const notTold = (workers: string[]) => (error: unknown) =>
-    log.warn({ workers, error: String(error) }, 'the fleet could not be told; its next pass sees it');
-  return watchPresence({
-    presence,
-    onCame: (workers) => void tell(workers, 'joined the bus').catch(notTold(workers)),
-    onGone({ workers, egresses }) {
-      if (workers.length === 0) return;
-      const expected = egresses.length > 0 ? Promise.resolve(new Set()) : presence.cordoned(workers);
-      expected
-        .catch(() => new Set())
-        .then((ended) => (workers.every((topic) => ended.has(topic)) ? undefined : tell(workers, 'left the bus')))
-        .catch(notTold(workers));
-    },
-  });
-}
-
 /** With another key this process would break every workflow it touched. */
 async function requireKeys({ config, keyring, settings, temporal }: Context): Promise<void> {
   const known = keyring.keys.map(({ id }) => id);
   const { namespace } = settings;
-  const problem = await keyProblem(temporal.client, { namespace, fleet: config.fleet.name, known });
+  const problem = await keyProblem(temporal.client, { namespace, fleets: namesOf(config), known });
   if (problem) throw new Error(problem);
 }
 
 /** Told at once and loudly, and no reason to stop: what was accepted waits, and recordings that run need their supervisor. */
-async function reportCapacityProblems({ log, sources: { provider } }: Context): Promise<void> {
+async function reportCapacityProblems(fleet: string, provider: CapacityProvider, log: Log): Promise<void> {
   const problems = await provider.check().catch((error: unknown) => [String(error)]);
   for (const problem of problems)
-    log.error({ provider: provider.kind, problem }, 'no worker can be launched like this');
+    log.error({ fleet, provider: provider.kind, problem }, 'no worker can be launched like this');
 }
 
 async function loadWorkerCode() {
@@ -331,7 +320,7 @@ async function shutDown(context: Context, server: Server | undefined): Promise<v
             context.worker?.close(),
             context.buses?.close(),
             temporal.close(),
-            context.sources.provider.close?.(),
+            ...context.fleets.map(({ provider }) => provider.close?.()),
           ]);
         },
       },

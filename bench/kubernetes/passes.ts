@@ -111,6 +111,7 @@ async function runPasses(provider: CapacityProvider, passes: number): Promise<nu
 /** Nothing to record, and workers that are idle for good. */
 function depsOf(provider: CapacityProvider): FleetDeps {
   return {
+    fleets: ['default'],
     provider,
     recordings: {
       list: async () => [],
@@ -118,6 +119,7 @@ function depsOf(provider: CapacityProvider): FleetDeps {
       admit: async () => false,
       look: async () => false,
       stateOf: async () => 'unknown',
+      fleetOf: async () => undefined,
       currentEgress: async () => undefined,
     },
     presence: {

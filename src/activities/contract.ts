@@ -31,13 +31,14 @@ export interface RecordingActivities {
    * Does an attempt live whose start was never answered? By the word of a worker that answers now, twice, a second apart: one that
    * came to nothing is gone by then, and one that is frozen says nothing. Null: it does not.
    */
-  findAttempt(input: { egressId: string }): Promise<{ worker?: AssignedWorker } | null>;
+  findAttempt(input: { egressId: string; fleet: string }): Promise<{ worker?: AssignedWorker } | null>;
 
   /** The truth about a running part: the bus, the workers' ports and the room. */
   inspectPart(input: {
     egressId: string;
     /** Its recorder's name in the room. */
     identity: string;
+    fleet: string;
     worker?: AssignedWorker;
     request: RecordingRequest;
   }): Promise<PartInspection>;

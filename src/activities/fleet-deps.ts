@@ -25,6 +25,8 @@ export interface DonePass {
 /** Everything a pass touches. */
 export interface FleetDeps {
   recordings: OpenRecordings;
+  /** Names of all fleets that share the bus, the one for what names none first. */
+  fleets: readonly string[];
   provider: CapacityProvider;
   presence: Pick<Presence, 'workers' | 'egresses' | 'cordon' | 'uncordon' | 'cordoned'>;
   /** On its worker, by its worker-side id. Ended or unknown: does nothing. */

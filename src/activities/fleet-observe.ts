@@ -1,6 +1,6 @@
 // The observe step of a pass: reads workers, egresses and recordings, and changes nothing.
 import type { Arrival } from '../fleet/arrivals.ts';
-import type { FleetMemory, Observation, Sight } from '../fleet/observation.ts';
+import type { FleetMemory, Observation, ObservedEgress, Sight } from '../fleet/observation.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
 import type { FleetDeps } from './fleet-deps.ts';
 import { observeWorkers } from './fleet-workers.ts';
@@ -25,10 +25,10 @@ export async function observe(
   if (kicked) await untilBurstIsIn(deps, fleet);
   const open = await deps.recordings.list(fleet);
   for (const { id } of open) deps.arrivals?.listed(id);
-  const notListed = arrivals(deps);
+  const notListed = arrivals(deps, fleet);
   const onBusProblem = (problem: string) =>
     deps.log.warn({ problem }, "the workers' Redis did not answer; the pass goes on without it");
-  const sight = await observeWorkers({ ...deps, onBusProblem }, memory.workers);
+  const sight = await withoutOthers(deps, fleet, open, await observeWorkers({ ...deps, onBusProblem }, memory.workers));
   const running = await addBelievedEgress(deps, open, knownEgresses(sight, memory));
   return {
     nowMs: deps.now(),
@@ -56,15 +56,33 @@ async function untilBurstIsIn(deps: FleetDeps, fleet: string): Promise<void> {
   for (let looks = 0; looks < SETTLE_LIMIT_MS / SETTLE_STEP_MS && deps.now() - sinceMs < SETTLE_LIMIT_MS; looks += 1) {
     const before = queued;
     // Whoever is in both counts twice: only a change tells.
-    queued = (await deps.recordings.countQueue(fleet)) + arrivals(deps).length;
+    queued = (await deps.recordings.countQueue(fleet)) + arrivals(deps, fleet).length;
     same = queued > 0 && queued === before ? same + 1 : 0;
     if (same === SETTLED_LOOKS) return;
     await deps.sleep(SETTLE_STEP_MS);
   }
 }
 
-function arrivals(deps: FleetDeps): readonly Arrival[] {
-  return deps.arrivals?.recent(deps.now()) ?? [];
+function arrivals(deps: FleetDeps, fleet: string): readonly Arrival[] {
+  return deps.arrivals?.recent(fleet, deps.now()) ?? [];
+}
+
+/**
+ * The bus shows the egresses of all fleets. Each fleet judges those of its own recordings; what no fleet's recording wants is judged by
+ * the fleet whose worker shows it, and by the first one.
+ */
+async function withoutOthers(deps: FleetDeps, fleet: string, open: OpenRecording[], sight: Sight): Promise<Sight> {
+  const { fleets } = deps;
+  if (fleets.length < 2 || !sight.activeEgresses) return sight;
+  const mine = new Set(open.map(({ id }) => id));
+  const shown = new Set(sight.workers.flatMap(({ egresses }) => egresses.map(({ egressId }) => egressId)));
+  const isMine = async ({ egressId, recordingId }: ObservedEgress) => {
+    if (recordingId !== undefined && mine.has(recordingId)) return true;
+    const owner = recordingId === undefined ? undefined : await deps.recordings.fleetOf(recordingId);
+    return owner !== undefined && fleets.includes(owner) ? owner === fleet : shown.has(egressId) || fleet === fleets[0];
+  };
+  const verdicts = await Promise.all(sight.activeEgresses.map(isMine));
+  return { ...sight, activeEgresses: sight.activeEgresses.filter((_, index) => verdicts[index]) };
 }
 
 /** Those that live, and those that lived and may still be believed in. */

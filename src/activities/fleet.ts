@@ -6,28 +6,40 @@ import { describeFleet } from '../fleet/explain.ts';
 import type { FleetMemory } from '../fleet/observation.ts';
 import { planFleet } from '../fleet/plan.ts';
 import type { FleetPolicy } from '../fleet/policy.ts';
+import { unknownFleet } from '../fleet/serving.ts';
 import { createProbe } from '../livekit/probe.ts';
 import type { FleetActivities, PassReport } from './contract.ts';
 import { apply } from './fleet-apply.ts';
-import type { FleetDeps } from './fleet-deps.ts';
+import type { DonePass, FleetDeps } from './fleet-deps.ts';
 import { observe } from './fleet-observe.ts';
 import { createOpenRecordings } from './open-recordings.ts';
 
 const HEARTBEAT_EVERY_MS = 1_500;
 
-export interface FleetWiring
-  extends Pick<FleetDeps, 'provider' | 'presence' | 'stopEgress' | 'log' | 'arrivals' | 'onPass'> {
-  client: Client;
-  fleet: FleetConfig;
+/** What a pass needs of one fleet. */
+export interface FleetParts extends Pick<FleetDeps, 'provider' | 'presence'> {
+  settings: FleetConfig;
 }
 
-export function createFleetActivities(wiring: FleetWiring): FleetActivities {
-  const deps = fleetDeps(wiring);
+export interface FleetWiring extends Pick<FleetDeps, 'stopEgress' | 'log' | 'arrivals'> {
+  client: Client;
+  /** The one that serves what names none first. */
+  fleets: readonly FleetParts[];
+  onPass?: (fleet: string, pass: DonePass) => void;
+}
+
+export function createFleetActivities({ client, fleets, onPass, ...rest }: FleetWiring): FleetActivities {
+  const names = fleets.map(({ settings }) => settings.name);
+  const shared = { ...rest, recordings: createOpenRecordings(client), fleets: names };
+  const depsOf = new Map(fleets.map((fleet) => [fleet.settings.name, fleetDeps(shared, fleet, onPass)]));
   return {
     async runFleetPass({ fleet, pass, memory, kicked }) {
+      const deps = depsOf.get(fleet);
+      if (!deps) return notConfigured(fleet, names, memory);
       const heartbeats = setInterval(heartbeat, HEARTBEAT_EVERY_MS);
-      // The run id keeps tokens apart when the workflow is started anew and counts its passes from one again.
-      const run = activityInfo().workflowExecution?.runId.slice(0, 8) ?? 'local';
+      // The run id keeps tokens apart when the workflow is started anew and counts its passes from one again, and between fleets. Its
+      // end, because it may begin with the time.
+      const run = activityInfo().workflowExecution?.runId.slice(-8) ?? 'local';
       try {
         return await runPass(deps, { fleet, pass, memory, kicked, token: `${run}-${pass}` });
       } finally {
@@ -37,18 +49,36 @@ export function createFleetActivities(wiring: FleetWiring): FleetActivities {
   };
 }
 
+/** Its workflow sleeps until the fleet is back, or is terminated. */
+function notConfigured(fleet: string, known: readonly string[], memory: FleetMemory): PassReport {
+  const problem = unknownFleet(fleet, known);
+  return {
+    memory: { ...memory, lastProblem: problem },
+    summary: problem,
+    ...(memory.lastProblem === problem ? {} : { line: problem }),
+  };
+}
+
 /** More than a start waits for: a pass has the time, and a busy machine must not make its workers look silent. */
 const PROBE_MS = 2_000;
 
-function fleetDeps({ client, fleet, ...rest }: FleetWiring): FleetDeps {
+type SharedDeps = Pick<FleetDeps, 'stopEgress' | 'log' | 'arrivals' | 'recordings' | 'fleets'>;
+
+function fleetDeps(
+  shared: SharedDeps,
+  { settings, provider, presence }: FleetParts,
+  onPass: FleetWiring['onPass'],
+): FleetDeps {
   return {
-    ...rest,
-    recordings: createOpenRecordings(client),
-    probe: createProbe({ costs: fleet.costs, timeoutMs: PROBE_MS }),
-    policy: policyOf(fleet),
-    bootTimeoutMs: fleet.bootTimeout,
+    ...shared,
+    provider,
+    presence,
+    probe: createProbe({ costs: settings.costs, timeoutMs: PROBE_MS }),
+    policy: policyOf(settings),
+    bootTimeoutMs: settings.bootTimeout,
     now: Date.now,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    onPass: (pass) => onPass?.(settings.name, pass),
   };
 }
 

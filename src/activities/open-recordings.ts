@@ -43,22 +43,34 @@ export interface OpenRecordings {
   look(id: string, look: LookPayload): Promise<boolean>;
   /** Straight from its history, not from the index: for what must not be wrong. */
   stateOf(id: string): Promise<RecordingState>;
+  /** Fixed when it was accepted. Undefined when it has no workflow. */
+  fleetOf(id: string): Promise<string | undefined>;
   /** The oldest egress it believes in. A query: asked only when two claim to be it. */
   currentEgress(id: string): Promise<string | undefined>;
 }
 
 const STAGE = defineSearchAttributeKey('RecordingStage', SearchAttributeType.KEYWORD);
 const WAITING_FOR = defineSearchAttributeKey('RecordingWaitingFor', SearchAttributeType.KEYWORD);
+const FLEET = defineSearchAttributeKey('RecordingFleet', SearchAttributeType.KEYWORD);
 const PRIORITY = defineSearchAttributeKey('RecordingPriority', SearchAttributeType.INT);
 const PREFIX = recordingWorkflowId('');
+/** Recordings whose fleet is remembered; looking one up costs a call. */
+const REMEMBERED = 20_000;
 
 export function createOpenRecordings(client: Client): OpenRecordings {
   const handle = (id: string) => client.workflow.getHandle(recordingWorkflowId(id));
+  const fleets = new Map<string, string>();
+  const noteFleet = (id: string, fleet: string) => {
+    fleets.set(id, fleet);
+    const [oldest] = fleets.keys();
+    if (fleets.size > REMEMBERED && oldest !== undefined) fleets.delete(oldest);
+  };
   return {
     async list(fleet) {
       const query = openIn(fleet);
       const found: OpenRecording[] = [];
       for await (const info of client.workflow.list({ query, pageSize: 1_000 })) found.push(toOpenRecording(info));
+      for (const { id } of found) noteFleet(id, fleet);
       return found;
     },
     async countQueue(fleet) {
@@ -73,6 +85,15 @@ export function createOpenRecordings(client: Client): OpenRecordings {
         if (type === 'recording') state = status.name === 'RUNNING' ? 'open' : 'ended';
       });
       return state;
+    },
+    async fleetOf(id) {
+      if (!fleets.has(id)) {
+        await unlessEnded(async () => {
+          const fleet = (await handle(id).describe()).typedSearchAttributes.get(FLEET);
+          if (fleet !== undefined) noteFleet(id, fleet);
+        });
+      }
+      return fleets.get(id);
     },
     async currentEgress(id) {
       const view = await handle(id).query(viewQuery);

@@ -3,6 +3,7 @@ import { heartbeat, log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { Storage } from '../config/storages.ts';
 import { messageOf } from '../error-message.ts';
+import { unknownFleet } from '../fleet/serving.ts';
 import type { LiveKitClient } from '../livekit/client.ts';
 import type { Grants } from '../livekit/grants.ts';
 import { layoutOf } from '../livekit/layouts.ts';
@@ -22,18 +23,23 @@ import type { FleetKicker } from './kick.ts';
 import type { ProtectBusy } from './protect-busy.ts';
 import { countAhead } from './queue.ts';
 
+/** How recordings get at the workers of one fleet. */
+export interface FleetDoor {
+  choice: WorkerChoice;
+  protectBusy: ProtectBusy;
+}
+
 export interface RecordingDeps {
   livekit: LiveKitClient;
   livekitKeys: { apiKey: string; apiSecret: string };
   records: LiveKitRecords;
   workers: Workers;
   grants: Grants;
-  choice: WorkerChoice;
+  fleets: ReadonlyMap<string, FleetDoor>;
   temporal: Client;
   kickFleet: FleetKicker;
-  protectBusy: ProtectBusy;
   storages: Record<string, Storage>;
-  metrics: { startOutcome(kind: StartOutcome['kind']): void };
+  metrics: { startOutcome(fleet: string, kind: StartOutcome['kind']): void };
 }
 
 const HEARTBEAT_EVERY_MS = 2_000;
@@ -43,7 +49,7 @@ const WORKERS_ASKED = 4;
 const LOOKS_FOR_ATTEMPT = 2;
 
 export function createRecordingActivities(deps: RecordingDeps): RecordingActivities {
-  const { livekit, workers, choice } = deps;
+  const { livekit, workers, fleets } = deps;
 
   return {
     async requestCapacity({ recordingId, fleet, request, costCores, queuedSinceMs }) {
@@ -51,12 +57,14 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       if (!hindrance) return null;
       // Not awaited: who still waits at its next try wakes the fleet again.
       if (hindrance.kind === 'no_capacity') void wake(fleet, 'a recording waits');
-      deps.metrics.startOutcome(hindrance.kind);
+      deps.metrics.startOutcome(fleet, hindrance.kind);
       return hindrance;
 
       async function look(): Promise<Hindrance | undefined> {
         const workflowId = recordingWorkflowId(recordingId);
         // Workers first: in a burst most find none free, and Temporal limits how often it may be asked to count.
+        const choice = fleets.get(fleet)?.choice;
+        if (!choice) return noCapacity(unknownFleet(fleet, [...fleets.keys()]));
         const chosen = await choice.choose(recordingId, costCores);
         const missing = 'missing' in chosen ? chosen.missing : undefined;
         const place = { workflowId, fleet, priority: request.priority, sinceMs: queuedSinceMs };
@@ -77,27 +85,27 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       try {
         const outcome = await dispatch(input);
         await awake;
-        deps.metrics.startOutcome(outcome.kind);
+        deps.metrics.startOutcome(input.fleet, outcome.kind);
         return outcome;
       } finally {
         clearInterval(heartbeats);
       }
     },
 
-    async findAttempt({ egressId }) {
+    async findAttempt({ egressId, fleet }) {
       for (let looks = 0; looks < LOOKS_FOR_ATTEMPT; looks++) {
         if (!(await workers.active()).has(egressId)) return null;
       }
-      const worker = await choice.shownBy(egressId);
+      const worker = await fleets.get(fleet)?.choice.shownBy(egressId);
       return worker ? { worker } : {};
     },
 
-    async inspectPart({ egressId, identity, worker, request }) {
+    async inspectPart({ egressId, fleet, identity, worker, request }) {
       const room = roomOf(request.source);
       const [participants, alive, onWorker] = await Promise.all([
         room === undefined ? [] : livekit.listParticipants(room),
         roomAlive(request),
-        choice.whereIs(egressId, worker),
+        fleets.get(fleet)?.choice.whereIs(egressId, worker) ?? ('unknown' as const),
       ]);
       const recorder = participants.find((one) => one.identity === identity);
       const layout = layoutOf(recorder?.metadata ?? '');
@@ -157,6 +165,9 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
 
   async function dispatch(input: DispatchInput): Promise<StartOutcome> {
     const { recordingId, attempt, costCores } = input;
+    const fleet = fleets.get(input.fleet);
+    if (!fleet) return noCapacity(unknownFleet(input.fleet, [...fleets.keys()]));
+    const { choice, protectBusy } = fleet;
     const egressId = attemptEgressId(recordingId, attempt);
     const start = await prepare(input, egressId).catch(notSent);
     if ('kind' in start) return start;
@@ -172,7 +183,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       last = await startOn(worker, egressId, start);
       if (last.kind === 'started') {
         choice.started(recordingId, egressId);
-        deps.protectBusy(egressId);
+        protectBusy(egressId);
         return last;
       }
       if (last.kind === 'refused') break;

@@ -4,13 +4,13 @@ import { rateLimit } from 'express-rate-limit';
 import type { HintOf } from '../livekit/webhook.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { createAuthenticate } from './auth.ts';
+import { createAuthenticate, type KeyPair } from './auth.ts';
 import { type ApiError, errors, problemDocument } from './errors.ts';
 import type { Recordings } from './recordings.ts';
 import { mountRoutes, type Route, toApiError } from './route.ts';
 import { allowOrigins, type CodecRouteParts, codecRoutes } from './routes/codec.ts';
 import { docsRoutes } from './routes/docs.ts';
-import { fleetRoutes, type ReadFleet } from './routes/fleet.ts';
+import { fleetRoutes, type ReadFleets } from './routes/fleet.ts';
 import { recordingEventRoutes } from './routes/recording-events.ts';
 import { recordingRoutes } from './routes/recordings.ts';
 import { type Repair, repairRoutes } from './routes/repair.ts';
@@ -19,7 +19,8 @@ import { webhookRoutes } from './routes/webhook.ts';
 import type { StartSettings } from './start-recording.ts';
 
 export interface HttpParts extends ServiceRouteParts {
-  livekit: { apiKey: string; apiSecret: string };
+  /** Those whose tokens are accepted. */
+  keys: readonly KeyPair[];
   requestsPerMinute: number;
   metrics: Pick<Metrics, 'httpRequest'>;
   log: Log;
@@ -34,7 +35,7 @@ export interface ApiParts extends HttpParts, CodecRouteParts {
   settings: StartSettings;
   recordings: Recordings;
   hintOf: HintOf;
-  readFleet: ReadFleet;
+  readFleets: ReadFleets;
   repair: Repair;
 }
 
@@ -54,7 +55,7 @@ function withRoutes(parts: HttpParts, routes: Route[], uiOrigins: readonly strin
   app.use(observe(parts), closeWhenStopping(parts.stopping));
   app.use('/codec', allowOrigins(uiOrigins));
   mountRoutes(app, routes, {
-    authenticate: createAuthenticate(parts.livekit.apiKey, parts.livekit.apiSecret),
+    authenticate: createAuthenticate(parts.keys),
     limitRate: limitRate(parts.requestsPerMinute),
     stopping: parts.stopping,
   });
@@ -67,15 +68,15 @@ function withRoutes(parts: HttpParts, routes: Route[], uiOrigins: readonly strin
 }
 
 function apiRoutes(parts: ApiParts): Route[] {
-  const { recordings, hintOf, readFleet, log } = parts;
+  const { recordings, hintOf, readFleets, log } = parts;
   return [
     ...recordingRoutes({
       recordings,
-      settings: { ...parts.settings, apiKey: parts.livekit.apiKey },
+      settings: parts.settings,
       now: parts.now ?? Date.now,
     }),
     ...recordingEventRoutes({ recordings }),
-    ...fleetRoutes({ readFleet }),
+    ...fleetRoutes({ readFleets }),
     ...repairRoutes(parts),
     ...webhookRoutes({
       recordings,

@@ -26,12 +26,14 @@ export const ERROR_CODES = {
   forbidden: { status: 403, title: 'The access token does not allow this' },
   not_found: { status: 404, title: 'No such resource' },
   recording_not_found: { status: 404, title: 'No such recording' },
+  fleet_not_found: { status: 404, title: 'No such fleet' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   idempotency_conflict: { status: 409, title: 'The Idempotency-Key was used with another request' },
   recording_ended: { status: 409, title: 'The recording has ended' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body must be JSON' },
   invalid_request: { status: 422, title: 'The request is not valid' },
+  unknown_fleet: { status: 422, title: 'No such fleet' },
   unknown_storage: { status: 422, title: 'No such storage' },
   invalid_extension: { status: 422, title: 'The recording cannot be extended like this' },
   too_many_requests: { status: 429, title: 'Too many requests' },
@@ -120,6 +122,22 @@ export const errors = {
   unsupportedMediaType: (given: string | undefined) =>
     new ApiError('unsupported_media_type', {
       detail: `The body came as ${given ?? 'no content type'}. Send it with Content-Type: application/json.`,
+    }),
+
+  fleetNotFound: (name: string, known: string[]) =>
+    new ApiError('fleet_not_found', { detail: `There is no fleet "${name}"; known: ${known.join(', ')}.` }),
+
+  unknownFleet: (name: string, known: string[]) =>
+    new ApiError('unknown_fleet', {
+      detail: `Fleet "${name}" is not configured; known: ${known.join(', ')}.`,
+      errors: [
+        {
+          field: 'fleet',
+          value: name,
+          message: 'names no configured fleet',
+          remedy: `use one of ${known.join(', ')}, or leave it out`,
+        },
+      ],
     }),
 
   unknownStorage: (name: string, known: string[]) =>

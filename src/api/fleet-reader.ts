@@ -1,12 +1,11 @@
 // The fleet as an operator wants to see it: workers, demand and the last decisions, gathered from three places. What one
 // place cannot answer is said in `problems`; the rest is still shown.
 import type { Client } from '@temporalio/client';
-import type { Config } from '../config/schema.ts';
+import type { FleetConfig } from '../config/fleet.ts';
 import { messageOf } from '../error-message.ts';
 import type { ObservedWorker } from '../fleet/observation.ts';
 import { explainQuery, fleetWorkflowId, type PassLine, type RecordingMemo } from '../workflows/messages.ts';
 import { cached } from './cached.ts';
-import type { ReadFleet } from './routes/fleet.ts';
 import type { FleetView } from './schemas.ts';
 import { demandFilter } from './visibility.ts';
 import type { CountByStage } from './visibility-counts.ts';
@@ -17,15 +16,18 @@ const PAGE = 1_000;
 
 export interface FleetReaderParts {
   client: Client;
-  config: Pick<Config, 'fleet'>;
+  fleet: FleetConfig;
   countByStage: CountByStage;
   /** Provider and probe together. */
   observeWorkers: () => Promise<ObservedWorker[]>;
 }
 
-export function createFleetReader(parts: FleetReaderParts): ReadFleet {
-  const { client, countByStage, observeWorkers } = parts;
-  const { fleet } = parts.config;
+export function createFleetReader({
+  client,
+  fleet,
+  countByStage,
+  observeWorkers,
+}: FleetReaderParts): () => Promise<FleetView> {
   return cached(FRESH_MS, async () => {
     const problems: string[] = [];
     const orElse = <T>(what: string, fallback: T, read: () => Promise<T>) =>

@@ -115,6 +115,9 @@ function answering(route: Route, stopping: AbortSignal): RequestHandler {
   };
 }
 
+/** Of routes that ask for no token. */
+const NOBODY: Caller = { apiKey: '' };
+
 function readInput(route: Route, request: Request, response: Response): RouteInput<unknown, unknown, unknown> {
   return {
     params: parse(route.params, request.params, () => errors.notFound(request.path)),
@@ -124,7 +127,7 @@ function readInput(route: Route, request: Request, response: Response): RouteInp
     body: parse(route.body, request.body, (issues) =>
       errors.invalidRequest(fieldProblems(issues, request.body, 'body')),
     ),
-    caller: (response.locals.caller as Caller | undefined) ?? {},
+    caller: (response.locals.caller as Caller | undefined) ?? NOBODY,
     header: (name) => request.get(name),
   };
 }

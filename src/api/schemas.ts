@@ -3,14 +3,14 @@ import { z } from 'zod';
 import { WITNESSES } from '../livekit/ghosts.ts';
 import { RECORDING_ID } from '../recording/attempt.ts';
 import { parseDuration } from '../recording/duration.ts';
-import { recordingRequestSchema } from '../recording/request.ts';
+import { askedRecordingSchema, recordingRequestSchema } from '../recording/request.ts';
 import { END_REASONS, STAGES, WAITING_FOR } from '../recording/stage.ts';
 import type { RecordingView } from '../recording/view.ts';
 
 const unixMs = (description: string) => z.int().meta({ description: `${description}, unix milliseconds` });
 const DAY_MS = 24 * 3_600_000;
 
-export const recordingBody = recordingRequestSchema.meta({
+export const recordingBody = askedRecordingSchema.meta({
   id: 'RecordingRequest',
   description: 'What to record, where to put it, and for how long',
 });
@@ -87,6 +87,7 @@ const recordingSummary = z
     room: z.string().optional(),
     waitingFor: z.enum(WAITING_FOR).optional(),
     priority: z.int(),
+    tenant: z.string().optional(),
     labels: z.record(z.string(), z.string()),
     costCores: z.number().meta({ description: "CPU cores that LiveKit's admission charges" }),
     requestedAtMs: unixMs('The request was accepted'),
@@ -110,6 +111,8 @@ const labelFilter = z.string().max(400).regex(LABEL_PAIR, { error: 'must be of t
 export const listQuery = z.strictObject({
   stage: z.enum(STAGES).optional(),
   room: z.string().min(1).max(256).optional(),
+  fleet: z.string().min(1).max(63).optional(),
+  tenant: z.string().min(1).max(63).optional(),
   label: z
     .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(labelFilter).max(20))
     .optional()
@@ -151,6 +154,8 @@ const workerView = z
   })
   .meta({ id: 'Worker' });
 
+export const fleetParams = z.object({ name: z.string().max(63).meta({ description: 'Of the configuration' }) });
+
 export const fleetView = z
   .object({
     name: z.string(),
@@ -169,6 +174,11 @@ export const fleetView = z
   })
   .meta({ id: 'Fleet' });
 export type FleetView = z.output<typeof fleetView>;
+
+export const fleetsView = z
+  .object({ fleets: z.array(fleetView).meta({ description: 'As configured; the first serves what names none' }) })
+  .meta({ id: 'Fleets' });
+export type FleetsView = z.output<typeof fleetsView>;
 
 const olderThan = z
   .string()

@@ -1,18 +1,21 @@
 // From a valid request to what Temporal is asked to start, and to the view that is answered. Pure.
 import type { Storage } from '../config/storages.ts';
-import { type CostTable, costOf } from '../fleet/cost.ts';
+import { costOf } from '../fleet/cost.ts';
+import { type ServingFleets, servingFleet } from '../fleet/serving.ts';
 import { lowerRequest, redactUrl, sourceOf } from '../livekit/request/index.ts';
+import { withDefaults } from '../recording/defaults.ts';
 import { formatDuration } from '../recording/duration.ts';
 import { dueAtMs, openRecording } from '../recording/open.ts';
-import type { RecordingRequest, RecordingSource } from '../recording/request.ts';
+import type { AskedRecording, RecordingRequest, RecordingSource } from '../recording/request.ts';
+import { applyRules, type Rule, type RuleSubject } from '../recording/rules.ts';
 import { roomOf } from '../recording/source.ts';
 import type { RecordingView } from '../recording/view.ts';
 import type { RecordingInput, RecordingMemo } from '../workflows/messages.ts';
 import { canonicalHash } from './ids.ts';
 
 export interface StartSettings {
-  fleet: string;
-  costs: CostTable;
+  fleets: ServingFleets;
+  rules: readonly Rule[];
   storages: Record<string, Storage>;
   /** Of requests that name none. */
   defaultStorage: string;
@@ -24,24 +27,39 @@ const KEYWORD_CHARACTERS = 255;
 /** Temporal's limit on static summaries, in bytes. */
 const SUMMARY_BYTES = 200;
 
+/** @param apiKey of the token that asked */
 export function recordingInput(
   id: string,
-  request: RecordingRequest,
+  asked: AskedRecording,
   settings: StartSettings,
   nowMs: number,
+  apiKey?: string,
 ): RecordingInput {
-  const stored = withStorage(request, settings.defaultStorage);
+  const rule = applyRules(settings.rules, subjectOf(asked, apiKey));
+  const fleet = servingFleet(settings.fleets, asked.fleet ?? rule.fleet);
+  const stored = withStorage(withDefaults(asked, rule), settings.defaultStorage);
   const { message, storages } = lowerRequest(stored, { egressId: id, roomId: '', atMs: nowMs, settings });
   return {
     id,
-    fleet: settings.fleet,
+    fleet: fleet.name,
     request: withoutStreamKeys(stored),
-    costCores: costOf(sourceOf(message), settings.costs),
+    costCores: costOf(sourceOf(message), fleet.costs),
     requestedAtMs: nowMs,
-    requestHash: canonicalHash(request),
+    // Without the rules: one that changed meanwhile makes no repetition another request.
+    requestHash: canonicalHash(withDefaults(asked, {})),
     wire: Buffer.from(message.toBinary()).toString('base64'),
     storages,
     origin: 'api',
+  };
+}
+
+function subjectOf({ source, labels }: AskedRecording, apiKey: string | undefined): RuleSubject {
+  const room = roomOf(source);
+  return {
+    source: source.type,
+    ...(room === undefined ? {} : { room }),
+    ...(apiKey === undefined ? {} : { apiKey }),
+    ...(labels === undefined ? {} : { labels }),
   };
 }
 
@@ -86,8 +104,14 @@ export function roomKeyword(room: string): string {
   return keyword(room).slice(0, KEYWORD_CHARACTERS);
 }
 
-export function labelKeywords(labels: Record<string, string>): string[] {
-  return Object.entries(labels).map(([key, value]) => keyword(`${key}=${value}`));
+export function labelKeywords({ labels, tenant }: Pick<RecordingRequest, 'labels' | 'tenant'>): string[] {
+  const pairs = Object.entries(labels).map(([key, value]) => keyword(`${key}=${value}`));
+  return tenant === undefined ? pairs : [...pairs, tenantKeyword(tenant)];
+}
+
+/** Beside the labels, whose keys cannot begin like this: a search attribute of its own would have to be made in every namespace. */
+export function tenantKeyword(tenant: string): string {
+  return keyword(`@tenant=${tenant}`);
 }
 
 /** Temporal's SQL visibility never matches a value with a backslash or a double quote (server 1.32.0, SQLite: tried). */
@@ -115,6 +139,8 @@ export function staticDetails(input: RecordingInput): string {
     ...(request.startAt ? [['due', request.startAt] satisfies [string, string]] : []),
     ['capacity within', formatDuration(request.startWithin)],
     ['longest', formatDuration(request.maxDuration)],
+    ['fleet', input.fleet],
+    ...(request.tenant === undefined ? [] : [['tenant', request.tenant] satisfies [string, string]]),
     ...Object.entries(request.labels).map(([key, value]): [string, string] => [`label ${key}`, value]),
   ];
   return rows.map(([name, value]) => `- **${name}**: ${inline(value)}`).join('\n');

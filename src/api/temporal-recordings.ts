@@ -37,10 +37,12 @@ import type { RecordingState, Recordings } from './recordings.ts';
 import type { ListQuery, RecordingPage } from './schemas.ts';
 import { initialView, labelKeywords, roomKeyword, staticDetails, staticSummary } from './start-recording.ts';
 import {
+  fleetOf,
   isOpen,
   isWanted,
   listFilter,
   memoOf,
+  type Row,
   recordingIdOf,
   stageOf,
   summaryOf,
@@ -65,7 +67,8 @@ const KEYS = {
 };
 
 export interface TemporalRecordingsSettings {
-  fleet: string;
+  /** Of the configuration. */
+  fleets: readonly string[];
   taskQueue: string;
   /** Told of each recording that was accepted to start now. */
   arrivals?: Pick<Arrivals, 'add'>;
@@ -87,21 +90,24 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
     return { row, memo };
   }
 
-  async function endedView(id: string, found: { row: Parameters<typeof stageOf>[0]; memo: RecordingMemo }) {
+  async function endedView(id: string, found: { row: Row; memo: RecordingMemo }) {
     try {
       return (await within(CALL_MS, () => handle(id).result())) as RecordingView;
     } catch (error) {
       if (!(error instanceof WorkflowFailedError)) throw asApiError(error);
-      return brokenView(id, settings.fleet, found.memo, error);
+      return brokenView(id, fleetOf(found.row), found.memo, error);
     }
   }
 
   /** Room has become free: whoever waits need not wait for the next pass. A hint, so its failure is nobody's. */
-  async function handOn(): Promise<void> {
-    const { fleet } = settings;
-    const kick = () => client.workflow.getHandle(fleetWorkflowId(fleet)).signal(kickSignal, { why: 'an egress ended' });
+  async function handOn(recordingId: string): Promise<void> {
+    const waits = async (fleets: readonly string[]) =>
+      (await client.workflow.count(waitingForCapacity(fleets))).count > 0;
     await within(CALL_MS, async () => {
-      if ((await client.workflow.count(waitingForCapacity(fleet))).count > 0) await kick();
+      if (!(await waits(settings.fleets))) return;
+      const fleet = fleetOf((await describe(recordingId)).row);
+      if (settings.fleets.length > 1 && !(await waits([fleet]))) return;
+      await client.workflow.getHandle(fleetWorkflowId(fleet)).signal(kickSignal, { why: 'an egress ended' });
     }).catch(() => undefined);
   }
 
@@ -121,8 +127,8 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
     async start(input, memo) {
       try {
         await within(CALL_MS, () => client.workflow.start('recording', startOptions(input, memo, settings)));
-        const { id, costCores } = input;
-        if (memo.startAtMs === undefined) settings.arrivals?.add({ id, costCores, atMs: Date.now() });
+        const { id, fleet, costCores } = input;
+        if (memo.startAtMs === undefined) settings.arrivals?.add({ id, fleet, costCores, atMs: Date.now() });
         return 'started';
       } catch (error) {
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw asApiError(error, input.id);
@@ -130,7 +136,7 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
       }
     },
 
-    list: (query) => within(CALL_MS, () => listPage(client, settings.fleet, query)).catch(rethrow),
+    list: (query) => within(CALL_MS, () => listPage(client, settings.fleets, query)).catch(rethrow),
 
     async peek(id): Promise<RecordingState | undefined> {
       const found = await describe(id).catch((error: unknown) => {
@@ -149,7 +155,7 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
       } catch (error) {
         if (error instanceof QueryRejectedError || error instanceof WorkflowNotFoundError) return endedView(id, found);
         // Before its first task, or with no Temporal worker: what is on record is still true.
-        if (isNoAnswer(error)) return { ...initialView(id, settings.fleet, found.memo), stage: stageOf(found.row) };
+        if (isNoAnswer(error)) return { ...initialView(id, fleetOf(found.row), found.memo), stage: stageOf(found.row) };
         throw asApiError(error);
       }
     },
@@ -167,7 +173,7 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
           return false;
         },
       );
-      if (isTerminal(report.status)) void handOn();
+      if (isTerminal(report.status)) void handOn(recordingId);
       return isWanted;
     },
 
@@ -179,7 +185,7 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
       const rows = await within(CALL_MS, () =>
         client.workflowService.listWorkflowExecutions({
           namespace: client.options.namespace,
-          query: undecidedInRoom(settings.fleet, room),
+          query: undecidedInRoom(settings.fleets, room),
           pageSize: ROOM_SIGNALS,
         }),
       ).catch(rethrow);
@@ -199,6 +205,7 @@ function startOptions(
 ): WorkflowStartOptions {
   const { request } = input;
   const room = roomOf(request.source);
+  const labels = labelKeywords(request);
   return {
     workflowId: recordingWorkflowId(input.id),
     taskQueue: settings.taskQueue,
@@ -213,14 +220,14 @@ function startOptions(
       { key: KEYS.fleet, value: input.fleet },
       { key: KEYS.priority, value: request.priority },
       ...(room === undefined ? [] : [{ key: KEYS.room, value: roomKeyword(room) }]),
-      ...(Object.keys(request.labels).length === 0 ? [] : [{ key: KEYS.labels, value: labelKeywords(request.labels) }]),
+      ...(labels.length === 0 ? [] : [{ key: KEYS.labels, value: labels }]),
     ],
   };
 }
 
 /** Visibility answers open recordings first, the newest of them first, then ended ones, the last to end first. */
-async function listPage(client: Client, fleet: string, query: ListQuery): Promise<RecordingPage> {
-  const filter = listFilter(fleet, query);
+async function listPage(client: Client, fleets: readonly string[], query: ListQuery): Promise<RecordingPage> {
+  const filter = listFilter(fleets, query);
   const page = await client.workflowService.listWorkflowExecutions({
     namespace: client.options.namespace,
     query: filter,
@@ -230,7 +237,7 @@ async function listPage(client: Client, fleet: string, query: ListQuery): Promis
   const codecs = client.options.loadedDataConverter.payloadCodecs;
   const memos = await Promise.all(page.executions.map((row) => memoOf(row, codecs)));
   const recordings = page.executions
-    .flatMap((row, index) => (memos[index] ? [summaryOf(row, memos[index], fleet)] : []))
+    .flatMap((row, index) => (memos[index] ? [summaryOf(row, memos[index])] : []))
     .filter((summary) => isWanted(summary, query));
   const token = page.nextPageToken;
   return token && token.length > 0 ? { recordings, nextPageToken: writePageToken(token, filter) } : { recordings };

@@ -5,52 +5,57 @@ import { roomOf } from '../recording/source.ts';
 import { isEnded, STAGES, type Stage, WAITING_FOR, type WaitingFor } from '../recording/stage.ts';
 import type { RecordingMemo } from '../workflows/messages.ts';
 import type { ListQuery, RecordingSummary } from './schemas.ts';
-import { keyword, roomKeyword } from './start-recording.ts';
+import { keyword, roomKeyword, tenantKeyword } from './start-recording.ts';
 
-type Row = temporal.api.workflow.v1.IWorkflowExecutionInfo;
+export type Row = temporal.api.workflow.v1.IWorkflowExecutionInfo;
 
 export function quoted(value: string): string {
   return `'${keyword(value).replaceAll("'", "''")}'`;
 }
 
-export function listFilter(fleet: string, query: Pick<ListQuery, 'stage' | 'room' | 'label'>): string {
+/** @param fleets of this configuration; the query may name one of them */
+export function listFilter(
+  fleets: readonly string[],
+  query: Pick<ListQuery, 'stage' | 'room' | 'fleet' | 'tenant' | 'label'>,
+): string {
   return all([
-    ...ofFleet(fleet),
+    ...ofFleets(query.fleet === undefined ? fleets : [query.fleet]),
     ...(query.stage === undefined ? [] : stageFilter(query.stage)),
     ...(query.room === undefined ? [] : [`RecordingRoom = ${quoted(roomKeyword(query.room))}`]),
+    ...(query.tenant === undefined ? [] : [`RecordingLabels = ${quoted(tenantKeyword(query.tenant))}`]),
     ...(query.label ?? []).map((label) => `RecordingLabels = ${quoted(label)}`),
   ]);
 }
 
 /** Recordings of a room that have no egress yet: only these need to hear that the room came or went. */
-export function undecidedInRoom(fleet: string, room: string): string {
+export function undecidedInRoom(fleets: readonly string[], room: string): string {
   return all([
-    ...ofFleet(fleet),
+    ...ofFleets(fleets),
     `RecordingRoom = ${quoted(roomKeyword(room))}`,
     "RecordingStage IN ('waiting', 'starting')",
     "ExecutionStatus = 'Running'",
   ]);
 }
 
-/** Recordings in the queue. */
-export function waitingForCapacity(fleet: string): string {
-  return all([...ofFleet(fleet), "RecordingWaitingFor = 'capacity'", "ExecutionStatus = 'Running'"]);
+/** Recordings in the queues. */
+export function waitingForCapacity(fleets: readonly string[]): string {
+  return all([...ofFleets(fleets), "RecordingWaitingFor = 'capacity'", "ExecutionStatus = 'Running'"]);
 }
 
 /** Recordings that need a worker now: they record, start, or wait for capacity. */
 export function demandFilter(fleet: string): string {
   return all([
-    ...ofFleet(fleet),
+    ...ofFleets([fleet]),
     "ExecutionStatus = 'Running'",
     "(RecordingStage IN ('starting', 'recording', 'stopping') OR RecordingWaitingFor = 'capacity')",
   ]);
 }
 
 export function openInStage(fleet: string, stage: Stage): string {
-  return all([...ofFleet(fleet), ...stageFilter(stage)]);
+  return all([...ofFleets([fleet]), ...stageFilter(stage)]);
 }
 
-export function summaryOf(row: Row, memo: RecordingMemo, fleet: string): RecordingSummary {
+export function summaryOf(row: Row, memo: RecordingMemo): RecordingSummary {
   const room = roomOf(memo.request.source);
   const stage = stageOf(row);
   const waitingFor = stage === 'waiting' ? waitingForOf(row) : undefined;
@@ -58,11 +63,12 @@ export function summaryOf(row: Row, memo: RecordingMemo, fleet: string): Recordi
   return {
     id: recordingIdOf(row),
     stage,
-    fleet,
+    fleet: fleetOf(row),
     source: memo.request.source.type,
     ...(room === undefined ? {} : { room }),
     ...(waitingFor === undefined ? {} : { waitingFor }),
     priority: memo.request.priority,
+    ...(memo.request.tenant === undefined ? {} : { tenant: memo.request.tenant }),
     labels: memo.request.labels,
     costCores: memo.costCores,
     requestedAtMs: memo.requestedAtMs,
@@ -72,12 +78,21 @@ export function summaryOf(row: Row, memo: RecordingMemo, fleet: string): Recordi
 }
 
 /** Search attributes are shortened and rewritten; what was asked for is decided here. */
-export function isWanted(summary: RecordingSummary, { room, label = [] }: Pick<ListQuery, 'room' | 'label'>): boolean {
+export function isWanted(
+  summary: RecordingSummary,
+  { room, tenant, label = [] }: Pick<ListQuery, 'room' | 'tenant' | 'label'>,
+): boolean {
   if (room !== undefined && summary.room !== room) return false;
+  if (tenant !== undefined && summary.tenant !== tenant) return false;
   return label.every((pair) => {
     const [key = ''] = pair.split('=', 1);
     return summary.labels[key] === pair.slice(key.length + 1);
   });
+}
+
+/** The fleet whose queue it is in, and whose workers record it. */
+export function fleetOf(row: Row): string {
+  return keywordOf(row, 'RecordingFleet') ?? '';
 }
 
 export function recordingIdOf(row: Row): string {
@@ -123,8 +138,10 @@ function stageFilter(stage: Stage): string[] {
   return isEnded(stage) ? [filter] : [filter, "ExecutionStatus = 'Running'"];
 }
 
-function ofFleet(fleet: string): string[] {
-  return ["WorkflowType = 'recording'", `RecordingFleet = ${quoted(fleet)}`];
+function ofFleets(fleets: readonly string[]): string[] {
+  const [one = '', ...more] = fleets.map(quoted);
+  const condition = more.length === 0 ? `= ${one}` : `IN (${[one, ...more].join(', ')})`;
+  return ["WorkflowType = 'recording'", `RecordingFleet ${condition}`];
 }
 
 function all(conditions: string[]): string {
@@ -132,10 +149,15 @@ function all(conditions: string[]): string {
 }
 
 function attribute<T extends string>(row: Row, name: string, known: readonly T[]): T | undefined {
+  const text = keywordOf(row, name);
+  return known.find((one) => one === text);
+}
+
+function keywordOf(row: Row, name: string): string | undefined {
   const payload = row.searchAttributes?.indexedFields?.[name];
   const value = payload ? decode(payload) : undefined;
-  const text = Array.isArray(value) ? value[0] : value;
-  return known.find((one) => one === text);
+  const text: unknown = Array.isArray(value) ? value[0] : value;
+  return typeof text === 'string' ? text : undefined;
 }
 
 function decode(payload: Payload | temporal.api.common.v1.IPayload): unknown {

@@ -1,5 +1,5 @@
-// reelkit fleet | fleet explain: the workers, and why there are as many.
-import type { FleetView } from '../api/schemas.ts';
+// reelkit fleet [name] | fleet explain [name]: the workers, and why there are as many.
+import type { FleetsView, FleetView } from '../api/schemas.ts';
 import { type ClientOptions, createApiClient } from './client.ts';
 import { ago, at, facts, printJson, stdout, table } from './print.ts';
 
@@ -7,16 +7,23 @@ interface FleetOptions extends ClientOptions {
   json?: boolean;
 }
 
-export async function showFleet(options: FleetOptions): Promise<void> {
-  const view = await read(options);
-  if (options.json) return printJson(view);
-  stdout.write(describeFleetView(view, Date.now()));
+/** All fleets when none is named. */
+export async function showFleet(name: string | undefined, options: FleetOptions): Promise<void> {
+  const fleets = await read(name, options);
+  if (options.json) return printJson(name === undefined ? fleets : fleets[0]);
+  const nowMs = Date.now();
+  stdout.write(fleets.map((fleet) => describeFleetView(fleet, nowMs)).join('\n'));
 }
 
-export async function explain(options: FleetOptions): Promise<void> {
-  const { decisions } = await read(options);
-  if (options.json) return printJson(decisions);
-  stdout.write(describeDecisions(decisions));
+export async function explain(name: string | undefined, options: FleetOptions): Promise<void> {
+  const fleets = await read(name, options);
+  if (options.json) {
+    const byName = Object.fromEntries(fleets.map((fleet) => [fleet.name, fleet.decisions]));
+    return printJson(name === undefined ? byName : byName[name]);
+  }
+  const [only, ...others] = fleets;
+  if (only && others.length === 0) return void stdout.write(describeDecisions(only.decisions));
+  stdout.write(fleets.map((fleet) => `fleet ${fleet.name}\n${describeDecisions(fleet.decisions)}`).join('\n'));
 }
 
 export function describeFleetView(view: FleetView, nowMs: number): string {
@@ -53,6 +60,8 @@ export function describeDecisions(decisions: FleetView['decisions']): string {
   );
 }
 
-async function read(options: FleetOptions): Promise<FleetView> {
-  return (await createApiClient(options)).get<FleetView>('/v1/fleet');
+async function read(name: string | undefined, options: FleetOptions): Promise<FleetView[]> {
+  const api = await createApiClient(options);
+  if (name !== undefined) return [await api.get<FleetView>(`/v1/fleets/${encodeURIComponent(name)}`)];
+  return (await api.get<FleetsView>('/v1/fleets')).fleets;
 }

@@ -54,6 +54,8 @@ function addRecordingCommands(program: Command): void {
     .option('--start-within <duration>', 'give up when no worker is found by then (15m)')
     .option('--max-duration <duration>', 'stop after this long (6h)')
     .option('--priority <1-5>', '1 is served first, 5 last (3)')
+    .option('--fleet <name>', 'the fleet that records it; a rule or the first one decides otherwise')
+    .option('--tenant <name>', 'for whom it is')
     .addOption(labelOption('attach a label; may be repeated'))
     .option('--key <key>', 'Idempotency-Key: the same key and options name the same recording')
     .option('--wait', 'print each stage until the recording has ended; exit 1 when it failed')
@@ -66,6 +68,8 @@ function addRecordingCommands(program: Command): void {
   client(program.command('ls'), 'List recordings: open ones first')
     .option('--stage <stage>', 'only this stage, for example waiting or recording')
     .option('--room <room>', 'only this room')
+    .option('--fleet <name>', 'only this fleet')
+    .option('--tenant <name>', 'only this tenant')
     .addOption(labelOption('only with this label; may be repeated'))
     .option('--limit <n>', 'at most this many, up to 200 (50)')
     .option('--page-token <token>', 'the next page, as the page before printed it')
@@ -86,11 +90,12 @@ function addRecordingCommands(program: Command): void {
 }
 
 function addFleetCommands(program: Command): void {
-  const fleet = client(program.command('fleet'), 'Show the egress workers, demand and capacity').action(
-    async (options) => (await import('./fleet.ts')).showFleet(options),
-  );
-  client(fleet.command('explain'), 'Show the last decisions of the fleet, with their reasons').action(
-    async (_, command: Command) => (await import('./fleet.ts')).explain(command.optsWithGlobals()),
+  const fleet = client(
+    program.command('fleet [name]'),
+    'Show the egress workers, demand and capacity of all fleets, or of one',
+  ).action(async (name, options) => (await import('./fleet.ts')).showFleet(name, options));
+  client(fleet.command('explain [name]'), 'Show the last decisions of the fleets, with their reasons').action(
+    async (name, _, command: Command) => (await import('./fleet.ts')).explain(name, command.optsWithGlobals()),
   );
   client(program.command('repair'), 'Show and end records in LiveKit that say an egress runs although nobody runs it')
     .option('--yes', 'end them without asking')

@@ -21,6 +21,8 @@ export interface RecordOptions extends CommonOptions {
   maxDuration?: string;
   startWithin?: string;
   priority?: string;
+  fleet?: string;
+  tenant?: string;
   label?: string[];
   key?: string;
   wait?: boolean;
@@ -37,7 +39,7 @@ export async function record(room: string, options: RecordOptions): Promise<void
 
 /** The options as the API's body; what is not given is left to the API's defaults. */
 export function recordingBodyOf(room: string, options: RecordOptions): Record<string, unknown> {
-  const { participant, layout, audioOnly, path, storage, startAt, maxDuration, startWithin } = options;
+  const { participant, layout, audioOnly, path, storage, startAt, maxDuration, startWithin, fleet, tenant } = options;
   if (participant !== undefined && (layout !== undefined || audioOnly)) {
     throw usageError('--participant goes with neither --layout nor --audio-only', 'leave one of them out');
   }
@@ -49,24 +51,29 @@ export function recordingBodyOf(room: string, options: RecordOptions): Record<st
   return {
     source,
     ...(Object.keys(output).length > 0 ? { outputs: [{ type: 'file', ...output }] } : {}),
-    ...defined({ startAt, maxDuration, startWithin }),
+    ...defined({ startAt, maxDuration, startWithin, fleet, tenant }),
     ...(options.priority === undefined ? {} : { priority: wholeNumber('--priority', options.priority) }),
     ...(options.label === undefined ? {} : { labels: Object.fromEntries(options.label.map(labelPair)) }),
   };
 }
 
-export async function ls(
-  options: CommonOptions & { stage?: string; room?: string; label?: string[]; limit?: string; pageToken?: string },
-): Promise<void> {
+interface ListOptions {
+  stage?: string;
+  room?: string;
+  fleet?: string;
+  tenant?: string;
+  label?: string[];
+  limit?: string;
+  pageToken?: string;
+}
+
+export async function ls(options: CommonOptions & ListOptions): Promise<void> {
   if (options.stage !== undefined && !(STAGES as readonly string[]).includes(options.stage)) {
     throw usageError(`--stage ${options.stage} is no stage`, `use one of ${STAGES.join(', ')}`);
   }
+  const { stage, room, fleet, tenant, limit, pageToken } = options;
   const api = await createApiClient(options);
-  const query = new URLSearchParams(
-    Object.entries(
-      defined({ stage: options.stage, room: options.room, limit: options.limit, pageToken: options.pageToken }),
-    ),
-  );
+  const query = new URLSearchParams(Object.entries(defined({ stage, room, fleet, tenant, limit, pageToken })));
   for (const label of options.label ?? []) query.append('label', label);
   const page = await api.get<RecordingPage>(`/v1/recordings?${query}`);
   if (options.json) return printJson(page);

@@ -13,6 +13,8 @@ export function describeRecording(view: RecordingView, nowMs: number): string {
     ['reason', reason && `${reason.code}: ${reason.message}`],
     ['waiting', waiting && `for ${waiting.for}, since ${ago(waiting.sinceMs, nowMs)}: ${waiting.detail}`],
     ['source', describeSource(request)],
+    ['fleet', view.fleet],
+    ['tenant', request.tenant],
     ['labels', labelsOf(request)],
     ['priority', String(request.priority)],
     ['requested', `${at(view.requestedAtMs)} (${ago(view.requestedAtMs, nowMs)})`],

@@ -33,10 +33,10 @@ export function applyEnvironment(raw: Record<string, unknown>, env: NodeJS.Proce
     setAt(raw, key.split('.'), value);
     origins.set(key, variable);
   }
-  const egressBin = env.REELKIT_EGRESS_BIN;
-  if (egressBin && valueAt(raw, ['fleet', 'capacity', 'provider']) === 'process') {
-    setAt(raw, ['fleet', 'capacity', 'bin'], egressBin);
-    origins.set('fleet.capacity.bin', 'REELKIT_EGRESS_BIN');
+  for (const path of processFleets(raw)) {
+    if (!env.REELKIT_EGRESS_BIN) continue;
+    setAt(raw, [...path, 'capacity', 'bin'], env.REELKIT_EGRESS_BIN);
+    origins.set([...path, 'capacity', 'bin'].join('.'), 'REELKIT_EGRESS_BIN');
   }
   const keys = env.REELKIT_ENCRYPTION_KEYS;
   if (keys) {
@@ -44,6 +44,16 @@ export function applyEnvironment(raw: Record<string, unknown>, env: NodeJS.Proce
     origins.set('encryption.keys', 'REELKIT_ENCRYPTION_KEYS');
   }
   return origins;
+}
+
+/** Variables that stand for a key of the one fleet. */
+export function fleetVariables(env: NodeJS.ProcessEnv): string[] {
+  return Object.keys(ENVIRONMENT).filter((variable) => ENVIRONMENT[variable]?.startsWith('fleet.') && env[variable]);
+}
+
+function processFleets(raw: Record<string, unknown>): string[][] {
+  const several = Array.isArray(raw.fleets) ? raw.fleets.map((_, index) => ['fleets', String(index)]) : [];
+  return [['fleet'], ...several].filter((path) => valueAt(raw, [...path, 'capacity', 'provider']) === 'process');
 }
 
 function encryptionKey(text: string): { id: string; key: string } {

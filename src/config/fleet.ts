@@ -2,15 +2,12 @@
 import { z } from 'zod';
 import { capacity } from '../capacity/config.ts';
 import { DEFAULT_COSTS } from '../fleet/cost.ts';
+import { fleetNameSchema } from '../recording/request.ts';
 import { duration } from './values.ts';
 
-export const fleetName = z
-  .string()
-  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, { error: 'must be lower-case letters, digits and dashes' });
-
 export const fleet = z.strictObject({
-  /** One fleet for each LiveKit deployment (each Redis). */
-  name: fleetName.default('default'),
+  /** Of its workflow, `fleet/<name>`; rules and requests name it. */
+  name: fleetNameSchema.default('default'),
   minWorkers: z.coerce.number().int().min(0).default(0),
   maxWorkers: z.coerce.number().int().min(1).default(10),
   /** Free CPU cores kept ready beyond demand. */
@@ -37,3 +34,4 @@ export const fleet = z.strictObject({
 });
 
 export type FleetConfig = z.output<typeof fleet>;
+export type FleetConfigInput = z.input<typeof fleet>;

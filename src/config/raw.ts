@@ -6,6 +6,7 @@ export function valueAt(value: unknown, path: string[]): unknown {
   return path.reduce<unknown>(entry, value);
 }
 
+/** Through what is a list or an object already; anything else gives way. */
 export function setAt(target: Record<string, unknown>, path: string[], value: unknown): void {
   const [head, ...rest] = path;
   if (head === undefined) return;
@@ -13,9 +14,8 @@ export function setAt(target: Record<string, unknown>, path: string[], value: un
     target[head] = value;
     return;
   }
-  const inner = isRecord(target[head]) ? (target[head] as Record<string, unknown>) : {};
-  target[head] = inner;
-  setAt(inner, rest, value);
+  if (!isRecord(target[head]) && !Array.isArray(target[head])) target[head] = {};
+  setAt(target[head] as Record<string, unknown>, rest, value);
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

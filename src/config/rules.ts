@@ -1,13 +1,13 @@
 // Rules: defaults for requests that do not say.
 import { z } from 'zod';
-import { recordingRequestSchema } from '../recording/request.ts';
+import { labelsProblem } from '../recording/defaults.ts';
+import { ruledFields } from '../recording/request.ts';
 import type { SourceKind } from '../recording/rules.ts';
-import { fleetName } from './fleet.ts';
 
-const SOURCE_KINDS = ['room', 'web', 'participant', 'tracks'] as const satisfies SourceKind[];
+const SOURCE_KINDS = ['room', 'web', 'participant', 'tracks', 'track', 'media'] as const satisfies SourceKind[];
 const sourceKind = z.enum(SOURCE_KINDS);
 
-const { startWithin, maxDuration, priority, labels } = recordingRequestSchema.shape;
+const { startWithin, maxDuration, priority, labels, tenant, fleet } = ruledFields;
 
 /** Defaults for requests that do not say (recording/rules.ts). For each field the first rule that matches and gives it decides. */
 export const rule = z.strictObject({
@@ -25,10 +25,15 @@ export const rule = z.strictObject({
       labels: z.record(z.string(), z.string().max(255)).optional(),
     })
     .optional(),
-  startWithin: startWithin.unwrap().optional(),
-  maxDuration: maxDuration.unwrap().optional(),
-  priority: priority.unwrap().optional(),
-  labels: labels.unwrap().optional(),
-  tenant: z.string().min(1).max(63).optional(),
-  fleet: fleetName.optional(),
+  startWithin: startWithin.optional(),
+  maxDuration: maxDuration.optional(),
+  priority: priority.optional(),
+  labels: labels.optional(),
+  tenant: tenant.optional(),
+  fleet: fleet.optional(),
 });
+
+/** Of the whole list: what a recording that every rule matches would get. */
+export function ruleLabelsProblem(rules: readonly z.output<typeof rule>[]): string | undefined {
+  return labelsProblem(Object.assign({}, ...rules.map((one) => one.labels ?? {})));
+}

@@ -3,10 +3,11 @@ import { z } from 'zod';
 import { checkPathTemplate, DEFAULT_PATH_TEMPLATE } from '../recording/path-template.ts';
 import { encryption } from './encryption.ts';
 import { fleet } from './fleet.ts';
+import { fleetsOf, fleetsProblems, MAX_FLEETS } from './fleets.ts';
 import { livekit, workers } from './livekit.ts';
-import { rule } from './rules.ts';
+import { rule, ruleLabelsProblem } from './rules.ts';
 import { storage } from './storages.ts';
-import { duration } from './values.ts';
+import { duration, secret } from './values.ts';
 
 const temporal = z.strictObject({
   /** TEMPORAL_* are read by Temporal's own envconfig (address, namespace, API key, TLS, profile); these override nothing of it. */
@@ -19,6 +20,12 @@ const api = z.strictObject({
   /** REELKIT_HOST, REELKIT_PORT. */
   host: z.string().default('127.0.0.1'),
   port: z.coerce.number().int().min(0).max(65_535).default(8080),
+  /** Further key pairs whose tokens are accepted, beside livekit.apiKey: rules tell them apart by the key. */
+  keys: z
+    .array(z.strictObject({ apiKey: z.string().min(1).max(256), apiSecret: secret }))
+    .max(100)
+    .refine((keys) => new Set(keys.map(({ apiKey }) => apiKey)).size === keys.length, { error: 'names a key twice' })
+    .default([]),
   /** Requests a minute from one address, for each route that changes something. */
   requestsPerMinute: z.coerce.number().int().min(1).default(6_000),
 });
@@ -39,7 +46,10 @@ export const configSchema = z
       .string()
       .refine((template) => checkPathTemplate(template) === undefined, { error: 'is not a valid path template' })
       .default(DEFAULT_PATH_TEMPLATE),
-    fleet,
+    /** The fleet, where there is one. */
+    fleet: fleet.optional(),
+    /** Several: each as `fleet`, with a name of its own. The first one serves what neither its request nor a rule sends elsewhere. */
+    fleets: z.array(fleet).min(1).max(MAX_FLEETS).optional(),
     rules: z.array(rule).max(100).default([]),
     /** How everything that Temporal stores is encrypted. */
     encryption: encryption.prefault({}),
@@ -49,13 +59,21 @@ export const configSchema = z
     shutdownGrace: duration('15s'),
   })
   .superRefine((config, context) => {
-    if (config.fleet.minWorkers > config.fleet.maxWorkers) {
+    const again = config.api.keys.findIndex(({ apiKey }) => apiKey === config.livekit.apiKey);
+    if (again >= 0)
       context.addIssue({
         code: 'custom',
-        path: ['fleet', 'minWorkers'],
-        message: `is above fleet.maxWorkers (${config.fleet.maxWorkers})`,
+        path: ['api', 'keys', again, 'apiKey'],
+        message: 'is livekit.apiKey, which is accepted anyway: remove it here',
       });
-    }
+    const labels = ruleLabelsProblem(config.rules);
+    if (labels)
+      context.addIssue({
+        code: 'custom',
+        path: ['rules'],
+        message: `give labels that are too much together: ${labels}`,
+      });
+    for (const problem of fleetsProblems(config)) context.addIssue({ code: 'custom', ...problem });
     if (config.defaultStorage !== undefined && !(config.defaultStorage in config.storages)) {
       context.addIssue({
         code: 'custom',
@@ -63,7 +81,8 @@ export const configSchema = z
         message: `names no storage; known: ${Object.keys(config.storages).join(', ')}`,
       });
     }
-  });
+  })
+  .transform(({ fleet, fleets, ...rest }) => ({ ...rest, fleets: fleetsOf({ fleet, fleets }) }));
 
 export type Config = z.output<typeof configSchema>;
 export type ConfigInput = z.input<typeof configSchema>;

@@ -41,7 +41,7 @@ export async function createClient({ api: { url }, livekit, env }: Pick<Stack, '
     show: (id) => api.get(`/v1/recordings/${id}`),
     cancel: (id) => api.post(`/v1/recordings/${id}/cancel`),
     extend: (id, by) => api.post(`/v1/recordings/${id}/extend`, { by }),
-    fleet: () => api.get('/v1/fleet'),
+    fleet: () => api.get('/v1/fleets/default'),
     closeRoom: (room) => rooms.deleteRoom(room),
     egressIds: async () => (await egresses.listEgress()).map(({ egressId }) => egressId),
   } satisfies DemoClient;

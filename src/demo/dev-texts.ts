@@ -31,7 +31,7 @@ export function welcome(at: Surroundings): string[] {
     '  bin/reelkit ls',
     '  bin/reelkit fleet explain',
     '  bin/reelkit doctor',
-    `  curl -H "Authorization: Bearer $(bin/reelkit token)" $REELKIT_URL/v1/fleet`,
+    `  curl -H "Authorization: Bearer $(bin/reelkit token)" $REELKIT_URL/v1/fleets`,
     '',
     'Ctrl-C ends everything; recordings and their history stay for the next time.',
   ];

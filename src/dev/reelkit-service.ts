@@ -4,6 +4,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
+import type { FleetConfigInput } from '../config/fleet.ts';
 import type { ConfigInput } from '../config/schema.ts';
 import { type Child, startChild } from './child.ts';
 import { repositoryRoot } from './components/sources.ts';
@@ -12,7 +13,7 @@ import { stateDirVariable } from './leftovers.ts';
 import { httpAnswers } from './stack/http.ts';
 import { type Stack, workersFolder } from './stack.ts';
 
-type CapacityInput = ConfigInput['fleet']['capacity'];
+type CapacityInput = FleetConfigInput['capacity'];
 type ProcessCapacity = Extract<CapacityInput, { provider: 'process' }>;
 type KubernetesCapacity = Extract<CapacityInput, { provider: 'kubernetes' }>;
 
@@ -25,7 +26,7 @@ export interface ReelkitServiceOptions {
   /** Laid over the configuration for this stack, section by section. */
   config?: Partial<Omit<ConfigInput, 'fleet' | 'livekit' | 'storages'>> & {
     storages?: ConfigInput['storages'];
-    fleet?: Partial<Omit<ConfigInput['fleet'], 'capacity'>>;
+    fleet?: Partial<Omit<FleetConfigInput, 'capacity'>>;
     /** Changes to workers that are processes, or a cluster. */
     capacity?: Partial<ProcessCapacity> | KubernetesCapacity;
   };

@@ -3,14 +3,15 @@
 
 export interface Arrival {
   id: string;
+  fleet: string;
   costCores: number;
   atMs: number;
 }
 
 export interface Arrivals {
   add(arrival: Arrival): void;
-  /** Those younger than `KEPT_MS`, oldest first. */
-  recent(nowMs: number): readonly Arrival[];
+  /** Those of a fleet that are younger than `KEPT_MS`, oldest first. */
+  recent(fleet: string, nowMs: number): readonly Arrival[];
   /** The index shows it: from now on the index knows better, also that it has ended. */
   listed(id: string): void;
 }
@@ -20,15 +21,20 @@ const KEPT_MS = 5_000;
 
 export function createArrivals(): Arrivals {
   let kept: Arrival[] = [];
-  const recent = (nowMs: number) => {
+  const forgetOld = (nowMs: number) => {
     kept = kept.filter(({ atMs }) => nowMs - atMs < KEPT_MS);
-    return kept;
   };
   return {
-    recent,
+    recent(fleet, nowMs) {
+      forgetOld(nowMs);
+      return kept.filter((arrival) => arrival.fleet === fleet);
+    },
     listed(id) {
       kept = kept.filter((arrival) => arrival.id !== id);
     },
-    add: (arrival) => void recent(arrival.atMs).push(arrival),
+    add(arrival) {
+      forgetOld(arrival.atMs);
+      kept.push(arrival);
+    },
   };
 }

@@ -10,6 +10,7 @@ export const LIMITS = {
   urlLength: 2_048,
   outputs: 8,
   labels: 20,
+  tenantLength: 63,
   labelKeyLength: 63,
   labelValueLength: 255,
   /** All labels together as one search attribute value: Temporal's default is 2 kB (`limit.searchAttributesSizeOfValue`). */
@@ -132,7 +133,7 @@ export const encodingSchema = z
     error: 'has a preset and options of its own; keep one of the two',
   });
 
-const labelsSchema = z
+export const labelsSchema = z
   .record(
     z
       .string()
@@ -145,42 +146,87 @@ const labelsSchema = z
     error: `all labels together must stay below ${LIMITS.labelsBytes} bytes`,
   });
 
+export const fleetNameSchema = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, { error: 'must be lower-case letters, digits and dashes' });
+
+export const tenantSchema = z
+  .string()
+  .max(LIMITS.tenantLength)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, { error: 'uses letters, digits and . _ / -' });
+
+/** What rules may say where a request does not. */
+export const ruledFields = {
+  startWithin: duration(1_000, LIMITS.startWithinMs),
+  maxDuration: duration(1_000, LIMITS.maxDurationMs),
+  /** 1 is served first, 5 last, as Temporal's priority keys. */
+  priority: z.int().min(1).max(5),
+  labels: labelsSchema,
+  tenant: tenantSchema.meta({ description: 'For whom it is; kept with the recording, shown and searchable' }),
+  fleet: fleetNameSchema.meta({ description: 'The fleet whose workers record it' }),
+};
+
+const unlessRuled = (what: string) => ({ description: `${what} unless a rule says otherwise` });
+
+const fields = {
+  source: sourceSchema,
+  outputs: z
+    .array(outputSchema)
+    .min(1)
+    .max(LIMITS.outputs)
+    .default([{ type: 'file' }]),
+  encoding: encodingSchema.optional(),
+  startAt: z.iso.datetime({ offset: true }).optional(),
+  tenant: ruledFields.tenant.optional(),
+  fleet: ruledFields.fleet.optional(),
+  /** Receives one POST with the recording's final state. */
+  webhookUrl: httpUrl.optional(),
+};
+
+/** As it is asked for: what is left out is for the rules, then for the defaults. */
+export const askedRecordingSchema = z
+  .strictObject({
+    ...fields,
+    startWithin: ruledFields.startWithin.optional().meta(unlessRuled(formatDuration(DEFAULTS.startWithinMs))),
+    maxDuration: ruledFields.maxDuration.optional().meta(unlessRuled(formatDuration(DEFAULTS.maxDurationMs))),
+    priority: ruledFields.priority.optional().meta(unlessRuled(`${DEFAULTS.priority} of 1 (first) to 5 (last)`)),
+    labels: labelsSchema.optional(),
+  })
+  .superRefine(checkTogether);
+
+/** As it was accepted. */
 export const recordingRequestSchema = z
   .strictObject({
-    source: sourceSchema,
-    outputs: z
-      .array(outputSchema)
-      .min(1)
-      .max(LIMITS.outputs)
-      .default([{ type: 'file' }]),
-    encoding: encodingSchema.optional(),
-    startAt: z.iso.datetime({ offset: true }).optional(),
-    startWithin: duration(1_000, LIMITS.startWithinMs).default(DEFAULTS.startWithinMs),
-    maxDuration: duration(1_000, LIMITS.maxDurationMs).default(DEFAULTS.maxDurationMs),
-    /** 1 is served first, 5 last, as Temporal's priority keys. */
-    priority: z.int().min(1).max(5).default(DEFAULTS.priority),
+    ...fields,
+    startWithin: ruledFields.startWithin.default(DEFAULTS.startWithinMs),
+    maxDuration: ruledFields.maxDuration.default(DEFAULTS.maxDurationMs),
+    priority: ruledFields.priority.default(DEFAULTS.priority),
     labels: labelsSchema.default({}),
-    /** Receives one POST with the recording's final state. */
-    webhookUrl: httpUrl.optional(),
   })
-  .superRefine((request, context) => {
-    const { source } = request;
-    for (const problem of outputsProblems(source, request.outputs)) context.addIssue({ code: 'custom', ...problem });
-    if (source.type === 'media')
-      context.addIssue({ code: 'custom', path: ['source', 'type'], message: "is LiveKit's own: ask LiveKit for it" });
-    if ('audioOnly' in source && source.audioOnly && source.videoOnly) {
-      context.addIssue({
-        code: 'custom',
-        path: ['source', 'videoOnly'],
-        message: 'audioOnly and videoOnly exclude each other',
-      });
-    }
-  });
+  .superRefine(checkTogether);
+
+function checkTogether(
+  request: { source: RecordingSource; outputs: z.output<typeof outputSchema>[] },
+  context: z.RefinementCtx,
+): void {
+  const { source } = request;
+  for (const problem of outputsProblems(source, request.outputs)) context.addIssue({ code: 'custom', ...problem });
+  if (source.type === 'media')
+    context.addIssue({ code: 'custom', path: ['source', 'type'], message: "is LiveKit's own: ask LiveKit for it" });
+  if ('audioOnly' in source && source.audioOnly && source.videoOnly) {
+    context.addIssue({
+      code: 'custom',
+      path: ['source', 'videoOnly'],
+      message: 'audioOnly and videoOnly exclude each other',
+    });
+  }
+}
 
 export type RecordingSource = z.output<typeof sourceSchema>;
 export type { RecordingOutput } from './request-outputs.ts';
 export type Encoding = z.output<typeof encodingSchema>;
 /** What a client may send. */
 export type RecordingRequestInput = z.input<typeof recordingRequestSchema>;
+export type AskedRecording = z.output<typeof askedRecordingSchema>;
 /** The request with defaults applied; `startWithin` and `maxDuration` in milliseconds. */
 export type RecordingRequest = z.output<typeof recordingRequestSchema>;

@@ -9,7 +9,7 @@ export interface RuleMatch {
   /** `*` stands for any characters, `?` for one. Web pages have no room, so they never match. */
   room?: string | undefined;
   source?: SourceKind | readonly SourceKind[] | undefined;
-  /** Of the token that asked. What came over LiveKit's bus has none. */
+  /** Of the token that asked Reelkit's own API. What came over LiveKit's bus has none. */
   apiKey?: string | undefined;
   /** Each of these labels is there with this value; `*` and `?` as in `room`. */
   labels?: Readonly<Record<string, string>> | undefined;

@@ -16,13 +16,22 @@ type Payloads = Iterable<temporal.api.common.v1.IPayload>;
 
 export interface KeyCheckSettings {
   namespace: string;
-  fleet: string;
+  fleets: readonly string[];
   /** Ids of the keys that this process has. */
   known: readonly string[];
 }
 
 /** @returns what is wrong and what to do, or undefined when everything can be read */
 export async function keyProblem(client: Client, settings: KeyCheckSettings): Promise<string | undefined> {
+  const problems = await Promise.all(settings.fleets.map((fleet) => problemOf(client, { ...settings, fleet })));
+  return problems.find((problem) => problem !== undefined);
+}
+
+interface FleetToCheck extends Pick<KeyCheckSettings, 'namespace' | 'known'> {
+  fleet: string;
+}
+
+async function problemOf(client: Client, settings: FleetToCheck): Promise<string | undefined> {
   const { fleet, known } = settings;
   const used = [...(await keysOfRecordings(client, settings)), ...(await keysOfFleet(client, settings))];
   const lost = [...new Set(used)].filter((id) => !known.includes(id));
@@ -30,7 +39,7 @@ export async function keyProblem(client: Client, settings: KeyCheckSettings): Pr
   return `open workflows of fleet "${fleet}" were encrypted with ${listed(lost)}, and this process has ${listed(known)}: give all Reelkit processes the same keys (encryption.keys or the key file). Keys that are lost for good: terminate those workflows with \`temporal workflow terminate --query "RecordingFleet = '${fleet}' AND ExecutionStatus = 'Running'"\` and \`temporal workflow terminate --workflow-id fleet/${fleet}\``;
 }
 
-async function keysOfRecordings(client: Client, { namespace, fleet }: KeyCheckSettings): Promise<string[]> {
+async function keysOfRecordings(client: Client, { namespace, fleet }: FleetToCheck): Promise<string[]> {
   const { executions } = await client.withDeadline(Date.now() + CALL_MS, () =>
     client.workflowService.listWorkflowExecutions({
       namespace,
@@ -42,7 +51,7 @@ async function keysOfRecordings(client: Client, { namespace, fleet }: KeyCheckSe
 }
 
 /** The fleet's workflow has no memo; its input is in its first event. */
-async function keysOfFleet(client: Client, { namespace, fleet }: KeyCheckSettings): Promise<string[]> {
+async function keysOfFleet(client: Client, { namespace, fleet }: FleetToCheck): Promise<string[]> {
   const execution = { workflowId: `fleet/${fleet}` };
   const { workflowService } = client;
   try {

@@ -59,7 +59,7 @@ async function tryStart(state: RecordingState): Promise<Attempted> {
   const askedAtMs = Date.now();
   state.isStarting = true;
   const outcome = await askedFor(state, admitted);
-  const found = outcome.kind === 'unknown' && !state.shown ? await find(outcome.egressId) : null;
+  const found = outcome.kind === 'unknown' && !state.shown ? await find(state, outcome.egressId) : null;
   const egressId = 'egressId' in outcome ? outcome.egressId : state.attemptId;
   const early = state.answered(egressId);
   if (outcome.kind !== 'no_capacity' && outcome.kind !== 'room_missing') state.made(egressId);
@@ -127,8 +127,8 @@ function interrupted(egressId: string, error: unknown): StartOutcome {
 }
 
 /** Nobody who can be asked is nobody who says that it runs. */
-function find(egressId: string): Promise<Evidence['found']> {
-  return finder.findAttempt({ egressId }).catch((error: unknown) => {
+function find({ input: { fleet } }: RecordingState, egressId: string): Promise<Evidence['found']> {
+  return finder.findAttempt({ egressId, fleet }).catch((error: unknown) => {
     problemOf(error);
     return null;
   });

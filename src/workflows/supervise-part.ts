@@ -115,11 +115,12 @@ class Doubt {
 async function lookAtPart(state: RecordingState, doubt: Doubt): Promise<{ verdict: Verdict; evidence: string }> {
   state.look = undefined;
   const { part } = state;
-  const { request } = state.input;
+  const { request, fleet } = state.input;
   const egressId = part?.egressId ?? '';
   const { inRoom, onWorker, room, layout } = await calls.inspectPart({
     egressId,
     identity: state.identityOf(egressId),
+    fleet,
     request,
     ...(part?.worker ? { worker: part.worker } : {}),
   });

@@ -118,7 +118,13 @@ test('only a LiveKit token that is valid, signed with our key, and carries roomR
     if (status === 401) expect(answer.headers.get('www-authenticate'), what).toMatch(/^Bearer/);
     expect(JSON.stringify(answer.body), what).not.toContain(keys.apiSecret);
   }
-  for (const path of ['/v1/recordings', '/v1/fleet', '/v1/recordings/x', '/v1/recordings/x/events']) {
+  for (const path of [
+    '/v1/recordings',
+    '/v1/fleets',
+    '/v1/fleets/default',
+    '/v1/recordings/x',
+    '/v1/recordings/x/events',
+  ]) {
     expect(await api.call(path, { token: null }), path).toMatchObject({ status: 401 });
   }
   expect(await api.list()).toEqual({ recordings: [] });

@@ -314,7 +314,7 @@ describe.concurrent('looking on', () => {
     expect(await api.call(`/v1/recordings/${mine.id}`, { token })).toMatchObject({ status: 200 });
     expect(await api.call(`/v1/recordings/${foreign.id}`, { token })).toMatchObject({ status: 404 });
     expect(await api.post(`/v1/recordings/${foreign.id}/cancel`, undefined, { token })).toMatchObject({ status: 404 });
-    expect(await api.call('/v1/fleet', { token })).toMatchObject({ status: 403 });
+    expect(await api.call('/v1/fleets', { token })).toMatchObject({ status: 403 });
     await waitFor(
       'its own recording in the list',
       () => api.call<{ recordings: { id: string }[] }>('/v1/recordings', { token }),

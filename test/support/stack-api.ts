@@ -91,7 +91,7 @@ export function createApi(url: () => string, keys: { apiKey: string; apiSecret: 
     show,
     cancel: (id: string) => ok(post<RecordingView>(`/v1/recordings/${id}/cancel`)),
     list: (query = '') => ok(call<RecordingPage>(`/v1/recordings${query}`)),
-    fleet: () => ok(call<FleetView>('/v1/fleet')),
+    fleet: (name = 'default') => ok(call<FleetView>(`/v1/fleets/${name}`)),
     metrics: () => ok(call<string>('/metrics', { token: null })),
 
     untilStage: (id: string, stage: Stage, limitMs?: number) =>
@@ -112,7 +112,7 @@ export function createApi(url: () => string, keys: { apiKey: string; apiSecret: 
         limitMs,
       ),
     untilFleet: (what: string, holds: (fleet: FleetView) => boolean, limitMs?: number) =>
-      waitFor(`the fleet: ${what}`, async () => ok(call<FleetView>('/v1/fleet')), holds, limitMs),
+      waitFor(`the fleet: ${what}`, async () => ok(call<FleetView>('/v1/fleets/default')), holds, limitMs),
   };
 }
 

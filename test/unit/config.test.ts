@@ -57,15 +57,15 @@ describe('a configuration', () => {
 
   it('needs only LiveKit, two Redis, a storage and a provider; the rest has defaults', () => {
     const config = parseConfig(SMALLEST);
-    expect(config.fleet).toMatchObject({ name: 'default', minWorkers: 0, maxWorkers: 10, cooldown: 300_000 });
-    expect(config.fleet.costs).toMatchObject({ roomComposite: 4, participant: 2 });
+    expect(config.fleets[0]).toMatchObject({ name: 'default', minWorkers: 0, maxWorkers: 10, cooldown: 300_000 });
+    expect(config.fleets[0].costs).toMatchObject({ roomComposite: 4, participant: 2 });
   });
 
   it('takes the environment before the file', () => {
     const env = { LIVEKIT_API_SECRET: 'another', REELKIT_MAX_WORKERS: '3', REELKIT_COOLDOWN: '90s', REELKIT_PORT: '' };
     const config = parseConfig(SMALLEST, env);
     expect(config.livekit.apiSecret).toBe('another');
-    expect(config.fleet).toMatchObject({ maxWorkers: 3, cooldown: 90_000 });
+    expect(config.fleets[0]).toMatchObject({ maxWorkers: 3, cooldown: 90_000 });
     expect(config.api.port).toBe(8080);
   });
 
@@ -232,18 +232,119 @@ describe('the keys that encrypt what Temporal stores', () => {
   });
 });
 
+describe('several fleets', () => {
+  const { fleet: _one, ...rest } = SMALLEST;
+  const workers = (...ids: string[]) => ids.map((id) => ({ id, healthUrl: `http://${id}:9090`, cpuCores: 4 }));
+  const fleet = (name: string, ...ids: string[]) => ({
+    name,
+    capacity: { provider: 'static', workers: workers(...ids) },
+  });
+  const processFleet = (name: string, stateDir: string) => ({
+    name,
+    capacity: { provider: 'process', bin: 'egress', configFile: 'egress.yaml', stateDir },
+  });
+  const withFleets = (...fleets: unknown[]) => ({ ...rest, fleets });
+
+  it('are read in their order, each with the defaults of one', () => {
+    const { fleets } = parseConfig(withFleets(fleet('main', 'a'), { ...fleet('gpu', 'b'), maxWorkers: 3 }));
+    expect(fleets.map(({ name, maxWorkers, cooldown }) => [name, maxWorkers, cooldown])).toEqual([
+      ['main', 10, 300_000],
+      ['gpu', 3, 300_000],
+    ]);
+  });
+
+  it('are what one fleet is in a list of one', () => {
+    expect(parseConfig(withFleets({ ...SMALLEST.fleet })).fleets).toEqual(parseConfig(SMALLEST).fleets);
+  });
+
+  it.each([
+    [
+      [fleet('a', '1'), fleet('a', '2')],
+      'fleets.1.name is "a": is that of fleets.0, too: give each fleet a name of its own',
+    ],
+    [
+      [fleet('a', '1'), { ...fleet('b', '2'), minWorkers: 11 }],
+      'fleets.1.minWorkers is 11: is above fleets.1.maxWorkers (10)',
+    ],
+    [
+      [fleet('a', '1', '2'), fleet('b', '3', '2')],
+      'fleets.1.capacity.workers.1.id is "2": is that of fleets.0, too: a worker belongs to one fleet: name it in one of them',
+    ],
+    [
+      [processFleet('a', '/w'), processFleet('b', '/w')],
+      'fleets.1.capacity.stateDir is "/w": is that of fleets.0, too: give each fleet a folder of its own, or both adopt the same workers',
+    ],
+    [[fleet('a', '1'), { name: 'b' }], 'fleets.1.capacity is missing: needs a provider'],
+  ])('are refused by key, value and remedy: %o', (fleets, expected) => {
+    expect(problemsOf(() => parseConfig(withFleets(...fleets)))).toEqual([expect.stringContaining(expected)]);
+  });
+
+  it('are known to the rules by name', () => {
+    const withRule = (name: string) => ({
+      ...withFleets(fleet('main', 'a'), fleet('gpu', 'b')),
+      rules: [{ fleet: name }],
+    });
+    expect(parseConfig(withRule('gpu')).rules).toEqual([{ fleet: 'gpu' }]);
+    expect(problemsOf(() => parseConfig(withRule('gpus')))).toEqual([
+      'rules.0.fleet is "gpus": names no fleet; known: main, gpu',
+    ]);
+  });
+
+  it('leave no place for fleet, nor for the variables of one', () => {
+    const two = withFleets(fleet('main', 'a'), fleet('gpu', 'b'));
+    expect(problemsOf(() => parseConfig({ ...two, fleet: {} }))).toEqual([
+      'fleet and fleets are both there: keep fleet for one, or fleets for several',
+    ]);
+    expect(problemsOf(() => parseConfig(two, { REELKIT_MAX_WORKERS: '3' }))).toEqual([
+      expect.stringMatching(/^REELKIT_MAX_WORKERS is set, and there are several fleets: unset it/),
+    ]);
+  });
+
+  it('of processes all take the binary that the environment names', () => {
+    const { fleets } = parseConfig(withFleets(processFleet('a', '/a'), fleet('b', '1'), processFleet('c', '/c')), {
+      REELKIT_EGRESS_BIN: '/bin/egress',
+    });
+    expect(fleets.map(({ capacity }) => 'bin' in capacity && capacity.bin)).toEqual([
+      '/bin/egress',
+      false,
+      '/bin/egress',
+    ]);
+  });
+});
+
+describe('further API keys', () => {
+  const withKeys = (...keys: unknown[]) => ({ ...SMALLEST, api: { keys } });
+
+  it('are shown without their secrets, and refused when one is named twice', () => {
+    const config = parseConfig(withKeys({ apiKey: 'app', apiSecret: 'of-the-app' }));
+    expect(JSON.stringify(redactConfig(config))).not.toContain('of-the-app');
+    const twice = withKeys({ apiKey: 'app', apiSecret: 'one' }, { apiKey: 'app', apiSecret: 'two' });
+    expect(problemsOf(() => parseConfig(twice))).toEqual([
+      expect.stringMatching(/^api\.keys is .*: names a key twice$/),
+    ]);
+    expect(problemsOf(() => parseConfig(twice)).join()).not.toMatch(/one|two/);
+  });
+
+  it('are not that of LiveKit again', () => {
+    const again = withKeys({ apiKey: 'key', apiSecret: 'another' });
+    expect(problemsOf(() => parseConfig(again))).toEqual([
+      expect.stringMatching(/^api\.keys\.0\.apiKey is "key": is livekit\.apiKey/),
+    ]);
+  });
+});
+
 describe('rules for requests that do not say', () => {
   const withRules = (...rules: unknown[]) => ({ ...SMALLEST, rules });
 
   it('are read with their durations as milliseconds', () => {
     const config = parseConfig(
       withRules(
-        { match: { room: 'exam-*', source: ['room', 'tracks'] }, maxDuration: '3h', priority: 1, fleet: 'gpu' },
+        { match: { room: 'exam-*', source: ['room', 'tracks'] }, maxDuration: '3h', priority: 1, fleet: 'default' },
         { startWithin: '5m', labels: { kind: 'any' }, tenant: 'school' },
       ),
     );
     expect(config.rules).toEqual([
-      { match: { room: 'exam-*', source: ['room', 'tracks'] }, maxDuration: 10_800_000, priority: 1, fleet: 'gpu' },
+      { match: { room: 'exam-*', source: ['room', 'tracks'] }, maxDuration: 10_800_000, priority: 1, fleet: 'default' },
       { startWithin: 300_000, labels: { kind: 'any' }, tenant: 'school' },
     ]);
     expect(parseConfig(SMALLEST).rules).toEqual([]);
@@ -255,6 +356,8 @@ describe('rules for requests that do not say', () => {
     [{ match: { rooms: 'x' } }, 'rules.0.match.rooms is not a key'],
     [{ match: { source: 'rooms' } }, 'rules.0.match.source is "rooms"'],
     [{ fleet: 'GPU' }, 'rules.0.fleet is "GPU": must be lower-case'],
+    [{ fleet: 'gpu' }, 'rules.0.fleet is "gpu": names no fleet; known: default'],
+    [{ tenant: 'our school' }, 'rules.0.tenant is "our school": uses letters, digits'],
   ])('are refused by name when they are wrong: %o', (rule, expected) => {
     expect(problemsOf(() => parseConfig(withRules(rule))).join()).toContain(expected);
   });

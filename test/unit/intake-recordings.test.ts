@@ -17,7 +17,13 @@ import type { RecordingInput, RecordingMemo } from '../../src/workflows/messages
 
 const ID = 'EG_23456789abcd';
 const AT_MS = 1_900_000_000_000;
-const SETTINGS: IntakeSettings = { fleet: 'default', costs: DEFAULT_COSTS, rules: [] };
+const SETTINGS: IntakeSettings = {
+  fleets: [
+    { name: 'default', costs: DEFAULT_COSTS },
+    { name: 'small', costs: { ...DEFAULT_COSTS, roomComposite: 2 } },
+  ],
+  rules: [],
+};
 
 const message = new StartMessage({
   egressId: ID,
@@ -122,7 +128,7 @@ describe('a request that LiveKit brings', () => {
       {
         match: { room: 'less*' },
         priority: 1,
-        fleet: 'gpu',
+        fleet: 'small',
         tenant: 'school',
         labels: { a: 'b' },
         maxDuration: 60_000,
@@ -131,11 +137,12 @@ describe('a request that LiveKit brings', () => {
     const { recordings, started } = bed({ rules });
     await recordings.accept(message, AT_MS);
     expect(started[0]?.input).toMatchObject({
-      fleet: 'gpu',
-      request: { priority: 1, labels: { a: 'b' }, maxDuration: 60_000 },
+      fleet: 'small',
+      // What the workers of that fleet charge.
+      costCores: 2,
+      request: { priority: 1, labels: { a: 'b' }, maxDuration: 60_000, tenant: 'school' },
     });
-    expect(started[0]?.input.request).not.toHaveProperty('tenant');
-    expect(started[0]?.input.request).not.toHaveProperty('fleet');
+    expect(started[0]?.memo.request).toMatchObject({ tenant: 'school' });
   });
 
   it('is asked for again when Temporal does not take it', async () => {

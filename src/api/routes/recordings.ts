@@ -1,6 +1,8 @@
 // /v1/recordings: ask for one, list, look, cancel, extend. Whoever holds a token for one room sees that room's recordings only.
+
+import { labelsProblem } from '../../recording/defaults.ts';
 import { parseDuration } from '../../recording/duration.ts';
-import type { RecordingRequest } from '../../recording/request.ts';
+import type { AskedRecording } from '../../recording/request.ts';
 import { roomOf } from '../../recording/source.ts';
 import type { RecordingInput, RecordingMemo } from '../../workflows/messages.ts';
 import type { Caller } from '../auth.ts';
@@ -15,11 +17,17 @@ const IDEMPOTENCY_KEY = /^[A-Za-z0-9_-]{1,128}$/;
 
 export interface RecordingRouteParts {
   recordings: Recordings;
-  settings: StartSettings & { apiKey: string };
+  settings: StartSettings;
   now: () => number;
 }
 
 export function recordingRoutes({ recordings, settings, now }: RecordingRouteParts): Route[] {
+  const known = settings.fleets.map(({ name }) => name);
+
+  function requireFleet(name: string | undefined): void {
+    if (name !== undefined && !known.includes(name)) throw errors.unknownFleet(name, known);
+  }
+
   const create = defineRoute({
     method: 'post',
     path: '/v1/recordings',
@@ -40,14 +48,16 @@ export function recordingRoutes({ recordings, settings, now }: RecordingRoutePar
       200: { description: 'This request was accepted before', schema: recordingView },
       201: { description: 'Accepted; `Location` names the recording', schema: recordingView },
     },
-    problems: ['idempotency_conflict', 'invalid_request', 'unknown_storage', 'temporal_unavailable'],
+    problems: ['idempotency_conflict', 'invalid_request', 'unknown_fleet', 'unknown_storage', 'temporal_unavailable'],
     async handler({ body, caller, header }) {
       requireRoom(caller, body);
       requireStorage(body, Object.keys(settings.storages));
+      requireFleet(body.fleet);
       const key = idempotencyKey(header('idempotency-key'));
       const nowMs = now();
-      const id = key === undefined ? newRecordingId() : recordingIdForKey(settings.apiKey, key);
-      const input = recordingInput(id, body, settings, nowMs);
+      const id = key === undefined ? newRecordingId() : recordingIdForKey(caller.apiKey, key);
+      const input = recordingInput(id, body, settings, nowMs, caller.apiKey);
+      requireLabels(input.request.labels);
       const memo = recordingMemo(input);
       const outcome = await recordings.start(input, memo);
       if (outcome === 'started') return created(input, memo);
@@ -71,11 +81,12 @@ export function recordingRoutes({ recordings, settings, now }: RecordingRoutePar
     auth: 'token',
     query: listQuery,
     responses: { 200: { description: 'One page', schema: recordingPage } },
-    problems: ['invalid_parameter', 'temporal_unavailable'],
+    problems: ['invalid_parameter', 'fleet_not_found', 'temporal_unavailable'],
     async handler({ query, caller }) {
       if (caller.onlyRoom !== undefined && query.room !== undefined && query.room !== caller.onlyRoom) {
         throw errors.forbidden(`The access token is for room "${caller.onlyRoom}" only.`);
       }
+      if (query.fleet !== undefined && !known.includes(query.fleet)) throw errors.fleetNotFound(query.fleet, known);
       const room = caller.onlyRoom ?? query.room;
       return { status: 200, body: await recordings.list({ ...query, ...(room === undefined ? {} : { room }) }) };
     },
@@ -160,12 +171,20 @@ function idempotencyKey(value: string | undefined): string | undefined {
   ]);
 }
 
-function requireRoom(caller: Caller, request: RecordingRequest): void {
+function requireRoom(caller: Caller, request: AskedRecording): void {
   if (mayTouch(caller, request)) return;
   throw errors.forbidden(`The access token is for room "${caller.onlyRoom}" only.`);
 }
 
-function requireStorage(request: RecordingRequest, known: string[]): void {
+/** None is too long by itself; those of the rules come on top. */
+function requireLabels(labels: Record<string, string>): void {
+  const message = labelsProblem(labels);
+  if (message === undefined) return;
+  const remedy = "send fewer or shorter labels: those of the configuration's rules count, too";
+  throw errors.invalidRequest([{ field: 'labels', message, remedy }]);
+}
+
+function requireStorage(request: AskedRecording, known: string[]): void {
   for (const output of request.outputs) {
     const storage = 'storage' in output ? output.storage : undefined;
     if (storage !== undefined && !known.includes(storage)) throw errors.unknownStorage(storage, known);
@@ -179,6 +198,6 @@ export async function requireTouchable(recordings: Recordings, caller: Caller, i
   if (!state || !mayTouch(caller, state.memo.request)) throw errors.recordingNotFound(id);
 }
 
-function mayTouch(caller: Caller, request: RecordingRequest): boolean {
+function mayTouch(caller: Caller, request: Pick<AskedRecording, 'source'>): boolean {
   return caller.onlyRoom === undefined || roomOf(request.source) === caller.onlyRoom;
 }

@@ -2,19 +2,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { FleetConfig } from '../../../src/config/fleet.ts';
+import type { FleetConfig, FleetConfigInput } from '../../../src/config/fleet.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import type { ConfigInput } from '../../../src/config/schema.ts';
 
 const script = fileURLToPath(new URL('./launch-and-hang.ts', import.meta.url));
 
-export function fleetWith(capacity: ConfigInput['fleet']['capacity']): FleetConfig {
+export function fleetWith(capacity: FleetConfigInput['capacity']): FleetConfig {
   return parseConfig({
     livekit: { url: 'ws://127.0.0.1', apiKey: 'key', apiSecret: 'secret', redis: { address: '127.0.0.1:6379' } },
     workers: { redis: { address: '127.0.0.1:6380' } },
     storages: { local: { type: 'local', path: '/recordings' } },
     fleet: { capacity },
-  } satisfies ConfigInput).fleet;
+  } satisfies ConfigInput).fleets[0];
 }
 
 /** @param until what it has said when it is killed */

@@ -9,7 +9,7 @@ const config = (workers: object[]) =>
     workers: { redis: { address: '127.0.0.1:6380' } },
     storages: { local: { type: 'local', path: '/recordings' } },
     fleet: { capacity: { provider: 'static', workers } },
-  }).fleet;
+  }).fleets[0];
 
 const one = { id: 'one', healthUrl: 'http://10.0.0.1:9090', metricsUrl: 'http://10.0.0.1:9091', cpuCores: 8 };
 const two = { id: 'two', topic: 'pool-b', healthUrl: 'http://10.0.0.2:9090', cpuCores: 4 };

@@ -76,7 +76,7 @@ describe('installed', () => {
   beforeAll(async () => {
     const { exitCode, stderr } = await withCluster('install', chart, ...valuesOf('minimal'));
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    provider = createProvider((await configOf('reelkit-worker')).fleet);
+    provider = createProvider((await configOf('reelkit-worker')).fleets[0]);
   });
   afterAll(() => provider?.close?.());
 
@@ -112,7 +112,7 @@ describe('installed', () => {
   });
 
   test('the API may see the workers and not touch them', async () => {
-    const viewer = createProvider((await configOf('reelkit-api')).fleet);
+    const viewer = createProvider((await configOf('reelkit-api')).fleets[0]);
     expect(await viewer.list()).toHaveLength(2);
     await viewer.close?.();
     const may = (verb: string, resource: string) =>

@@ -130,7 +130,7 @@ describe.each(valueSets)('the manifests of %s', (set) => {
     for (const { data } of configMaps) {
       const config = parseConfig(parse(data?.['reelkit.yaml'] ?? ''), environmentOf(manifestsOf(set)));
       const template = manifestsOf(set).find(({ kind }) => kind === 'PodTemplate');
-      expect(config.fleet.capacity).toMatchObject({
+      expect(config.fleets[0].capacity).toMatchObject({
         provider: 'kubernetes',
         namespace: template?.metadata.namespace,
         podTemplate: template?.metadata.name,

@@ -25,7 +25,7 @@ beforeAll(async () => {
   const { temporal } = await ensureComponents(['temporal'], () => {});
   const app = express();
   mountRoutes(app, codecRoutes({ codec: createPayloadCodec([key]) }), {
-    authenticate: createAuthenticate(...KEYS),
+    authenticate: createAuthenticate([{ apiKey: KEYS[0], apiSecret: KEYS[1] }]),
     limitRate: (_request, _response, next) => next(),
     stopping: new AbortController().signal,
   });

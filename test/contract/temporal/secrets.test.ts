@@ -125,7 +125,7 @@ describe('keys that change', () => {
   it('that a process lacks are told at its start, for as long as open workflows need them', async () => {
     const [theirs, ours] = [newKey('theirs'), newKey('ours')];
     const check = (...known: string[]) =>
-      keyProblem(bed.client([ours]), { namespace: bed.stack.temporal.namespace, fleet: 'default', known });
+      keyProblem(bed.client([ours]), { namespace: bed.stack.temporal.namespace, fleets: ['default'], known });
     expect(await check('ours')).toBeUndefined();
     const { workflow } = bed.client([theirs]);
     const recording = await workflow.start('recording', {

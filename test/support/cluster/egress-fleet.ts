@@ -2,11 +2,11 @@
 // the PodTemplate and the budget that keeps busy workers. Reelkit's own Deployments stay out: it runs as the test wants it.
 import { readFile, writeFile } from 'node:fs/promises';
 import { parseAllDocuments, stringify } from 'yaml';
-import type { ConfigInput } from '../../../src/config/schema.ts';
+import type { FleetConfigInput } from '../../../src/config/fleet.ts';
 import { startHelm } from '../chart.ts';
 import type { ControlPlane } from './control-plane.ts';
 
-export type KubernetesInput = Extract<ConfigInput['fleet']['capacity'], { provider: 'kubernetes' }>;
+export type KubernetesInput = Extract<FleetConfigInput['capacity'], { provider: 'kubernetes' }>;
 
 export interface EgressFleetOptions {
   namespace: string;

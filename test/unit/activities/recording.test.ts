@@ -104,12 +104,19 @@ function activities(world: World = {}) {
       ...world.bus,
     } as Workers,
     grants,
-    choice: createWorkerChoice(async () => ({ workers: await observe(), activeEgresses: [] })),
+    fleets: new Map([
+      [
+        'default',
+        {
+          choice: createWorkerChoice(async () => ({ workers: await observe(), activeEgresses: [] })),
+          protectBusy: (egressId: string) => void protectedEgresses.push(egressId),
+        },
+      ],
+    ]),
     temporal: { workflow: { count } } as unknown as Client,
     kickFleet: world.kick ?? (async () => {}),
-    protectBusy: (egressId) => protectedEgresses.push(egressId),
     storages: world.storages ?? { disk: { type: 'local', path: '/r' } },
-    metrics: { startOutcome: (kind) => outcomes.push(kind) },
+    metrics: { startOutcome: (_, kind) => outcomes.push(kind) },
   });
   const run = <I, O>(activity: (input: I) => Promise<O>, with_: I): Promise<O> =>
     new MockActivityEnvironment({}, { logger: quiet }).run(activity, with_) as Promise<O>;
@@ -362,22 +369,42 @@ describe('findAttempt', () => {
 
   it('finds what a worker names twice, and where, if a port shows it', async () => {
     const { all, run } = activities({ bus: inTurn([ID], ['EG_other', ID]), workers: onPort });
-    expect(await run(all.findAttempt, { egressId: ID })).toEqual({ worker: { id: 'w1', topic: 't-w1' } });
+    expect(await run(all.findAttempt, { egressId: ID, fleet: 'default' })).toEqual({
+      worker: { id: 'w1', topic: 't-w1' },
+    });
     const hidden = activities({ bus: inTurn([ID], [ID]) });
-    expect(await hidden.run(hidden.all.findAttempt, { egressId: ID })).toEqual({});
+    expect(await hidden.run(hidden.all.findAttempt, { egressId: ID, fleet: 'default' })).toEqual({});
   });
 
   it('finds nothing that a worker names no more a second later, or never', async () => {
     const { all, run } = activities({ bus: inTurn([ID], []), workers: onPort });
-    expect(await run(all.findAttempt, { egressId: ID })).toBeNull();
+    expect(await run(all.findAttempt, { egressId: ID, fleet: 'default' })).toBeNull();
     const frozen = activities({ bus: inTurn([]), workers: onPort });
-    expect(await frozen.run(frozen.all.findAttempt, { egressId: ID })).toBeNull();
+    expect(await frozen.run(frozen.all.findAttempt, { egressId: ID, fleet: 'default' })).toBeNull();
   });
 
   it('knows nothing when no worker could be asked', async () => {
     const active = () => Promise.reject(new Error('the bus is away'));
     const { all, run } = activities({ bus: { active } });
-    await expect(run(all.findAttempt, { egressId: ID })).rejects.toThrow('the bus is away');
+    await expect(run(all.findAttempt, { egressId: ID, fleet: 'default' })).rejects.toThrow('the bus is away');
+  });
+});
+
+describe('a fleet that the configuration has no more', () => {
+  const gone =
+    'the configuration has no fleet "gone" any more (it has default): bring it back, or cancel what waits for it';
+
+  it('keeps its recordings waiting, and says why', async () => {
+    const { all, run, sent } = activities();
+    expect(await run(all.requestCapacity, { ...turn, fleet: 'gone' })).toEqual({ kind: 'no_capacity', message: gone });
+    expect(await run(all.dispatch, dispatchInput({ fleet: 'gone' }))).toEqual({ kind: 'no_capacity', message: gone });
+    expect(sent).toEqual([]);
+  });
+
+  it('lets what runs on one of its workers go on', async () => {
+    const { all, run } = activities();
+    const inspection = await run(all.inspectPart, { egressId: ID, fleet: 'gone', identity: ID, request });
+    expect(inspection).toMatchObject({ onWorker: 'unknown' });
   });
 });
 
@@ -391,13 +418,13 @@ describe('inspectPart', () => {
       workers: [worker('w1', { egresses: [egress(ID, 4)] })],
       livekit: inRoom('ann', ID),
     });
-    const place = { egressId: ID, identity: ID, request, worker: { id: 'w1', topic: 'w1' } };
+    const place = { egressId: ID, fleet: 'default', identity: ID, request, worker: { id: 'w1', topic: 'w1' } };
     expect(await run(all.inspectPart, place)).toEqual({ inRoom: true, room: 'alive', onWorker: 'yes' });
   });
 
   it('knows a recorder by the name under which it joined', async () => {
     const { all, run } = activities({ livekit: inRoom(ID) });
-    const later = { egressId: `${ID}_1`, request };
+    const later = { egressId: `${ID}_1`, fleet: 'default', request };
     expect(await run(all.inspectPart, { ...later, identity: ID })).toMatchObject({ inRoom: true });
     expect(await run(all.inspectPart, { ...later, identity: `${ID}_1` })).toMatchObject({ inRoom: false });
   });
@@ -405,14 +432,16 @@ describe('inspectPart', () => {
   it('reads the layout that LiveKit has told the recorder', async () => {
     const listParticipants = async () => [{ identity: ID, metadata: '{"layout":"grid"}' }];
     const { all, run } = activities({ livekit: { listParticipants } });
-    expect(await run(all.inspectPart, { egressId: ID, identity: ID, request })).toMatchObject({ layout: 'grid' });
+    expect(await run(all.inspectPart, { egressId: ID, fleet: 'default', identity: ID, request })).toMatchObject({
+      layout: 'grid',
+    });
   });
 
   it('asks LiveKit nothing about a web page, which has no room', async () => {
     const fail = () => Promise.reject(new Error('not asked'));
     const web = recordingRequestSchema.parse({ source: { type: 'web', url: 'https://example.com' } });
     const { all, run } = activities({ livekit: { listParticipants: fail, roomExists: fail } });
-    const inspection = await run(all.inspectPart, { egressId: ID, identity: ID, request: web });
+    const inspection = await run(all.inspectPart, { egressId: ID, fleet: 'default', identity: ID, request: web });
     expect(inspection).toEqual({ inRoom: false, room: 'alive', onWorker: 'no' });
   });
 });

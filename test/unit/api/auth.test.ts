@@ -1,15 +1,17 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { API_KEY, API_SECRET, problemOf, ROOM_BODY, startTestApi, tokenFor } from './support.ts';
+import type { RecordingView } from '../../../src/recording/view.ts';
+import { API_KEY, API_SECRET, problemOf, ROOM_BODY, SETTINGS, startTestApi, tokenFor } from './support.ts';
 
 const GRANT = { video: { roomRecord: true } };
 const nowSeconds = () => Math.floor(Date.now() / 1_000);
 const claims = () => ({ iss: API_KEY, sub: 'tester', nbf: nowSeconds(), exp: nowSeconds() + 60, ...GRANT });
 
+const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
 /** A token put together by hand: what no honest library makes. */
 function forge(header: object, payload: object, hash = 'sha256', secret = API_SECRET): string {
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const signed = `${part(header)}.${part(payload)}`;
+  const signed = `${encoded(header)}.${encoded(payload)}`;
   return `${signed}.${createHmac(hash, secret).update(signed).digest('base64url')}`;
 }
 const hs256 = { alg: 'HS256', typ: 'JWT' };
@@ -38,9 +40,50 @@ const REFUSED: [name: string, token: () => string | Promise<string>, status: num
   ['another HMAC', () => forge({ alg: 'HS512', typ: 'JWT' }, claims(), 'sha512'), 401, /HS256/],
   ['no issuer', () => forge(hs256, { ...claims(), iss: undefined }), 401, /API key/],
   ['garbage', () => 'garbage', 401, /JSON Web Token/],
-  ['a broken payload', () => forge(hs256, claims()).replace(/\.[^.]+\./, '.e30x.'), 401, /secret|valid/],
+  ['a broken payload', () => forge(hs256, claims()).replace(/\.[^.]+\./, '.e30x.'), 401, /JSON Web Token/],
+  [
+    'a payload that was changed',
+    () => forge(hs256, claims()).replace(/\.[^.]+\./, `.${encoded({ ...claims(), sub: 'x' })}.`),
+    401,
+    /secret/,
+  ],
   ['a token of 9 kB', () => 'x'.repeat(9_000), 401, /Bearer/],
 ];
+
+describe('further API keys', () => {
+  const other = { apiKey: 'app', apiSecret: 'the-secret-of-the-app-is-32-bytes-long' };
+  const keys = [{ apiKey: API_KEY, apiSecret: API_SECRET }, other];
+  const rules = [{ match: { apiKey: 'app' }, fleet: 'small', tenant: 'school', priority: 1 }];
+  const settings = { ...SETTINGS, rules };
+
+  it('are accepted with their own secret alone', async () => {
+    const api = await startTestApi({ keys });
+    const list = async (apiSecret: string) =>
+      (await api.request('/v1/recordings', { token: await tokenFor(undefined, { ...other, apiSecret }) })).status;
+    expect(await list(other.apiSecret)).toBe(200);
+    expect(await list(API_SECRET)).toBe(401);
+  });
+
+  it('have Idempotency-Keys and rules of their own', async () => {
+    const api = await startTestApi({ keys, settings });
+    const ask = async (pair: typeof other) => {
+      const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': 'lesson-1' };
+      const token = await tokenFor(undefined, pair);
+      const response = await api.request('/v1/recordings', {
+        method: 'POST',
+        token,
+        headers,
+        body: JSON.stringify(ROOM_BODY),
+      });
+      return (await response.json()) as RecordingView;
+    };
+    const [mine, theirs] = [await ask({ apiKey: API_KEY, apiSecret: API_SECRET }), await ask(other)];
+    expect(mine.id).not.toBe(theirs.id);
+    expect(mine).toMatchObject({ fleet: 'default', request: { priority: 3 } });
+    expect(mine.request).not.toHaveProperty('tenant');
+    expect(theirs).toMatchObject({ fleet: 'small', request: { priority: 1, tenant: 'school' } });
+  });
+});
 
 describe('access tokens', () => {
   it.each(REFUSED)('refuses %s', async (_, token, status, detail) => {
@@ -70,7 +113,7 @@ describe('access tokens', () => {
     expect((await api.request('/v1/recordings')).status).toBe(200);
   });
 
-  it.each(['/v1/recordings', '/v1/recordings/x', '/v1/recordings/x/events', '/v1/fleet'])(
+  it.each(['/v1/recordings', '/v1/recordings/x', '/v1/recordings/x/events', '/v1/fleets', '/v1/fleets/default'])(
     'asks for a token at GET %s',
     async (path) => {
       const api = await startTestApi();
@@ -135,6 +178,6 @@ describe('a token for one room', () => {
 
   it('does not see the fleet', async () => {
     const api = await startTestApi();
-    expect((await api.request('/v1/fleet', { token: await lessonOnly() })).status).toBe(403);
+    expect((await api.request('/v1/fleets', { token: await lessonOnly() })).status).toBe(403);
   });
 });

@@ -52,27 +52,28 @@ describe('metrics', () => {
   it('tell what the time to a start was spent on', async () => {
     const metrics = createMetrics();
     metrics.started({ queueMs: 30_000, startMs: 600 });
-    metrics.startOutcome('no_capacity');
-    metrics.workers({ ready: 1, busy: 2 });
-    metrics.cores({ demand: 8, capacity: 12 });
-    metrics.pass({ durationMs: 40, decided: true });
+    metrics.startOutcome('gpu', 'no_capacity');
+    metrics.workers('gpu', { ready: 1, busy: 2 });
+    metrics.cores('gpu', { demand: 8, capacity: 12 });
+    metrics.pass('gpu', { durationMs: 40, decided: true });
     const text = await metrics.text();
     expect(text).toContain('reelkit_recording_start_seconds_sum{spent_on="queue"} 30');
     expect(text).toContain('reelkit_recording_start_seconds_sum{spent_on="total"} 30.6');
-    expect(text).toContain('reelkit_start_outcomes_total{outcome="no_capacity"} 1');
-    expect(text).toContain('reelkit_workers{state="busy"} 2');
-    expect(text).toContain('reelkit_cores{kind="capacity"} 12');
-    expect(text).toContain('reelkit_fleet_pass_seconds_count{decided="true"} 1');
+    expect(text).toContain('reelkit_start_outcomes_total{fleet="gpu",outcome="no_capacity"} 1');
+    expect(text).toContain('reelkit_workers{fleet="gpu",state="busy"} 2');
+    expect(text).toContain('reelkit_cores{fleet="gpu",kind="capacity"} 12');
+    expect(text).toContain('reelkit_fleet_pass_seconds_count{fleet="gpu",decided="true"} 1');
   });
 
   it('are scraped without the recordings while Temporal is away', async () => {
     const metrics = createMetrics();
     let away = false;
-    metrics.countRecordings(async () => {
+    const count = async () => {
       if (away) throw new Error('away');
       return { waiting: 3 };
-    });
-    expect(await metrics.text()).toContain('reelkit_recordings{stage="waiting"} 3');
+    };
+    metrics.countRecordings(new Map([['gpu', count]]));
+    expect(await metrics.text()).toContain('reelkit_recordings{fleet="gpu",stage="waiting"} 3');
     away = true;
     expect(await metrics.text()).not.toContain('reelkit_recordings{');
   });

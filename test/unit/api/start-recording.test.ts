@@ -15,8 +15,8 @@ import { type RecordingRequestInput, recordingRequestSchema } from '../../../src
 const parse = (input: RecordingRequestInput) => recordingRequestSchema.parse(input);
 const LOCAL: Storage = { type: 'local', path: '/recordings' };
 const settings: StartSettings = {
-  fleet: 'default',
-  costs: { ...DEFAULT_COSTS, roomComposite: 3 },
+  fleets: [{ name: 'default', costs: { ...DEFAULT_COSTS, roomComposite: 3 } }],
+  rules: [],
   storages: { disk: LOCAL, other: LOCAL },
   defaultStorage: 'disk',
   pathTemplate: '{room}/{recording}',

@@ -23,9 +23,12 @@ export const API_SECRET = 'a-secret-of-at-least-thirty-two-bytes';
 export const UI_ORIGIN = 'http://temporal.example.com:8233';
 export const ROOM_BODY = { source: { type: 'room', room: 'lesson' } };
 
-const SETTINGS: StartSettings = {
-  fleet: 'default',
-  costs: DEFAULT_COSTS,
+export const SETTINGS: StartSettings = {
+  fleets: [
+    { name: 'default', costs: DEFAULT_COSTS },
+    { name: 'small', costs: DEFAULT_COSTS },
+  ],
+  rules: [],
   storages: { local: { type: 'local', path: '/recordings' }, archive: { type: 'local', path: '/archive' } },
   defaultStorage: 'local',
   pathTemplate: DEFAULT_PATH_TEMPLATE,
@@ -151,16 +154,14 @@ export async function startTestApi(change: Partial<ApiParts> = {}): Promise<Test
   const stop = new AbortController();
   const lines: string[] = [];
   const parts: ApiParts = {
-    livekit: { apiKey: API_KEY, apiSecret: API_SECRET },
+    keys: [{ apiKey: API_KEY, apiSecret: API_SECRET }],
     settings: SETTINGS,
     requestsPerMinute: 1_000,
     recordings,
     hintOf: createHintOf(API_KEY, API_SECRET),
     codec: createPayloadCodec([{ id: 'k1', key: new Uint8Array(32) }]),
     uiOrigins: [UI_ORIGIN],
-    readFleet: async () => {
-      throw new Error('no fleet in this test');
-    },
+    readFleets: new Map(),
     repair: { look: async () => [], end: async () => ({ ended: [], left: [], absent: [] }) },
     readReadiness: async () => ({ status: 'not_ready', checks: { livekit: { ok: false, detail: 'does not answer' } } }),
     readMetrics: async () => ({ text: 'reelkit_test 1\n', contentType: 'text/plain; version=0.0.4' }),

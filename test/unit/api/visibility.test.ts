@@ -23,7 +23,7 @@ function row({
   status?: number;
   room?: string;
 } = {}) {
-  const request = { source: { type: 'room', room }, priority: 3, labels: { course: '7' } };
+  const request = { source: { type: 'room', room }, priority: 3, tenant: 'school', labels: { course: '7' } };
   const plain = {
     execution: { workflowId: 'EG_23456789abcd' },
     status,
@@ -35,7 +35,7 @@ function row({
         requestHash: payload('h'),
       },
     },
-    searchAttributes: { indexedFields: { RecordingStage: payload(stage) } },
+    searchAttributes: { indexedFields: { RecordingStage: payload(stage), RecordingFleet: payload('gpu') } },
     ...(status === 1 ? {} : { closeTime: { seconds: 5, nanos: 500_000_000 } }),
   };
   // protobuf would give the seconds as a Long.
@@ -54,24 +54,36 @@ describe('a visibility query', () => {
   });
 
   it('joins what was asked for, and looks at open workflows only for open stages', () => {
-    expect(listFilter('default', { stage: 'waiting', room: 'a', label: ['k=v'] })).toBe(
+    expect(listFilter(['default'], { stage: 'waiting', room: 'a', label: ['k=v'] })).toBe(
       "WorkflowType = 'recording' AND RecordingFleet = 'default' AND RecordingStage = 'waiting' AND ExecutionStatus = 'Running' AND RecordingRoom = 'a' AND RecordingLabels = 'k=v'",
     );
-    expect(listFilter('default', { stage: 'completed' })).not.toContain('Running');
+    expect(listFilter(['default'], { stage: 'completed' })).not.toContain('Running');
+  });
+
+  it('looks at all fleets of the configuration, or at the one that was asked for', () => {
+    expect(listFilter(['default', 'gpu'], {})).toContain("RecordingFleet IN ('default', 'gpu')");
+    expect(listFilter(['default', 'gpu'], { fleet: 'gpu' })).toContain("RecordingFleet = 'gpu'");
+  });
+
+  it('finds a tenant among the labels, where no label can stand', async () => {
+    expect(listFilter(['default'], { tenant: 'school' })).toContain("RecordingLabels = '@tenant=school'");
+    const summary = await read(row());
+    expect(summary && isWanted(summary, { tenant: 'school' })).toBe(true);
+    expect(summary && isWanted(summary, { tenant: 'schoo' })).toBe(false);
   });
 
   it('finds as failed what an operator terminated, whatever its stage was', () => {
-    expect(listFilter('default', { stage: 'failed' })).toContain("OR ExecutionStatus IN ('Failed', 'Terminated'");
+    expect(listFilter(['default'], { stage: 'failed' })).toContain("OR ExecutionStatus IN ('Failed', 'Terminated'");
   });
 
   it('finds the recordings of a room that are not decided yet', () => {
-    expect(undecidedInRoom('default', 'a')).toContain("RecordingStage IN ('waiting', 'starting')");
+    expect(undecidedInRoom(['default'], 'a')).toContain("RecordingStage IN ('waiting', 'starting')");
   });
 });
 
 async function read(one: Parameters<typeof stageOf>[0]) {
   const memo = await memoOf(one, []);
-  return memo && summaryOf(one, memo, 'default');
+  return memo && summaryOf(one, memo);
 }
 
 describe('a row of visibility', () => {
@@ -79,10 +91,11 @@ describe('a row of visibility', () => {
     expect(await read(row())).toEqual({
       id: 'EG_23456789abcd',
       stage: 'recording',
-      fleet: 'default',
+      fleet: 'gpu',
       source: 'room',
       room: 'lesson',
       priority: 3,
+      tenant: 'school',
       labels: { course: '7' },
       costCores: 4,
       requestedAtMs: 1_000,

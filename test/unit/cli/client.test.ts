@@ -20,7 +20,7 @@ describe('the client of the commands', () => {
       authorization = request.headers.authorization ?? '';
       response.end('{}');
     });
-    await (await createApiClient({ url }, KEYS)).get('/v1/fleet');
+    await (await createApiClient({ url }, KEYS)).get('/v1/fleets');
     const claims = await new TokenVerifier('devkey', KEYS.LIVEKIT_API_SECRET).verify(authorization.slice(7));
     expect(claims.video).toMatchObject({ roomRecord: true });
   });
@@ -31,8 +31,8 @@ describe('the client of the commands', () => {
       seen = [request.url, request.headers.authorization];
       response.end('{}');
     });
-    await (await createApiClient({}, { REELKIT_URL: `${url}/`, REELKIT_TOKEN: 'ready' })).get('/v1/fleet');
-    expect(seen).toEqual(['/v1/fleet', 'Bearer ready']);
+    await (await createApiClient({}, { REELKIT_URL: `${url}/`, REELKIT_TOKEN: 'ready' })).get('/v1/fleets');
+    expect(seen).toEqual(['/v1/fleets', 'Bearer ready']);
   });
 
   it('says how to get keys when there are none', () => {

@@ -144,12 +144,12 @@ describe('the configuration that docker-compose.yml gives Reelkit', () => {
     expect(livekit.redis).toEqual({ address: config.livekit.redis.address });
     expect(worker.redis).toEqual({ address: config.workers.redis.address });
     expect(config.workers.redis.address).not.toBe(config.livekit.redis.address);
-    expect(config.fleet.capacity).toMatchObject({ workers: [{ id: worker.cluster_id }] });
+    expect(config.fleets[0].capacity).toMatchObject({ workers: [{ id: worker.cluster_id }] });
     expect(service('egress').depends_on).not.toHaveProperty('redis');
   });
 
   test('lists the one worker with its ports and its cores', () => {
-    expect(config.fleet.capacity).toEqual({
+    expect(config.fleets[0].capacity).toEqual({
       provider: 'static',
       workers: [
         {

@@ -43,7 +43,9 @@ function keysOf(schema: Schema, path = ''): Key[] {
 }
 
 const schema = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as Schema;
-const keys = [...new Map(keysOf(schema).map((key) => [key.path, key])).values()];
+/** Each of several fleets has the keys of the one. */
+const all = keysOf(schema).map((key) => ({ ...key, path: key.path.replace(/^fleets\[\]/, 'fleet') }));
+const keys = [...new Map(all.map((key) => [key.path, key])).values()];
 const rows = read('docs/configuration.md')
   .split('\n')
   .filter((line) => line.startsWith('| `'))

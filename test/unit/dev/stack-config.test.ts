@@ -124,13 +124,16 @@ describe('the configuration of Reelkit on a stack', () => {
       workers: { redis: stack.workersRedis },
       storages: { local: { type: 'local', path: '/state/recordings' } },
       encryption: { keyFile: '/state/encryption-keys', uiOrigins: ['http://127.0.0.1:8233'] },
-      fleet: { capacity: { provider: 'process', bin: '/bin/egress', stateDir: '/state/workers' } },
+      fleets: [{ name: 'default', capacity: { provider: 'process', bin: '/bin/egress', stateDir: '/state/workers' } }],
     });
   });
 
   it('takes what a test wants otherwise, and keeps the mark by which workers are found', () => {
     const config = render({ fleet: { maxWorkers: 2 }, capacity: { bootDelay: '3s', env: { FAULT: 'x' } } });
-    expect(config.fleet.maxWorkers).toBe(2);
-    expect(config.fleet.capacity).toMatchObject({ bootDelay: 3_000, env: { FAULT: 'x', REELKIT_STATE_DIR: '/state' } });
+    expect(config.fleets[0].maxWorkers).toBe(2);
+    expect(config.fleets[0].capacity).toMatchObject({
+      bootDelay: 3_000,
+      env: { FAULT: 'x', REELKIT_STATE_DIR: '/state' },
+    });
   });
 });

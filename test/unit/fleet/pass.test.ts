@@ -46,12 +46,14 @@ const R = rec('r');
 function createWorld(world: World = {}) {
   const looks = [...(world.open ?? [[]])];
   const deps = {
+    fleets: ['test'],
     recordings: {
       list: vi.fn(async () => looks[0] ?? []),
       countQueue: vi.fn(async () => ((looks.length > 1 ? looks.shift() : looks[0]) ?? []).length),
       admit: vi.fn(async (_id: string) => true),
       look: vi.fn(async () => true),
       stateOf: vi.fn(async (): Promise<RecordingState> => 'ended'),
+      fleetOf: vi.fn(async (_id: string): Promise<string | undefined> => undefined),
       currentEgress: vi.fn(async (): Promise<string | undefined> => undefined),
     },
     provider: {
@@ -108,8 +110,8 @@ describe('a kicked pass', () => {
 
   it('counts what this process accepted and the index does not show yet, and nothing of it twice', async () => {
     const arrivals = createArrivals();
-    for (const id of ['r0', 'r1', 'r2']) arrivals.add({ id, costCores: 4, atMs: NOW - 1_000 });
-    arrivals.add({ id: 'ended long ago', costCores: 4, atMs: NOW - 6_000 });
+    for (const id of ['r0', 'r1', 'r2']) arrivals.add({ id, fleet: 'test', costCores: 4, atMs: NOW - 1_000 });
+    arrivals.add({ id: 'ended long ago', fleet: 'test', costCores: 4, atMs: NOW - 6_000 });
     const deps = { ...createWorld({ open: [[waitingFor('r0')]] }), arrivals };
     await pass(deps, EMPTY_MEMORY, true);
     expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(3, 'run-7');
@@ -117,7 +119,7 @@ describe('a kicked pass', () => {
 
   it('asks for nothing for a recording that was listed and has ended since, however young', async () => {
     const arrivals = createArrivals();
-    arrivals.add({ id: 'r0', costCores: 4, atMs: NOW - 1_000 });
+    arrivals.add({ id: 'r0', fleet: 'test', costCores: 4, atMs: NOW - 1_000 });
     const worker = {
       workers: [running('w1')],
       answers: { w1: { ...idle, egresses: [{ egressId: 'EG_1', costCores: 4 }] } },
@@ -135,7 +137,7 @@ describe('a kicked pass', () => {
     let looks = 0;
     deps.sleep.mockImplementation(async () => {
       looks += 1;
-      if (looks <= 6) arrivals.add({ id: `late-${looks}`, costCores: 4, atMs: NOW });
+      if (looks <= 6) arrivals.add({ id: `late-${looks}`, fleet: 'test', costCores: 4, atMs: NOW });
     });
     await pass(deps, EMPTY_MEMORY, true);
     expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(7, 'run-7');
@@ -344,5 +346,37 @@ describe('a recording in the index', () => {
       sinceMs: NOW + 9,
       startAtMs: NOW + 9,
     });
+  });
+});
+
+describe('a pass beside other fleets', () => {
+  const theirs = 'EG_theirsabcde';
+  const unknown = 'EG_nobodysabcd';
+  const suspected = { ...EMPTY_MEMORY, suspectSince: { [theirs]: 1, [unknown]: 1 } };
+  const beside = (fleet: string, world: World = {}) => {
+    const deps = { ...createWorld({ open: [[]], egresses: [theirs, unknown], ...world }), fleets: ['test', 'gpu'] };
+    deps.recordings.fleetOf.mockImplementation(async (id) => (id === theirs ? 'gpu' : undefined));
+    deps.recordings.stateOf.mockResolvedValue('ended');
+    return { deps, run: () => runPass(deps, { fleet, pass: 7, memory: suspected, kicked: false, token: 'run-7' }) };
+  };
+
+  it("leaves their egresses alone, and the first fleet judges what is nobody's", async () => {
+    const { deps, run } = beside('test');
+    const report = await run();
+    expect(deps.stopEgress.mock.calls).toEqual([[unknown]]);
+    expect(report.memory.suspectSince).not.toHaveProperty(theirs);
+  });
+
+  it("judges the egresses of its own recordings, and nobody's only where its worker shows them", async () => {
+    const { deps, run } = beside('gpu');
+    await run();
+    expect(deps.stopEgress.mock.calls).toEqual([[theirs]]);
+    const shows = {
+      workers: [running('w1')],
+      answers: { w1: { ...idle, egresses: [{ egressId: unknown, costCores: 4 }] } },
+    };
+    const shown = beside('gpu', shows);
+    await shown.run();
+    expect(shown.deps.stopEgress.mock.calls.flat().sort()).toEqual([unknown, theirs].sort());
   });
 });

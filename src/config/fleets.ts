@@ -1,0 +1,84 @@
+// One fleet or several: what they are together, and what no two of them may share.
+import type { FleetConfig } from './fleet.ts';
+
+/** Each look at the recordings asks for every fleet. */
+export const MAX_FLEETS = 20;
+
+export interface GivenFleets {
+  fleet?: FleetConfig | undefined;
+  fleets?: FleetConfig[] | undefined;
+}
+
+type Path = (string | number)[];
+
+interface Problem {
+  path: Path;
+  message: string;
+}
+
+/** At least one: whoever reads the file (load.ts) sees to it. */
+export type Fleets = [FleetConfig, ...FleetConfig[]];
+
+export function fleetsOf({ fleet, fleets }: GivenFleets): Fleets {
+  return (fleet ? [fleet] : fleets) as Fleets;
+}
+
+export function fleetsProblems(config: GivenFleets & { rules: readonly { fleet?: string | undefined }[] }): Problem[] {
+  const all = fleetsOf(config);
+  const pathOf = (index: number): Path => (config.fleet ? ['fleet'] : ['fleets', index]);
+  return [
+    ...all.flatMap((fleet, index) => sizeProblems(fleet, pathOf(index))),
+    ...shared(all, pathOf, nameOf, 'give each fleet a name of its own'),
+    ...shared(all, pathOf, folderOf, 'give each fleet a folder of its own, or both adopt the same workers'),
+    ...shared(all, pathOf, topicsOf, 'a worker belongs to one fleet: name it in one of them'),
+    ...config.rules.flatMap(({ fleet }, index) => {
+      if (fleet === undefined || all.some(({ name }) => name === fleet)) return [];
+      const message = `names no fleet; known: ${all.map(({ name }) => name).join(', ')}`;
+      return [{ path: ['rules', index, 'fleet'], message }];
+    }),
+  ];
+}
+
+function sizeProblems({ minWorkers, maxWorkers }: FleetConfig, path: Path): Problem[] {
+  if (minWorkers <= maxWorkers) return [];
+  return [{ path: [...path, 'minWorkers'], message: `is above ${[...path, 'maxWorkers'].join('.')} (${maxWorkers})` }];
+}
+
+interface Claim {
+  path: Path;
+  value: string;
+}
+
+/** What a fleet says that another one before it says, too. */
+function shared(
+  fleets: readonly FleetConfig[],
+  pathOf: (index: number) => Path,
+  claimsOf: (fleet: FleetConfig) => Claim[],
+  remedy: string,
+): Problem[] {
+  const owners = new Map<string, number>();
+  return fleets.flatMap((fleet, index) =>
+    claimsOf(fleet).flatMap(({ path, value }) => {
+      const owner = owners.get(value) ?? index;
+      owners.set(value, owner);
+      if (owner === index) return [];
+      return [{ path: [...pathOf(index), ...path], message: `is that of ${pathOf(owner).join('.')}, too: ${remedy}` }];
+    }),
+  );
+}
+
+function nameOf({ name }: FleetConfig): Claim[] {
+  return [{ path: ['name'], value: name }];
+}
+
+function folderOf({ capacity }: FleetConfig): Claim[] {
+  return capacity.provider === 'process' ? [{ path: ['capacity', 'stateDir'], value: capacity.stateDir }] : [];
+}
+
+function topicsOf({ capacity }: FleetConfig): Claim[] {
+  if (capacity.provider !== 'static') return [];
+  return capacity.workers.map(({ id, topic }, index) => ({
+    path: ['capacity', 'workers', index, topic === undefined ? 'id' : 'topic'],
+    value: topic ?? id,
+  }));
+}

@@ -1,0 +1,20 @@
+// What a request leaves open: the rules say, else the defaults.
+import { type AskedRecording, DEFAULTS, labelsSchema, type RecordingRequest } from './request.ts';
+import type { RuleDefaults } from './rules.ts';
+
+export function withDefaults(asked: AskedRecording, rule: RuleDefaults): RecordingRequest {
+  const tenant = asked.tenant ?? rule.tenant;
+  return {
+    ...asked,
+    startWithin: asked.startWithin ?? rule.startWithin ?? DEFAULTS.startWithinMs,
+    maxDuration: asked.maxDuration ?? rule.maxDuration ?? DEFAULTS.maxDurationMs,
+    priority: asked.priority ?? rule.priority ?? DEFAULTS.priority,
+    labels: { ...rule.labels, ...asked.labels },
+    ...(tenant === undefined ? {} : { tenant }),
+  };
+}
+
+/** Labels that are too many or too long together, though none is by itself. */
+export function labelsProblem(labels: Record<string, string>): string | undefined {
+  return labelsSchema.safeParse(labels).error?.issues[0]?.message;
+}
