@@ -38,10 +38,11 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
   const { buses, client, recordings, grants, log } = parts;
   const report: Recordings['report'] = (id, what) => recordings.report(id, what);
   const records = createLiveKitRecords(buses.livekit.client);
-  const { recordOf } = createLiveKitClient(parts.config.livekit);
+  const { recordOf, roomExists } = createLiveKitClient(parts.config.livekit);
   const reports = await serveReports(buses.workers.server, {
     grants,
     report,
+    roomExists,
     endGhost: (id, info) => endGhost({ recordOf, records }, id, info),
     log,
   });

@@ -1,6 +1,8 @@
 // Where this process learns of the egress workers: for each fleet one provider, one probe and one look at the bus, shared by the
 // activities and the API.
+import { createWorkerChoice, type WorkerChoice } from './activities/choose-worker.ts';
 import { observeWorkers } from './activities/fleet-workers.ts';
+import { createLaunchProblem, type LaunchProblem } from './activities/launch-problem.ts';
 import type { CapacityProvider, ProviderLog } from './capacity/provider.ts';
 import { createProvider } from './capacity/registry.ts';
 import type { FleetConfig } from './config/fleet.ts';
@@ -16,13 +18,17 @@ export interface FleetSources {
   see: () => Promise<Sight>;
   /** The workers alone. */
   observe: () => Promise<ObservedWorker[]>;
+  choice: WorkerChoice;
+  launchProblem: LaunchProblem;
 }
 
 export function createFleetSources(settings: FleetConfig, presence: Presence, log?: ProviderLog): FleetSources {
   const provider = createProvider(settings, log);
   const probe = createProbe({ costs: settings.costs });
   const see = () => observeWorkers({ provider, probe, presence, bootTimeoutMs: settings.bootTimeout, now: Date.now });
-  return { settings, provider, presence, see, observe: async () => (await see()).workers };
+  const launchProblem = createLaunchProblem();
+  const choice = createWorkerChoice(see, { cordoned: presence.cordoned, launchProblem: launchProblem.fresh });
+  return { settings, provider, presence, see, observe: async () => (await see()).workers, choice, launchProblem };
 }
 
 /** Whose worker listens on a topic. Remembered, because a worker that is gone may be in nobody's list any more. */

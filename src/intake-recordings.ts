@@ -4,7 +4,6 @@ import { type Client, WorkflowFailedError, WorkflowNotFoundError, WorkflowUpdate
 import { ApplicationFailure } from '@temporalio/common';
 import { canonicalHash } from './api/ids.ts';
 import type { Recordings } from './api/recordings.ts';
-import { recordingMemo } from './api/start-recording.ts';
 import { RpcError } from './bus/error.ts';
 import { costOf } from './fleet/cost.ts';
 import { type ServingFleets, servingFleet } from './fleet/serving.ts';
@@ -58,10 +57,10 @@ export function createIntakeRecordings(
   return {
     async accept(message, atMs) {
       const input = inputOf(message, settings, atMs);
-      const outcome = await recordings.start(input, recordingMemo(input)).catch((error: unknown) => {
+      const { isNew, memo } = await recordings.start(input).catch((error: unknown) => {
         throw new RpcError('unavailable', 'the recording could not be kept now', { cause: error });
       });
-      return { acceptedAtMs: outcome === 'started' ? atMs : outcome.existing.requestedAtMs };
+      return { acceptedAtMs: isNew ? atMs : memo.requestedAtMs };
     },
     async knows(egressId) {
       try {

@@ -1,7 +1,6 @@
 // What the Temporal worker of this process may do, put together from the configuration.
 import type { Client } from '@temporalio/client';
 import type { InjectedSinks } from '@temporalio/worker';
-import { createWorkerChoice } from './activities/choose-worker.ts';
 import { createDeliveryActivities } from './activities/delivery.ts';
 import { createFleetActivities } from './activities/fleet.ts';
 import type { FleetKicker } from './activities/kick.ts';
@@ -21,9 +20,6 @@ import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { MeasureSinks } from './workflows/measures.ts';
 
-/** Passes may run in another process, which then knows better. */
-const PROBLEM_FRESH_MS = 60_000;
-
 export interface ActivityParts {
   buses: Buses;
   config: Config;
@@ -42,13 +38,8 @@ export function createServiceActivities(parts: ActivityParts): object {
   const { livekit: livekitConfig } = config;
   const livekit = createLiveKitClient(livekitConfig);
   const workers = createWorkers(buses.workers.client);
-  const launchProblems = new Map<string, { text: string; atMs: number }>();
-  const freshProblem = (fleet: string) => {
-    const known = launchProblems.get(fleet);
-    return known && Date.now() - known.atMs < PROBLEM_FRESH_MS ? known.text : undefined;
-  };
-  const door = ({ settings: { name }, provider, presence, see, observe }: FleetSources): FleetDoor => ({
-    choice: createWorkerChoice(see, { cordoned: presence.cordoned, launchProblem: () => freshProblem(name) }),
+  const door = ({ settings: { name }, provider, choice, observe }: FleetSources): FleetDoor => ({
+    choice,
     protectBusy: createProtectBusy(provider, observe, (problem) =>
       log.warn({ fleet: name, problem }, 'a busy worker could not be protected; the next pass tries again'),
     ),
@@ -74,8 +65,7 @@ export function createServiceActivities(parts: ActivityParts): object {
       log,
       arrivals,
       onPass: (fleet, { durationMs, observation, plan, problem }) => {
-        if (problem === undefined) launchProblems.delete(fleet);
-        else launchProblems.set(fleet, { text: problem, atMs: Date.now() });
+        fleets.find(({ settings: { name } }) => name === fleet)?.launchProblem.note(problem);
         metrics.pass(fleet, { durationMs, decided: plan.line !== undefined });
         metrics.workers(fleet, countByState(observation.workers));
         metrics.cores(fleet, {

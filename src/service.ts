@@ -1,7 +1,7 @@
 // The life of one Reelkit process: what it is made of, in which order it starts, and in which order it ends.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createFleetKicker } from './activities/kick.ts';
+import { createFleetKicker, type FleetKicker } from './activities/kick.ts';
 import { createApp, createServiceApp, type HttpParts } from './api/app.ts';
 import { createFleetReader } from './api/fleet-reader.ts';
 import { createReadiness } from './api/readiness.ts';
@@ -20,6 +20,7 @@ import { createPresence, type Presence, type PresenceWatch } from './livekit/pre
 import { createHintOf } from './livekit/webhook.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { createPlaceRecording } from './place-recording.ts';
 import { createRepair } from './repair.ts';
 import { runPhases } from './shutdown.ts';
 import { createPayloadCodec } from './temporal/codec.ts';
@@ -85,6 +86,7 @@ interface Context {
   presence: Presence;
   fleets: readonly FleetSources[];
   arrivals: Arrivals;
+  kickFleet: FleetKicker;
   settings: TemporalSettings;
   temporal: ReturnType<typeof createTemporalClient>;
   keyring: Keyring;
@@ -110,15 +112,23 @@ function createContext(config: Config, parts: ServiceParts, log: Log): Context {
   const arrivals = createArrivals();
   const { taskQueue } = config.temporal;
   const presence = createPresence(lateTransport(() => context.buses?.workers.transport));
+  const fleets = config.fleets.map((fleet) => createFleetSources(fleet, presence, log));
+  const kickFleet = createFleetKicker(temporal.client, taskQueue);
+  const place = createPlaceRecording({
+    choices: new Map(fleets.map((fleet) => [fleet.settings.name, fleet.choice])),
+    roomExists: createLiveKitClient(config.livekit).roomExists,
+    wakeFleet: kickFleet,
+  });
   const context: Context = {
     config,
     parts,
     log,
     metrics: createMetrics(),
     presence,
-    fleets: config.fleets.map((fleet) => createFleetSources(fleet, presence, log)),
+    fleets,
     arrivals,
-    recordings: createTemporalRecordings(temporal.client, { fleets: namesOf(config), taskQueue, arrivals }),
+    kickFleet,
+    recordings: createTemporalRecordings(temporal.client, { fleets: namesOf(config), taskQueue, arrivals, place }),
     settings,
     temporal,
     keyring,
@@ -231,8 +241,7 @@ async function prepare(context: Context): Promise<void> {
   const grants = createGrants();
   if (loading) {
     const { startTemporalWorker, createServiceActivities, createServiceSinks } = await loading;
-    const kickFleet = createFleetKicker(temporal.client, config.temporal.taskQueue);
-    const { arrivals, fleets } = context;
+    const { arrivals, fleets, kickFleet } = context;
     const activities = createServiceActivities({
       arrivals,
       buses,

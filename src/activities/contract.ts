@@ -9,21 +9,8 @@ import type { RecordingView } from '../recording/view.ts';
 
 export interface RecordingActivities {
   /**
-   * Is there capacity for this recording, and is it its turn? When not, wakes the fleet and says what it waits for. A hint: it
-   * may be repeated, and the workers' own admission decides.
-   */
-  requestCapacity(input: {
-    recordingId: string;
-    fleet: string;
-    request: RecordingRequest;
-    costCores: number;
-    /** Its place in the queue: when it was asked for or became due, unix ms. */
-    queuedSinceMs: number;
-  }): Promise<Hindrance | null>;
-
-  /**
-   * Grants one attempt to one worker, at most. Never retried by Temporal: whoever lost the answer gives the attempt up and makes
-   * the next one.
+   * Grants one attempt to one worker, at most, when a worker has room and it is this recording's turn; else wakes the fleet and says
+   * what it waits for. Never retried by Temporal: whoever lost the answer gives the attempt up and makes the next one.
    */
   dispatch(input: DispatchInput): Promise<StartOutcome>;
 
@@ -77,6 +64,8 @@ export interface DispatchInput {
   /** Names of configured storages for its uploads, in order; null: as the request says. */
   storages: (string | null)[];
   costCores: number;
+  /** Its place in the queue: when it was asked for or became due, unix ms. */
+  queuedSinceMs: number;
   /** The fleet counted it in a moment ago: only a fresh look at the workers counts. */
   admitted: boolean;
   /** Nobody holds the recorder's name in the room any more, so this one takes it: UpdateLayout goes on working. */

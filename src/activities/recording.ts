@@ -52,31 +52,6 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
   const { livekit, workers, fleets } = deps;
 
   return {
-    async requestCapacity({ recordingId, fleet, request, costCores, queuedSinceMs }) {
-      const hindrance = await look().catch((error: unknown) => unseen('could not look for a free worker', error));
-      if (!hindrance) return null;
-      // Not awaited: who still waits at its next try wakes the fleet again.
-      if (hindrance.kind === 'no_capacity') void wake(fleet, 'a recording waits');
-      deps.metrics.startOutcome(fleet, hindrance.kind);
-      return hindrance;
-
-      async function look(): Promise<Hindrance | undefined> {
-        const workflowId = recordingWorkflowId(recordingId);
-        // Workers first: in a burst most find none free, and Temporal limits how often it may be asked to count.
-        const choice = fleets.get(fleet)?.choice;
-        if (!choice) return noCapacity(unknownFleet(fleet, [...fleets.keys()]));
-        const chosen = await choice.choose(recordingId, costCores);
-        const missing = 'missing' in chosen ? chosen.missing : undefined;
-        const place = { workflowId, fleet, priority: request.priority, sinceMs: queuedSinceMs };
-        const ahead = missing === undefined ? await countAhead(deps.temporal, place) : 0;
-        if (missing === undefined && ahead === 0) return undefined;
-        choice.release(recordingId);
-        if (!(await roomAlive(request)))
-          return { kind: 'room_missing', message: `room "${roomOf(request.source)}" does not exist` };
-        return noCapacity(missing ?? `${ahead} recordings wait before this one`);
-      }
-    },
-
     async dispatch(input) {
       // In parallel: the fleet must be awake while anything records, and the start must not wait for it. Whoever was admitted, was so
       // by a fleet that is awake.
@@ -169,6 +144,8 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     if (!fleet) return noCapacity(unknownFleet(input.fleet, [...fleets.keys()]));
     const { choice, protectBusy } = fleet;
     const egressId = attemptEgressId(recordingId, attempt);
+    const hindrance = input.admitted ? undefined : await whyNotYet(input, choice).catch(notLooked);
+    if (hindrance) return hindrance;
     const start = await prepare(input, egressId).catch(notSent);
     if ('kind' in start) return start;
     const passedOver = new Set<string>();
@@ -193,6 +170,20 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     }
     choice.release(recordingId);
     return last ?? noCapacity('no worker claimed the start');
+  }
+
+  /** Workers first: in a burst most find none free, and Temporal limits how often it may be asked to count. */
+  async function whyNotYet(input: DispatchInput, choice: WorkerChoice): Promise<Hindrance | undefined> {
+    const { recordingId, fleet, request, costCores, queuedSinceMs: sinceMs } = input;
+    const chosen = await choice.choose(recordingId, costCores);
+    const missing = 'missing' in chosen ? chosen.missing : undefined;
+    const place = { workflowId: recordingWorkflowId(recordingId), fleet, priority: request.priority, sinceMs };
+    const ahead = missing === undefined ? await countAhead(deps.temporal, place) : 0;
+    if (missing === undefined && ahead === 0) return undefined;
+    choice.release(recordingId);
+    if (!(await roomAlive(request)))
+      return { kind: 'room_missing', message: `room "${roomOf(request.source)}" does not exist` };
+    return noCapacity(missing ?? `${ahead} recordings wait before this one`);
   }
 
   /** Only within this does the worker find its record granted; a start that was not answered is refused from then on. */
@@ -248,6 +239,10 @@ function noCapacity(message: string) {
 /** As long as nothing has left, a failure leaves no doubt, and the attempt is made again under its own id. */
 function notSent(error: unknown): Hindrance {
   return unseen('the start could not be prepared', error);
+}
+
+function notLooked(error: unknown): Hindrance {
+  return unseen('could not look for a free worker', error);
 }
 
 function unseen(what: string, error: unknown): Hindrance {

@@ -14,8 +14,8 @@ export interface RecordingState {
 
 /** Every method may throw ApiError `temporal_unavailable`. */
 export interface Recordings {
-  /** One call to Temporal. `existing`: the id was taken before. */
-  start(input: RecordingInput, memo: RecordingMemo): Promise<'started' | { existing: RecordingMemo }>;
+  /** @returns what is kept with it; `isNew: false` when the id was taken before: what was kept then */
+  start(input: RecordingInput): Promise<{ isNew: boolean; memo: RecordingMemo }>;
   list(query: ListQuery): Promise<RecordingPage>;
   /** @returns undefined when there is no such recording. Free of charge on Temporal Cloud, unlike `show`. */
   peek(id: string): Promise<RecordingState | undefined>;

@@ -91,12 +91,14 @@ export function recordingMemo(input: RecordingInput): RecordingMemo {
     requestedAtMs: input.requestedAtMs,
     request: input.request,
     ...(startAtMs > input.requestedAtMs ? { startAtMs } : {}),
+    ...(input.noRoom === undefined ? {} : { noRoom: input.noRoom }),
   };
 }
 
 /** The recording as it is before any workflow task ran; the workflow begins with the same. */
 export function initialView(id: string, fleet: string, memo: RecordingMemo): RecordingView {
-  return openRecording({ id, fleet, request: memo.request, requestedAtMs: memo.requestedAtMs });
+  const { request, requestedAtMs, noRoom } = memo;
+  return openRecording({ id, fleet, request, requestedAtMs, ...(noRoom === undefined ? {} : { noRoom }) });
 }
 
 /** Room and labels as search attributes. Whoever searches by them compares what is found with the memo: these are lossy. */

@@ -14,6 +14,7 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure, defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { Arrivals } from '../fleet/arrivals.ts';
+import type { PlaceRecording } from '../place-recording.ts';
 import { isTerminal } from '../recording/egress.ts';
 import { roomOf } from '../recording/source.ts';
 import type { RecordingView } from '../recording/view.ts';
@@ -35,7 +36,14 @@ import { ApiError, errors } from './errors.ts';
 import { readPageToken, writePageToken } from './page-token.ts';
 import type { RecordingState, Recordings } from './recordings.ts';
 import type { ListQuery, RecordingPage } from './schemas.ts';
-import { initialView, labelKeywords, roomKeyword, staticDetails, staticSummary } from './start-recording.ts';
+import {
+  initialView,
+  labelKeywords,
+  recordingMemo,
+  roomKeyword,
+  staticDetails,
+  staticSummary,
+} from './start-recording.ts';
 import {
   fleetOf,
   isOpen,
@@ -55,6 +63,11 @@ const CALL_MS = 10_000;
 /** Longer than this for an update means that no Temporal worker is there; a busy one may need a while. */
 const UPDATE_MS = 8_000;
 const QUERY_MS = 3_000;
+/**
+ * One that begins in the queue has nothing to do at first: its first task is due when a burst has been accepted, long before a worker
+ * has booted. An update wakes it at once; a signal waits.
+ */
+const ASLEEP_MS = 2_000;
 /** More recordings of one room than this wait for the fleet pass instead. */
 const ROOM_SIGNALS = 100;
 
@@ -62,6 +75,7 @@ const KEYS = {
   stage: defineSearchAttributeKey('RecordingStage', SearchAttributeType.KEYWORD),
   room: defineSearchAttributeKey('RecordingRoom', SearchAttributeType.KEYWORD),
   fleet: defineSearchAttributeKey('RecordingFleet', SearchAttributeType.KEYWORD),
+  waitingFor: defineSearchAttributeKey('RecordingWaitingFor', SearchAttributeType.KEYWORD),
   priority: defineSearchAttributeKey('RecordingPriority', SearchAttributeType.INT),
   labels: defineSearchAttributeKey('RecordingLabels', SearchAttributeType.KEYWORD_LIST),
 };
@@ -72,6 +86,8 @@ export interface TemporalRecordingsSettings {
   taskQueue: string;
   /** Told of each recording that was accepted to start now. */
   arrivals?: Pick<Arrivals, 'add'>;
+  /** Says of one that finds no room why it must wait. */
+  place?: PlaceRecording;
 }
 
 export function createTemporalRecordings(client: Client, settings: TemporalRecordingsSettings): Recordings {
@@ -124,15 +140,17 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
   }
 
   return {
-    async start(input, memo) {
+    async start(asked) {
+      const input = (await settings.place?.(asked)) ?? asked;
+      const memo = recordingMemo(input);
       try {
         await within(CALL_MS, () => client.workflow.start('recording', startOptions(input, memo, settings)));
         const { id, fleet, costCores } = input;
         if (memo.startAtMs === undefined) settings.arrivals?.add({ id, fleet, costCores, atMs: Date.now() });
-        return 'started';
+        return { isNew: true, memo };
       } catch (error) {
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw asApiError(error, input.id);
-        return { existing: (await describe(input.id)).memo };
+        return { isNew: false, memo: (await describe(input.id)).memo };
       }
     },
 
@@ -211,12 +229,14 @@ function startOptions(
     taskQueue: settings.taskQueue,
     args: [input],
     workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    ...(memo.noRoom === undefined ? {} : { startDelay: ASLEEP_MS }),
     memo: { ...memo },
     priority: { priorityKey: request.priority },
     staticSummary: staticSummary(request),
     staticDetails: staticDetails(input),
     typedSearchAttributes: [
       { key: KEYS.stage, value: initialView(input.id, input.fleet, memo).stage },
+      ...(memo.noRoom === undefined ? [] : [{ key: KEYS.waitingFor, value: 'capacity' }]),
       { key: KEYS.fleet, value: input.fleet },
       { key: KEYS.priority, value: request.priority },
       ...(room === undefined ? [] : [{ key: KEYS.room, value: roomKeyword(room) }]),

@@ -4,7 +4,7 @@
 import { EgressInfo, EgressStatus } from '@livekit/protocol';
 import { RpcError, type RpcServer, type Served } from '../bus/server.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
-import type { EgressReport } from '../recording/egress.ts';
+import { type EgressReport, isTerminal } from '../recording/egress.ts';
 import type { Grants } from './grants.ts';
 import { reportOf } from './record.ts';
 
@@ -14,6 +14,7 @@ export interface ReportsParts {
   grants: Grants;
   /** Durable once it settles. @returns false when no open recording wants it @throws while Temporal is away */
   report(recordingId: string, report: EgressReport): Promise<boolean>;
+  roomExists(room: string): Promise<boolean>;
   /** The last word of an attempt whose recording is not open any more. */
   endGhost(recordingId: string, info: EgressInfo): Promise<unknown>;
   log: { warn(fields: object, message: string): void };
@@ -22,8 +23,18 @@ export interface ReportsParts {
 /** Serves the workers' IOInfo until it is stopped. */
 export async function serveReports(
   server: RpcServer,
-  { grants, report, endGhost, log }: ReportsParts,
+  { grants, report, roomExists, endGhost, log }: ReportsParts,
 ): Promise<Served> {
+  /** Why an egress ended is told by its room; whoever hears of the end asks, so that the recording need not. */
+  async function asEnded(reported: EgressReport): Promise<EgressReport> {
+    if (!isTerminal(reported.status) || !reported.room) return reported;
+    const roomGone = await roomExists(reported.room).then(
+      (exists) => !exists,
+      () => false,
+    );
+    return roomGone ? { ...reported, roomGone } : reported;
+  }
+
   const created = await server.serveQueue({
     service: 'IOInfo',
     method: 'CreateEgress',
@@ -43,7 +54,8 @@ export async function serveReports(
       // That it finishes its file changes nothing: how it ended follows, and costs Temporal the same.
       if (!attempt || info.status === EgressStatus.EGRESS_ENDING) return EMPTY;
       try {
-        if (!(await report(attempt.recordingId, reportOf(info)))) await endGhost(attempt.recordingId, info);
+        if (!(await report(attempt.recordingId, await asEnded(reportOf(info)))))
+          await endGhost(attempt.recordingId, info);
         return EMPTY;
       } catch (error) {
         log.warn({ egress: info.egressId, error: String(error) }, 'a report could not be kept; the worker repeats it');

@@ -41,6 +41,8 @@ export interface EgressSnapshot {
 export interface EgressReport extends EgressSnapshot {
   /** EgressInfo without its request, protobuf in base64, bounded; absent in what somebody signalled by hand. */
   info?: string;
+  /** LiveKit had its room no more when the end was reported. */
+  roomGone?: true;
   /** It streams, so that more may have changed than its status. */
   hasStreams?: boolean;
 }

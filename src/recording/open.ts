@@ -7,6 +7,8 @@ export interface Opening {
   fleet: string;
   request: RecordingRequest;
   requestedAtMs: number;
+  /** Why no worker had room for it when it was accepted: it begins in the queue. */
+  noRoom?: string;
 }
 
 /** When the recording should begin: `startAt`, else when it was asked for. Unix ms. */
@@ -17,9 +19,11 @@ export function dueAtMs(opening: Pick<Opening, 'request' | 'requestedAtMs'>): nu
 
 export function openRecording(opening: Opening): RecordingView {
   const dueMs = dueAtMs(opening);
+  const { noRoom } = opening;
   return {
     id: opening.id,
-    stage: dueMs > opening.requestedAtMs ? 'scheduled' : 'starting',
+    stage: dueMs > opening.requestedAtMs ? 'scheduled' : noRoom === undefined ? 'starting' : 'waiting',
+    ...(noRoom === undefined ? {} : { waiting: { for: 'capacity', sinceMs: opening.requestedAtMs, detail: noRoom } }),
     fleet: opening.fleet,
     request: opening.request,
     requestedAtMs: opening.requestedAtMs,

@@ -1,16 +1,11 @@
 // The activities of a recording, each with the limits that its meaning asks for.
-import { ActivityFailure, proxyActivities, proxyLocalActivities, TemporalFailure } from '@temporalio/workflow';
+import { ActivityFailure, proxyActivities, TemporalFailure } from '@temporalio/workflow';
 import type { DeliveryActivities, RecordingActivities } from '../activities/contract.ts';
 
 /** Short calls that may be repeated freely. */
 export const calls = proxyActivities<RecordingActivities>({
   startToCloseTimeout: '20s',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '15s' },
-});
-/** Looked at inside the workflow task: in a burst, who has to wait costs Temporal one task instead of three. */
-export const here = proxyLocalActivities<Pick<RecordingActivities, 'requestCapacity'>>({
-  startToCloseTimeout: '5s',
-  retry: { maximumAttempts: 1 },
 });
 /** A dispatch: one try, because a second one would record twice. A dead Temporal worker is noticed by its heartbeat. */
 export const start = proxyActivities<RecordingActivities>({

@@ -26,6 +26,8 @@ export interface RecordingInput {
   wire: string;
   /** Configured storages for its uploads, in order; null: as the request says. */
   storages: (string | null)[];
+  /** Why no worker had room for it when it was accepted: it begins in the queue. */
+  noRoom?: string;
   /** Who asked. LiveKit knows its own requests already; of the others it is told. */
   origin: 'livekit' | 'api';
 }
@@ -37,6 +39,7 @@ export interface RecordingMemo {
   requestedAtMs: number;
   /** Due time of a scheduled recording, unix ms. */
   startAtMs?: number;
+  noRoom?: string;
   request: RecordingRequest;
 }
 

@@ -2,6 +2,7 @@
 // Deterministic: time comes from the workflow's own clock.
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { condition, log, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import type { Hindrance } from '../activities/contract.ts';
 import { attemptEgressId, parseAttemptEgressId } from '../recording/attempt.ts';
 import { checkExtension, extendedDeadline } from '../recording/deadline.ts';
 import { type DetailNotes, renderDetails } from '../recording/details.ts';
@@ -144,9 +145,16 @@ export class RecordingState {
     this.view.parts.push(part);
     this.ended = undefined;
     // It was meant for a place in the queue that we left long ago.
-    this.admitted = false;
+    if (part.number > 1) this.admitted = false;
     if (this.view.stage === 'recording') this.enter('starting');
     return part;
+  }
+
+  /** Whoever accepted the recording has just looked for a worker; who was admitted meanwhile need not wait. */
+  knownHindrance(): Hindrance | undefined {
+    const { noRoom } = this.input;
+    if (noRoom === undefined || this.admitted || this.part?.number !== 1) return undefined;
+    return { kind: 'no_capacity', message: noRoom };
   }
 
   enter(stage: OpenStage | EndStage): void {
@@ -155,10 +163,23 @@ export class RecordingState {
     delete this.view.waiting;
     this.view.stage = stage;
     this.notes.stageSinceMs = Date.now();
-    this.recordIsStale ||= stage === 'stopping' || isEnded(stage);
-    upsertSearchAttributes([{ key: STAGE, value: stage }, ...(hadWaiting ? [{ key: WAITING_FOR, value: null }] : [])]);
+    // Whoever stops through LiveKit is answered what its record says.
+    this.recordIsStale ||= isEnded(stage) || (stage === 'stopping' && this.asked === 'stopped');
+    // A stop is over within seconds, and the index is written to once more then.
+    if (stage !== 'stopping') this.index(hadWaiting);
     log.info(`recording is ${stage}`, { recordingId: this.view.id });
     this.show();
+  }
+
+  /** A stop that lasts is told to everybody. */
+  stopLasts(): void {
+    this.recordIsStale ||= this.published.status !== 'ENDING';
+    this.index(false);
+  }
+
+  private index(hadWaiting: boolean): void {
+    const stage = { key: STAGE, value: this.view.stage };
+    upsertSearchAttributes([stage, ...(hadWaiting ? [{ key: WAITING_FOR, value: null }] : [])]);
   }
 
   /** Stays in the queue while it is tried again, so that newcomers stand behind it. */
@@ -343,6 +364,8 @@ export class RecordingState {
   /** One more event for each status, each continuation, and whatever changes about streams. */
   private isNewsToLiveKit(report: EgressReport): boolean {
     if (report.hasStreams) return true;
+    // That it finishes its file was said with the stop, or is said with the end.
+    if (this.view.stage === 'stopping') return false;
     const { state, retries } = this.record();
     return state.status !== this.published.status || retries !== this.published.retries;
   }

@@ -7,20 +7,20 @@ import type { EgressReport } from '../recording/egress.ts';
 import { roomOf } from '../recording/source.ts';
 import type { WaitingFor } from '../recording/stage.ts';
 import type { AssignedWorker, StartOutcome } from '../recording/start-outcome.ts';
-import { calls, finder, here, problemOf, start } from './calls.ts';
+import { calls, finder, problemOf, start } from './calls.ts';
 import { type Accepted, type End, type RecordingState, until } from './recording-state.ts';
 import { stopStrangers } from './supervise-part.ts';
 
 /** Gets the next part accepted by a worker. @returns the end of the recording when that cannot be */
 export async function startPart(state: RecordingState): Promise<End | undefined> {
   state.startNextPart();
+  let hindrance = state.knownHindrance();
   const rounds: Record<WaitingFor, number> = { capacity: 0, room: 0 };
   while (true) {
     if (state.cancelled) return calledOff(state);
     if (Date.now() >= state.startDeadlineMs()) return deadlinePassed(state);
-    const hindrance = await whyNotYet(state);
-    if (state.cancelled) continue;
     const outcome = hindrance ?? (await tryStart(state));
+    hindrance = undefined;
     if (outcome.kind === 'started') state.accepted(outcome);
     // Once the part is known: its own news must not take it for a stranger meanwhile.
     await stopStrangers(state);
@@ -36,16 +36,6 @@ const REFUSED = { stage: 'failed', reason: 'refused' } as const;
 function calledOff(state: RecordingState): End {
   if (state.asked === 'stopped' && state.part?.number !== 1) return stoppedBetweenParts(state);
   return endUnstarted(state, { stage: 'cancelled', reason: 'cancelled', message: 'cancelled before it started' });
-}
-
-/** Whoever the fleet has admitted need not ask: it is its turn. */
-async function whyNotYet(state: RecordingState): Promise<Hindrance | null> {
-  if (state.admitted) return null;
-  const { fleet, request, costCores } = state.input;
-  const place = { recordingId: state.view.id, fleet, request, costCores, queuedSinceMs: state.dueAtMs };
-  return here.requestCapacity(place).catch((error: unknown): Hindrance => {
-    return { kind: 'no_capacity', message: `could not look for a free worker: ${problemOf(error)}`, roomUnseen: true };
-  });
 }
 
 type Attempted = ({ kind: 'started' } & Accepted) | Hindrance | Extract<StartOutcome, { kind: 'refused' }>;
@@ -81,6 +71,7 @@ async function askedFor(state: RecordingState, admitted: boolean): Promise<Start
       wire: state.wire,
       storages,
       costCores,
+      queuedSinceMs: state.dueAtMs,
       admitted,
       keepsIdentity: state.askForName(),
       ...(state.layout === undefined ? {} : { layout: state.layout }),

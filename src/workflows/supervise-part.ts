@@ -22,7 +22,7 @@ export async function untilPartEnds(state: RecordingState): Promise<PartResult> 
   const egress = state.ended ?? null;
   state.closePart(egress, lost);
   const { request } = state.input;
-  const room = stopping ? 'gone' : (await calls.inspectRoom({ request })).room;
+  const room = stopping || egress?.roomGone ? 'gone' : (await calls.inspectRoom({ request })).room;
   const outcome = classifyEnd({ source: request.source, egress, room, hasEarlierFiles, ...(stopping && { stopping }) });
   const { acceptedAtMs = 0, endedAtMs = 0 } = state.part ?? {};
   const short = endedAtMs - acceptedAtMs < SHORT_PART_MS;
@@ -58,22 +58,28 @@ async function supervise(state: RecordingState): Promise<{ stopping?: Stopping; 
       return { ...stopping, lost: 'it did not end after it was stopped' };
     }
     // An egress that is finishing its file needs no second stop; one that missed the first does.
-    if (stopped) await stopEgress(state);
-    if (stopped) stopped.looks += 1;
+    if (stopped) {
+      if (stopped.looks === 1) state.stopLasts();
+      await stopEgress(state);
+      stopped.looks += 1;
+    }
     lookAtMs = nextLookMs(sighting.verdict === 'unsure' ? doubt.looks : undefined, stopped?.looks);
   }
 }
 
+/** A server's timers and a workflow's clock differ by milliseconds: one that fires too early would need a second one. */
+const TIMER_SLACK_MS = 100;
+
 /** Until the part has ended, somebody asks for a look, or it is time for one. */
 async function untilNews(state: RecordingState, lookAtMs: number, stopped: boolean): Promise<void> {
-  const wakeAtMs = stopped ? lookAtMs : Math.min(lookAtMs, state.endDeadlineMs());
+  const wakeAtMs = stopped ? lookAtMs : Math.min(lookAtMs, state.endDeadlineMs() + TIMER_SLACK_MS);
   await until(
     state,
     () =>
       state.ended !== undefined ||
       state.look !== undefined ||
       state.strangers.size > 0 ||
-      (!stopped && (state.cancelled || state.endDeadlineMs() < wakeAtMs)),
+      (!stopped && (state.cancelled || state.endDeadlineMs() + TIMER_SLACK_MS < wakeAtMs)),
     wakeAtMs,
     stopped ? 'until the egress has ended' : 'until maxDuration',
   );

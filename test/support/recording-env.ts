@@ -70,6 +70,12 @@ export const DECLINED: ScriptOf<'dispatch'> = (_, { attempt }, run) => ({
   message: 'w1 answered internal: handler failed to start',
 });
 
+/** No worker has room, until the fleet admits the recording. @param first the first call of which that is so */
+export function fullFrom(first: number): ScriptOf<'dispatch'> {
+  return (call, { admitted }) => (call >= first && !admitted ? NO_CAPACITY : undefined);
+}
+export const FULL = fullFrom(1);
+
 /** Only the first call; the others are as on a good day. */
 export function once<N extends Name>(script: ScriptOf<N>): ScriptOf<N> {
   return (call, input, run) => (call === 1 ? script(call, input, run) : undefined);
@@ -108,7 +114,11 @@ export async function createRecordingEnv(options: RecordingEnvOptions) {
     /** @param request what a client would send; a room of the recording's own when it names no source */
     async start(
       script: Script = {},
-      { origin = 'livekit', ...request }: Partial<RecordingRequestInput> & Partial<Pick<RecordingInput, 'origin'>> = {},
+      {
+        origin = 'livekit',
+        noRoom,
+        ...request
+      }: Partial<RecordingRequestInput> & Partial<Pick<RecordingInput, 'origin' | 'noRoom'>> = {},
       first?: FirstMessages,
     ) {
       const id = `EG_test${String(runs.size + 1).padStart(4, '0')}`;
@@ -125,6 +135,7 @@ export async function createRecordingEnv(options: RecordingEnvOptions) {
         wire: FIRST_WIRE,
         storages: [null],
         origin,
+        ...(noRoom === undefined ? {} : { noRoom }),
       };
       const start = {
         workflowId: recordingWorkflowId(id),
@@ -376,7 +387,6 @@ function scriptedActivities(runs: Map<string, RecordingRun>): Activities {
       wire: [wire, ...add.map((url) => `+${url}`), ...remove.map((url) => `-${url}`)].join(' '),
     })),
     inspectRoom: answer('inspectRoom', () => ({ room: 'alive' })),
-    requestCapacity: answer('requestCapacity', () => null),
     wakeFleet: answer('wakeFleet', () => undefined),
     publishRecord: answer('publishRecord', () => undefined),
     notifyUser: answer('notifyUser', () => undefined),

@@ -6,6 +6,7 @@ import { explainQuery, type FleetInput, kickSignal } from '../../src/workflows/m
 import type { FleetRun, PassScript } from './fleet-env.ts';
 import {
   DECLINED,
+  FULL,
   HOUR_MS,
   MINUTE_MS,
   NO_CAPACITY,
@@ -32,16 +33,26 @@ const endsWhenStopped: Script = { stopPart: (_, { egressId }, run) => run.comple
 export const SCENARIOS: Record<string, Scenario> = {
   completed: {
     ends: 'completed',
-    script: endsByItself,
     drive: async (run) => {
       await run.becomesActive();
       await run.sleep(60 * MINUTE_MS);
-      await run.report(run.complete('Source closed'));
+      await run.report(run.complete('Source closed', { roomGone: true }));
+    },
+  },
+  'began-asleep': {
+    ends: 'completed',
+    request: { startWithin: '1h', noRoom: 'no worker is ready' },
+    drive: async (run) => {
+      await run.until(({ stage }) => stage === 'waiting');
+      await run.sleep(10 * MINUTE_MS);
+      await run.admit();
+      await run.becomesActive();
+      await run.report(run.complete('Source closed', { roomGone: true }));
     },
   },
   'waited-for-a-boot': {
     ends: 'completed',
-    script: { ...endsByItself, requestCapacity: () => NO_CAPACITY },
+    script: { ...endsByItself, dispatch: FULL },
     request: { startWithin: '1h' },
     drive: async (run) => {
       await run.until(({ stage }) => stage === 'waiting');
@@ -51,12 +62,12 @@ export const SCENARIOS: Record<string, Scenario> = {
       await run.report(run.complete('Source closed'));
     },
   },
-  expired: { ends: 'expired', script: { requestCapacity: () => NO_CAPACITY } },
+  expired: { ends: 'expired', script: { dispatch: FULL } },
   'room-never-appeared': { ends: 'expired', script: { dispatch: () => ROOM_MISSING }, request: { startWithin: '2m' } },
   refused: { ends: 'failed', script: { dispatch: () => REFUSED } },
   'room-ended-while-waiting': {
     ends: 'expired',
-    script: { requestCapacity: () => NO_CAPACITY, inspectRoom: () => ({ room: 'gone' }) },
+    script: { dispatch: FULL, inspectRoom: () => ({ room: 'gone' }) },
     drive: async (run) => {
       await run.until(({ stage }) => stage === 'waiting');
       await run.look('room_finished');
@@ -142,9 +153,14 @@ export const SCENARIOS: Record<string, Scenario> = {
   },
   'max-duration': {
     ends: 'completed',
-    script: endsWhenStopped,
+    script: { stopPart: (_, __, run) => run.snapshot('ENDING') },
     request: { maxDuration: '1h' },
-    drive: (run) => run.becomesActive(),
+    drive: async (run) => {
+      await run.becomesActive();
+      await run.sleep(60 * MINUTE_MS);
+      await run.untilCalled('stopPart');
+      await run.report(run.complete('StopEgress API'));
+    },
   },
   extended: {
     ends: 'completed',
@@ -176,7 +192,7 @@ export const SCENARIOS: Record<string, Scenario> = {
   },
   'stopped-in-the-queue': {
     ends: 'cancelled',
-    script: { requestCapacity: () => NO_CAPACITY },
+    script: { dispatch: FULL },
     drive: async (run) => {
       await run.until(({ stage }) => stage === 'waiting');
       await run.stop();
@@ -184,7 +200,7 @@ export const SCENARIOS: Record<string, Scenario> = {
   },
   'streams-changed': {
     ends: 'completed',
-    script: { ...endsByItself, requestCapacity: once(() => NO_CAPACITY) },
+    script: { ...endsByItself, dispatch: once(() => NO_CAPACITY) },
     request: { origin: 'api' },
     drive: async (run) => {
       await run.until(({ stage }) => stage === 'waiting');

@@ -4,6 +4,7 @@ import { type Client, WorkflowFailedError, WorkflowNotFoundError, WorkflowUpdate
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import type { Recordings } from '../../src/api/recordings.ts';
+import { recordingMemo } from '../../src/api/start-recording.ts';
 import { RpcError } from '../../src/bus/error.ts';
 import { DEFAULT_COSTS } from '../../src/fleet/cost.ts';
 import { createIntakeRecordings, type IntakeSettings } from '../../src/intake-recordings.ts';
@@ -48,7 +49,7 @@ interface Scripted {
 }
 
 function bed(script: Scripted = {}) {
-  const started: { input: RecordingInput; memo: RecordingMemo }[] = [];
+  const started: RecordingInput[] = [];
   const asked: string[] = [];
   const fail = () => Promise.reject(new Error('not scripted'));
   const client = {
@@ -67,9 +68,9 @@ function bed(script: Scripted = {}) {
       }),
     },
   } as unknown as Client;
-  const start: Recordings['start'] = async (input, memo) => {
-    started.push({ input, memo });
-    return script.start ? script.start(input, memo) : 'started';
+  const start: Recordings['start'] = async (input) => {
+    started.push(input);
+    return script.start ? script.start(input) : { isNew: true, memo: recordingMemo(input) };
   };
   const settings = { ...SETTINGS, rules: script.rules ?? [] };
   return { started, asked, recordings: createIntakeRecordings(client, { start }, settings) };
@@ -102,7 +103,7 @@ describe('a request that LiveKit brings', () => {
   it('becomes the recording of the same id, with the request as it came', async () => {
     const { recordings, started } = bed();
     expect(await recordings.accept(message, AT_MS)).toEqual({ acceptedAtMs: AT_MS });
-    const [{ input, memo } = {}] = started;
+    const [input] = started;
     expect(input).toMatchObject({
       id: ID,
       fleet: 'default',
@@ -113,12 +114,11 @@ describe('a request that LiveKit brings', () => {
       requestedAtMs: AT_MS,
       request: { source: { type: 'room', room: 'lesson' }, priority: 3 },
     });
-    expect(memo).toMatchObject({ requestedAtMs: AT_MS, costCores: DEFAULT_COSTS.roomComposite });
   });
 
   it('meets its recording again, with the time it was first accepted', async () => {
     const existing = { requestedAtMs: AT_MS - 5_000 } as RecordingMemo;
-    const { recordings } = bed({ start: async () => ({ existing }) });
+    const { recordings } = bed({ start: async () => ({ isNew: false, memo: existing }) });
     expect(await recordings.accept(message, AT_MS)).toEqual({ acceptedAtMs: AT_MS - 5_000 });
   });
 
@@ -136,13 +136,13 @@ describe('a request that LiveKit brings', () => {
     ];
     const { recordings, started } = bed({ rules });
     await recordings.accept(message, AT_MS);
-    expect(started[0]?.input).toMatchObject({
+    expect(started[0]).toMatchObject({
       fleet: 'small',
       // What the workers of that fleet charge.
       costCores: 2,
       request: { priority: 1, labels: { a: 'b' }, maxDuration: 60_000, tenant: 'school' },
     });
-    expect(started[0]?.memo.request).toMatchObject({ tenant: 'school' });
+    expect(started[0]?.request).toMatchObject({ tenant: 'school' });
   });
 
   it('is asked for again when Temporal does not take it', async () => {

@@ -58,7 +58,6 @@ async function startVersion(buildId: string, ranOn: string[]): Promise<void> {
       defaultVersioningBehavior: 'AUTO_UPGRADE',
     },
     activities: {
-      requestCapacity: note(() => null),
       dispatch: note(({ recordingId }: { recordingId: string }) => ({
         kind: 'started',
         egressId: recordingId,

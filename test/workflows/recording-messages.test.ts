@@ -3,7 +3,7 @@ import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it, vi } from 'vitest';
 import { countActions } from '../support/actions.ts';
-import { HOUR_MS, MINUTE_MS, NO_CAPACITY, once } from '../support/recording-env.ts';
+import { FULL, HOUR_MS, MINUTE_MS, NO_CAPACITY, once } from '../support/recording-env.ts';
 import { useRecordings } from '../support/use-recordings.ts';
 
 const recordings = useRecordings();
@@ -24,7 +24,7 @@ async function rejection(update: Promise<unknown>): Promise<{ type: string; mess
 
 describe('extend', () => {
   it('before the start: maxDuration becomes longer', async () => {
-    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY }, { maxDuration: '1h' });
+    const run = await recordings.start({ dispatch: FULL }, { maxDuration: '1h' });
     await run.until(({ stage }) => stage === 'waiting');
     await run.extend({ byMs: 30 * MINUTE_MS });
     await run.admit();
@@ -195,13 +195,13 @@ describe('signals', () => {
   });
 
   it('of an attempt that nobody made: stop it, and leave its id to it', async () => {
-    const run = await recordings.start({ requestCapacity: once(() => NO_CAPACITY) });
+    const run = await recordings.start({ dispatch: once(() => NO_CAPACITY) });
     await run.until(({ stage }) => stage === 'waiting');
     await run.report(run.snapshot('ACTIVE'));
     await run.admit();
     await run.becomesActive(1);
     await run.untilCalled('stopPart');
-    expect(run.attempts).toEqual([1]);
+    expect(run.attempts).toEqual([0, 1]);
     expect(run.stopped).toEqual([run.egressId(0)]);
   });
 });
@@ -243,31 +243,30 @@ describe('a cancel that arrives with the end', () => {
 });
 
 describe('Temporal actions', () => {
-  it('are at most 12 for a recording of an hour with two reports, on the fast path', async () => {
-    const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
+  it('are at most 9 for a recording of an hour with two reports, on the fast path', async () => {
+    const run = await recordings.start();
     await run.becomesActive();
     await run.sleep(HOUR_MS);
-    await run.report(run.complete('Source closed'));
+    await run.report(run.complete('Source closed', { roomGone: true }));
     await run.result();
     const count = countActions(await run.handle.fetchHistory());
     expect(count.by).toEqual({
       WORKFLOW_EXECUTION_STARTED: 1,
-      // The dispatch, the room at the end, and two events of LiveKit's record.
-      ACTIVITY_TASK_SCHEDULED: 4,
-      MARKER_RECORDED: 1,
+      // The dispatch, and two events of LiveKit's record.
+      ACTIVITY_TASK_SCHEDULED: 3,
       TIMER_STARTED: 1,
       WORKFLOW_EXECUTION_SIGNALED: 2,
       UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: 2,
     });
-    expect(count.total).toBeLessThanOrEqual(12);
+    expect(count.total).toBe(9);
   });
 
   it('do not grow with the length of the recording', async () => {
-    const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) }, { maxDuration: '24h' });
+    const run = await recordings.start({}, { maxDuration: '24h' });
     await run.becomesActive();
     await run.sleep(20 * HOUR_MS);
-    await run.report(run.complete('Source closed'));
+    await run.report(run.complete('Source closed', { roomGone: true }));
     await run.result();
-    expect(countActions(await run.handle.fetchHistory()).total).toBe(11);
+    expect(countActions(await run.handle.fetchHistory()).total).toBe(9);
   });
 });

@@ -2,7 +2,17 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import { FIRST_WIRE, HOUR_MS, MINUTE_MS, NO_CAPACITY, once, REFUSED, type Script } from '../support/recording-env.ts';
+import {
+  FIRST_WIRE,
+  FULL,
+  fullFrom,
+  HOUR_MS,
+  MINUTE_MS,
+  NO_CAPACITY,
+  once,
+  REFUSED,
+  type Script,
+} from '../support/recording-env.ts';
 import { useRecordings } from '../support/use-recordings.ts';
 
 const recordings = useRecordings();
@@ -41,7 +51,7 @@ describe("LiveKit's record", () => {
   });
 
   it('of a recording that the API asked for begins with STARTING, before any worker is found', async () => {
-    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY, ...endsByItself }, { origin: 'api' });
+    const run = await recordings.start({ dispatch: FULL, ...endsByItself }, { origin: 'api' });
     await run.untilPublished('STARTING');
     await run.until(({ stage }) => stage === 'waiting');
     await run.admit();
@@ -89,7 +99,7 @@ describe("LiveKit's record", () => {
   });
 
   it('says nothing of attempts that were given up', async () => {
-    const run = await recordings.start({ ...endsByItself, requestCapacity: once(() => NO_CAPACITY) });
+    const run = await recordings.start({ ...endsByItself, dispatch: once(() => NO_CAPACITY) });
     await run.until(({ stage }) => stage === 'waiting');
     await run.report(run.snapshot('ACTIVE', { attempt: 7 }));
     await run.admit();
@@ -164,7 +174,7 @@ describe("LiveKit's record", () => {
 
 describe('StopEgress', () => {
   it('while it waits in the queue: ABORTED, as LiveKit says of what never started', async () => {
-    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY });
+    const run = await recordings.start({ dispatch: FULL });
     await run.until(({ stage }) => stage === 'waiting');
     const facts = await run.stop();
     expect(facts).toMatchObject({ recordingId: run.id, reports: [], state: { status: 'ABORTED', errorCode: 412 } });
@@ -202,7 +212,7 @@ describe('StopEgress', () => {
   });
 
   it('while it waits for its next part: completed with the file of the first', async () => {
-    const run = await recordings.start({ requestCapacity: (call) => (call > 1 ? NO_CAPACITY : undefined) });
+    const run = await recordings.start({ dispatch: fullFrom(2) });
     await run.becomesActive();
     await run.report(run.complete('CPU exhausted'));
     await run.until(({ stage }) => stage === 'waiting');
@@ -217,7 +227,7 @@ describe('StopEgress', () => {
 
   it('while it waits for its next part and nothing was kept: failed as worker_lost', async () => {
     const run = await recordings.start({
-      requestCapacity: (call) => (call > 1 ? NO_CAPACITY : undefined),
+      dispatch: fullFrom(2),
       inspectPart: () => ({ room: 'alive', inRoom: false, onWorker: 'dead' }),
     });
     await run.becomesActive();
@@ -243,7 +253,7 @@ describe('UpdateStream', () => {
   const change = (...add: string[]) => ({ add, remove: [] });
 
   it('while it waits in the queue changes what the first attempt asks, and what the record shows', async () => {
-    const run = await recordings.start({ requestCapacity: once(() => NO_CAPACITY) });
+    const run = await recordings.start({ dispatch: once(() => NO_CAPACITY) });
     await run.until(({ stage }) => stage === 'waiting');
     const facts = await run.changeStreams({ add: ['rtmp://one'], remove: ['rtmp://two'] });
     expect(facts).toMatchObject({ wire: 'wire +rtmp://one -rtmp://two', state: { status: 'STARTING' } });
@@ -252,13 +262,13 @@ describe('UpdateStream', () => {
     expect(run.inputs('publishRecord')).toMatchObject([{ wire: facts.wire, changedAtMs: facts.changedAtMs }]);
     await run.admit();
     await run.untilAccepted();
-    expect(run.inputs('dispatch')[0]?.wire).toBe('wire +rtmp://one -rtmp://two');
+    expect(run.inputs('dispatch').at(-1)?.wire).toBe('wire +rtmp://one -rtmp://two');
     expect(run.count('changeRunningStreams')).toBe(0);
   });
 
   it('that takes the last stream from one that waits ends it, as a stop does', async () => {
     const run = await recordings.start({
-      requestCapacity: () => NO_CAPACITY,
+      dispatch: FULL,
       changeWantedStreams: () => ({ kind: 'changed', wire: 'without streams', isEmpty: true }),
     });
     await run.until(({ stage }) => stage === 'waiting');
@@ -325,7 +335,7 @@ describe('UpdateStream', () => {
   });
 
   it('twice at once: both count', async () => {
-    const run = await recordings.start({ requestCapacity: once(() => NO_CAPACITY) });
+    const run = await recordings.start({ dispatch: once(() => NO_CAPACITY) });
     await run.until(({ stage }) => stage === 'waiting');
     run.hold('changeWantedStreams');
     const both = Promise.all([run.changeStreams(change('rtmp://one')), run.changeStreams(change('rtmp://two'))]);
@@ -334,7 +344,7 @@ describe('UpdateStream', () => {
     await both;
     await run.admit();
     await run.untilAccepted();
-    expect(new Set(run.inputs('dispatch')[0]?.wire.split(' '))).toEqual(
+    expect(new Set(run.inputs('dispatch').at(-1)?.wire.split(' '))).toEqual(
       new Set(['wire', '+rtmp://one', '+rtmp://two']),
     );
   });
@@ -352,18 +362,18 @@ describe('UpdateStream', () => {
   });
 
   it('just before a start is in what the start asks', async () => {
-    const run = await recordings.start({ requestCapacity: once(() => NO_CAPACITY) });
+    const run = await recordings.start({ dispatch: once(() => NO_CAPACITY) });
     await run.until(({ stage }) => stage === 'waiting');
     run.hold('changeWantedStreams');
     const changed = run.changeStreams(change('rtmp://one'));
     await run.untilCalled('changeWantedStreams');
     await run.admit();
     await run.until(({ stage }) => stage === 'waiting');
-    expect(run.count('dispatch')).toBe(0);
+    expect(run.count('dispatch')).toBe(1);
     run.release('changeWantedStreams');
     await changed;
     await run.untilAccepted();
-    expect(run.inputs('dispatch')[0]?.wire).toBe('wire +rtmp://one');
+    expect(run.inputs('dispatch').at(-1)?.wire).toBe('wire +rtmp://one');
   });
 
   it.each([[undefined], [null], ['rtmp://one'], [{ add: 5 }], [{}]])(

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   DECLINED,
+  FULL,
   HOUR_MS,
   MINUTE_MS,
   NO_CAPACITY,
@@ -29,7 +30,7 @@ describe('a worker is free', () => {
       parts: [{ number: 1, attempts: 1, egressId: run.id, worker: WORKER, files: [{ sizeBytes: 1_000 }] }],
     });
     expect(run.attempts).toEqual([0]);
-    expect(run.count('requestCapacity')).toBe(1);
+    expect(run.count('dispatch')).toBe(1);
   });
 
   it('ends as refused, with what the worker said, when no worker will ever accept the request', async () => {
@@ -47,7 +48,7 @@ describe('a worker is free', () => {
 describe('no worker is free', () => {
   it('waits through a boot of 30 minutes and starts when the fleet admits it', async () => {
     const run = await recordings.start(
-      { requestCapacity: () => NO_CAPACITY, inspectRoom: () => ({ room: 'gone' }) },
+      { dispatch: FULL, inspectRoom: () => ({ room: 'gone' }) },
       { startWithin: '1h' },
     );
     const waiting = await run.until(({ stage }) => stage === 'waiting');
@@ -63,25 +64,39 @@ describe('no worker is free', () => {
     expect(view.parts[0]?.attempts).toBe(1);
     expect(view.spent?.queueMs).toBeGreaterThanOrEqual(30 * MINUTE_MS);
     // 30 s, 1, 2, 4, then every 5 minutes: a lost signal costs minutes, not the recording.
-    expect(run.count('requestCapacity')).toBeLessThanOrEqual(12);
-    expect(run.count('dispatch')).toBe(1);
+    expect(run.count('dispatch')).toBeLessThanOrEqual(13);
+  });
+
+  it('begins in the queue, without a step, when nobody had room as it was accepted', async () => {
+    const run = await recordings.start({}, { noRoom: 'no worker is ready' });
+    const { waiting } = await run.until(({ stage }) => stage === 'waiting');
+    expect(waiting).toMatchObject({ for: 'capacity', detail: 'no worker is ready' });
+    await run.handle.query('view');
+    expect(run.calls.filter(({ name }) => name !== 'publishRecord')).toEqual([]);
+    await run.admit();
+    await run.becomesActive();
+    expect(run.inputs('dispatch')).toMatchObject([{ admitted: true }]);
+  });
+
+  it('begins in the queue and need not wait when it was admitted before its first task', async () => {
+    const run = await recordings.start({}, { noRoom: 'no worker is ready' }, { signal: 'admitted', args: [] });
+    await run.becomesActive();
+    expect(run.inputs('dispatch')).toMatchObject([{ admitted: true }]);
   });
 
   it('finds capacity by itself when the signal of the fleet is lost', async () => {
-    const run = await recordings.start({ requestCapacity: (call) => (call < 4 ? NO_CAPACITY : undefined) });
+    const run = await recordings.start({ dispatch: (call) => (call < 4 ? NO_CAPACITY : undefined) });
     await run.until(({ stage }) => stage === 'waiting');
     await run.sleep(10 * MINUTE_MS);
     await run.untilAccepted();
-    expect(run.attempts).toEqual([0]);
-    expect(run.count('requestCapacity')).toBe(4);
+    expect(run.attempts).toEqual([0, 0, 0, 0]);
   });
 
   it('waits while it cannot be looked for a worker, and takes no failed look for a sign that the room exists', async () => {
     let broken = true;
     const run = await recordings.start({
-      requestCapacity: () => {
-        if (broken) throw new Error('the bus is down');
-        return ROOM_MISSING;
+      dispatch: () => {
+        return broken ? { kind: 'no_capacity', message: 'the bus is down', roomUnseen: true } : ROOM_MISSING;
       },
       inspectRoom: () => ({ room: 'gone' }),
     });
@@ -93,7 +108,7 @@ describe('no worker is free', () => {
   });
 
   it('expires at its start deadline, exactly, and says what was missing', async () => {
-    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY }, { startWithin: '7m' });
+    const run = await recordings.start({ dispatch: FULL }, { startWithin: '7m' });
     const view = await run.result();
     expect(view).toMatchObject({ stage: 'expired', reason: { code: 'start_deadline' }, parts: [] });
     expect(view.reason?.message).toContain('no worker is ready');
@@ -103,16 +118,16 @@ describe('no worker is free', () => {
 
   it('starts nothing and expires when its room ends while it waits', async () => {
     let room: 'alive' | 'gone' = 'alive';
-    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY, inspectRoom: () => ({ room }) });
+    const run = await recordings.start({ dispatch: FULL, inspectRoom: () => ({ room }) });
     await run.until(({ stage }) => stage === 'waiting');
     room = 'gone';
     await run.look('room_finished');
     expect(await run.result()).toMatchObject({ stage: 'expired', reason: { code: 'room_ended' }, parts: [] });
-    expect(run.count('dispatch')).toBe(0);
+    expect(run.count('dispatch')).toBe(1);
   });
 
   it('believes no room_finished event of a room that lives on', async () => {
-    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY });
+    const run = await recordings.start({ dispatch: FULL });
     await run.until(({ stage }) => stage === 'waiting');
     await run.look('room_finished');
     await run.untilCalled('inspectRoom');
@@ -122,7 +137,9 @@ describe('no worker is free', () => {
   });
 
   it('stays in the queue while an admitted start goes wrong, so that newcomers stand behind it', async () => {
-    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY, dispatch: once(() => NOT_GRANTED) });
+    const run = await recordings.start({
+      dispatch: (call) => (call === 1 ? NO_CAPACITY : call === 2 ? NOT_GRANTED : undefined),
+    });
     const first = await run.until(({ stage }) => stage === 'waiting');
     run.hold('dispatch');
     await run.admit();
@@ -136,7 +153,7 @@ describe('no worker is free', () => {
   });
 
   it('goes on with the next part only before its own end: no start after an extend `until` has passed', async () => {
-    const run = await recordings.start({ requestCapacity: () => NO_CAPACITY }, { startWithin: '1h' });
+    const run = await recordings.start({ dispatch: FULL }, { startWithin: '1h' });
     await run.until(({ stage }) => stage === 'waiting');
     await run.extend({ untilMs: (await run.now()) + 5 * MINUTE_MS });
     const view = await run.result();
@@ -148,7 +165,6 @@ describe('no worker is free', () => {
 describe('the room is not there', () => {
   it('waits for a room that appears later', async () => {
     const run = await recordings.start({
-      requestCapacity: once(() => ROOM_MISSING),
       dispatch: once(() => ROOM_MISSING),
     });
     expect((await run.until(({ stage }) => stage === 'waiting')).waiting?.for).toBe('room');
@@ -167,8 +183,7 @@ describe('the room is not there', () => {
 
   it('does not take one 404 for the end of a room that lives', async () => {
     const run = await recordings.start({
-      requestCapacity: once(() => NO_CAPACITY),
-      dispatch: once(() => ROOM_MISSING),
+      dispatch: (call) => (call === 1 ? NO_CAPACITY : call === 2 ? ROOM_MISSING : undefined),
       inspectRoom: () => ({ room: 'alive' }),
     });
     await run.until(({ stage }) => stage === 'waiting');
@@ -179,7 +194,7 @@ describe('the room is not there', () => {
 
   it('takes a 404 of a room that is gone from the list as its end', async () => {
     const run = await recordings.start({
-      requestCapacity: (call) => (call === 1 ? NO_CAPACITY : ROOM_MISSING),
+      dispatch: (call) => (call === 1 ? NO_CAPACITY : ROOM_MISSING),
       inspectRoom: () => ({ room: 'gone' }),
     });
     expect(await run.result()).toMatchObject({ stage: 'expired', reason: { code: 'room_ended' } });
@@ -326,8 +341,7 @@ describe('an attempt without an answer', () => {
 
   it('that shows while its recording waits for the next is stopped then and there', async () => {
     const run = await recordings.start({
-      requestCapacity: (call) => (call === 1 ? undefined : NO_CAPACITY),
-      dispatch: once(UNKNOWN),
+      dispatch: (call, input, r) => (call === 1 ? UNKNOWN(call, input, r) : NO_CAPACITY),
     });
     await run.until(({ stage }) => stage === 'waiting');
     await run.untilCalled('stopPart');

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PartInspection } from '../../src/activities/contract.ts';
 import { MAX_SHORT_PARTS } from '../../src/recording/delays.ts';
-import { HOUR_MS, MINUTE_MS, NO_CAPACITY, once, type Script, UNKNOWN } from '../support/recording-env.ts';
+import { fullFrom, HOUR_MS, MINUTE_MS, NO_CAPACITY, once, type Script, UNKNOWN } from '../support/recording-env.ts';
 import { useRecordings } from '../support/use-recordings.ts';
 
 const recordings = useRecordings();
@@ -38,13 +38,13 @@ describe('the end of a part', () => {
   });
 
   it('waits for capacity before the next part, and does not use an admission of long ago', async () => {
-    const run = await recordings.start({ requestCapacity: (call) => (call === 2 ? NO_CAPACITY : undefined) });
+    const run = await recordings.start({ dispatch: (call) => (call === 2 ? NO_CAPACITY : undefined) });
     await run.becomesActive();
     await run.admit();
     await run.sleep(5 * MINUTE_MS);
     await run.report(run.complete('Process killed'));
     await run.until(({ stage }) => stage === 'waiting');
-    expect(run.count('dispatch')).toBe(1);
+    expect(run.count('dispatch')).toBe(2);
     await run.admit();
     await run.becomesActive(1);
   });
@@ -65,7 +65,7 @@ describe('the end of a part', () => {
   it('completes with what it has when the room ended before the next part could start', async () => {
     let room: 'alive' | 'gone' = 'alive';
     const run = await recordings.start({
-      requestCapacity: (call) => (call > 1 ? NO_CAPACITY : undefined),
+      dispatch: fullFrom(2),
       inspectRoom: () => ({ room }),
     });
     await run.becomesActive();
@@ -77,10 +77,7 @@ describe('the end of a part', () => {
   });
 
   it('does not start a part after its own end', async () => {
-    const run = await recordings.start(
-      { requestCapacity: (call) => (call > 1 ? NO_CAPACITY : undefined) },
-      { maxDuration: '10m', startWithin: '2h' },
-    );
+    const run = await recordings.start({ dispatch: fullFrom(2) }, { maxDuration: '10m', startWithin: '2h' });
     await run.becomesActive();
     await run.sleep(5 * MINUTE_MS);
     await run.report(run.complete('CPU exhausted'));

@@ -34,7 +34,6 @@ beforeAll(async () => {
   const connection = await Connection.connect({ address });
   client = new Client({ connection, namespace });
   const activities: Partial<RecordingActivities> = {
-    requestCapacity: async () => null,
     async dispatch(input) {
       attempts.push(input.attempt);
       await whileAsked(input);

@@ -11,7 +11,7 @@ import { newRecordingId, recordingIdForKey } from '../ids.ts';
 import type { Recordings } from '../recordings.ts';
 import { defineRoute, type Reply, type Route } from '../route.ts';
 import { extendBody, listQuery, recordingBody, recordingPage, recordingParams, recordingView } from '../schemas.ts';
-import { initialView, recordingInput, recordingMemo, type StartSettings } from '../start-recording.ts';
+import { initialView, recordingInput, type StartSettings } from '../start-recording.ts';
 
 const IDEMPOTENCY_KEY = /^[A-Za-z0-9_-]{1,128}$/;
 
@@ -58,10 +58,8 @@ export function recordingRoutes({ recordings, settings, now }: RecordingRoutePar
       const id = key === undefined ? newRecordingId() : recordingIdForKey(caller.apiKey, key);
       const input = recordingInput(id, body, settings, nowMs, caller.apiKey);
       requireLabels(input.request.labels);
-      const memo = recordingMemo(input);
-      const outcome = await recordings.start(input, memo);
-      if (outcome === 'started') return created(input, memo);
-      return repeated(input, key, outcome.existing);
+      const { isNew, memo } = await recordings.start(input);
+      return isNew ? created(input, memo) : repeated(input, key, memo);
     },
   });
 

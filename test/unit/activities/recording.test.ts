@@ -19,7 +19,6 @@ import { egress, worker } from '../../support/fleet.ts';
 
 const ID = 'EG_23456789abcd';
 const request = recordingRequestSchema.parse({ source: { type: 'room', room: 'demo' } });
-const turn = { recordingId: ID, fleet: 'default', request, costCores: 4, queuedSinceMs: 0 };
 
 const roomRequest = new RoomCompositeEgressRequest({
   roomName: 'demo',
@@ -48,6 +47,7 @@ const dispatchInput = (change: Partial<DispatchInput> = {}): DispatchInput => ({
   wire: wireOf(),
   storages: ['disk'],
   costCores: 4,
+  queuedSinceMs: 0,
   admitted: false,
   keepsIdentity: false,
   ...change,
@@ -124,72 +124,10 @@ function activities(world: World = {}) {
   return { all, run, sent, topics, queries, outcomes, protectedEgresses, told, grants };
 }
 
-describe('requestCapacity', () => {
-  it('says nothing when nobody waits and a worker is free, and lets the fleet sleep', async () => {
-    const kicks: string[] = [];
-    const { all, run } = activities({ kick: async (fleet) => void kicks.push(fleet) });
-    expect(await run(all.requestCapacity, turn)).toBeNull();
-    expect(kicks).toEqual([]);
-  });
-
-  it('stands behind those who wait, does not count itself, and wakes the fleet', async () => {
-    const kicks: string[] = [];
-    const { all, run, queries, outcomes } = activities({
-      ahead: async () => 2,
-      kick: async (fleet) => void kicks.push(fleet),
-    });
-    expect(await run(all.requestCapacity, turn)).toEqual({
-      kind: 'no_capacity',
-      message: '2 recordings wait before this one',
-    });
-    expect(queries[0]).toContain(`WorkflowId != '${ID}'`);
-    expect(kicks).toEqual(['default']);
-    expect(outcomes).toEqual(['no_capacity']);
-  });
-
-  it('finds no capacity without a free worker', async () => {
-    const { all, run } = activities({ workers: [worker('w1', { cpuCores: 2 })] });
-    expect(await run(all.requestCapacity, turn)).toMatchObject({ kind: 'no_capacity' });
-  });
-
-  it('says that the room is missing before it says that no worker is free', async () => {
-    const { all, run } = activities({ workers: [], livekit: { roomExists: async () => false } });
-    expect((await run(all.requestCapacity, turn))?.kind).toBe('room_missing');
-  });
-
-  it('is answered although Temporal or the provider is away, or the fleet cannot be woken, and has not seen the room', async () => {
-    const { all, run } = activities({
-      ahead: () => Promise.reject(new Error('visibility is down')),
-      kick: () => Promise.reject(new Error('no Temporal')),
-    });
-    expect(await run(all.requestCapacity, turn)).toEqual({
-      kind: 'no_capacity',
-      message: 'could not look for a free worker: visibility is down',
-      roomUnseen: true,
-    });
-  });
-
-  it('gives one worker to one of those who ask at the same moment, and to the same one again', async () => {
-    const { all, run } = activities({ workers: [worker('w1', { cpuCores: 5 })] });
-    const answers = await Promise.all(
-      [ID, 'r2', 'r3'].map((recordingId) => run(all.requestCapacity, { ...turn, recordingId })),
-    );
-    expect(answers.map((answer) => answer?.kind)).toEqual([undefined, 'no_capacity', 'no_capacity']);
-    expect(await run(all.requestCapacity, turn)).toBeNull();
-  });
-
-  it('counts what was just sent against what a worker still seems to have free', async () => {
-    const { all, run } = activities({ workers: [worker('w1', { cpuCores: 5 })] });
-    await run(all.dispatch, dispatchInput());
-    expect(await run(all.requestCapacity, { ...turn, recordingId: 'r2' })).toMatchObject({ kind: 'no_capacity' });
-  });
-});
-
 describe('dispatch', () => {
-  it('grants one worker one start, and wakes the fleet, whose queue it does not look at', async () => {
+  it('grants one worker one start when nobody waits, and wakes the fleet', async () => {
     const kicks: string[] = [];
-    const { all, run, topics, queries, outcomes, protectedEgresses } = activities({
-      ahead: async () => 9,
+    const { all, run, topics, outcomes, protectedEgresses } = activities({
       kick: async (fleet) => void kicks.push(fleet),
     });
     expect(await run(all.dispatch, dispatchInput())).toEqual({
@@ -200,17 +138,58 @@ describe('dispatch', () => {
       roomId: 'RM_1',
     });
     expect(topics()).toEqual(['w1']);
-    expect(queries).toEqual([]);
     expect(kicks).toEqual(['default']);
     expect(outcomes).toEqual(['started']);
     expect(protectedEgresses).toEqual([ID]);
   });
 
-  it('does not wake the fleet that has just admitted it', async () => {
+  it('of one that the fleet has just admitted wakes nobody, and looks at no queue', async () => {
     const kicks: string[] = [];
-    const { all, run } = activities({ kick: async (fleet) => void kicks.push(fleet) });
-    await run(all.dispatch, dispatchInput({ admitted: true }));
-    expect(kicks).toEqual([]);
+    const { all, run, queries } = activities({ ahead: async () => 9, kick: async (fleet) => void kicks.push(fleet) });
+    expect((await run(all.dispatch, dispatchInput({ admitted: true }))).kind).toBe('started');
+    expect([kicks, queries]).toEqual([[], []]);
+  });
+
+  it('stands behind those who wait, does not count itself, and wakes the fleet', async () => {
+    const kicks: string[] = [];
+    const { all, run, topics, queries, outcomes } = activities({
+      ahead: async () => 2,
+      kick: async (fleet) => void kicks.push(fleet),
+    });
+    const outcome = await run(all.dispatch, dispatchInput());
+    expect(outcome).toEqual({ kind: 'no_capacity', message: '2 recordings wait before this one' });
+    expect(queries[0]).toContain(`WorkflowId != '${ID}'`);
+    expect([topics(), kicks, outcomes]).toEqual([[], ['default'], ['no_capacity']]);
+  });
+
+  it('finds no capacity without a free worker', async () => {
+    const { all, run } = activities({ workers: [worker('w1', { cpuCores: 2 })] });
+    expect((await run(all.dispatch, dispatchInput())).kind).toBe('no_capacity');
+  });
+
+  it('says that the room is missing before it says that no worker is free', async () => {
+    const { all, run } = activities({ workers: [], livekit: { roomExists: async () => false } });
+    expect((await run(all.dispatch, dispatchInput())).kind).toBe('room_missing');
+  });
+
+  it('sends nothing while Temporal or the provider is away, and has not seen the room', async () => {
+    const { all, run, topics } = activities({
+      ahead: () => Promise.reject(new Error('visibility is down')),
+      kick: () => Promise.reject(new Error('no Temporal')),
+    });
+    expect(await run(all.dispatch, dispatchInput())).toEqual({
+      kind: 'no_capacity',
+      message: 'could not look for a free worker: visibility is down',
+      roomUnseen: true,
+    });
+    expect(topics()).toEqual([]);
+  });
+
+  it('gives one worker to one of those who ask at the same moment, and counts what was just sent there', async () => {
+    const { all, run } = activities({ workers: [worker('w1', { cpuCores: 5 })] });
+    const ids = [ID, 'EG_another23456', 'EG_another34567'];
+    const answers = await Promise.all(ids.map((recordingId) => run(all.dispatch, dispatchInput({ recordingId }))));
+    expect(answers.map(({ kind }) => kind)).toEqual(['started', 'no_capacity', 'no_capacity']);
   });
 
   it('sends an attempt under its own id, with file names of its own and the sid of the room', async () => {
@@ -314,13 +293,14 @@ describe('dispatch', () => {
   });
 
   it('has back the room of a start that did not happen', async () => {
-    const { all, run } = activities({
+    const { all, run, topics } = activities({
       workers: [worker('w1'), worker('w2')],
       start: () => ({ kind: 'error', code: 'resource_exhausted', message: 'full' }),
     });
     await run(all.dispatch, dispatchInput());
     // w1 is passed over for a while: only w2 is left for others.
-    expect(await run(all.requestCapacity, { ...turn, recordingId: 'r2' })).toBeNull();
+    await run(all.dispatch, dispatchInput({ recordingId: 'EG_another23456' }));
+    expect(topics()).toEqual(['w1', 'w2']);
   });
 
   it('does not start in a room that does not exist', async () => {
@@ -350,7 +330,9 @@ describe('dispatch', () => {
     const { all, run, sent, grants } = activities(world);
     expect(await run(all.dispatch, dispatchInput())).toEqual({
       kind: 'no_capacity',
-      message: expect.stringMatching(/^the start could not be prepared: .* is away$/),
+      message: expect.stringMatching(
+        /^(the start could not be prepared|could not look for a free worker): .* is away$/,
+      ),
       roomUnseen: true,
     });
     expect(sent).toEqual([]);
@@ -396,7 +378,6 @@ describe('a fleet that the configuration has no more', () => {
 
   it('keeps its recordings waiting, and says why', async () => {
     const { all, run, sent } = activities();
-    expect(await run(all.requestCapacity, { ...turn, fleet: 'gone' })).toEqual({ kind: 'no_capacity', message: gone });
     expect(await run(all.dispatch, dispatchInput({ fleet: 'gone' }))).toEqual({ kind: 'no_capacity', message: gone });
     expect(sent).toEqual([]);
   });

@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest';
 import { type ApiParts, createApp } from '../../../src/api/app.ts';
 import { errors } from '../../../src/api/errors.ts';
 import type { Recordings } from '../../../src/api/recordings.ts';
-import { initialView, type StartSettings } from '../../../src/api/start-recording.ts';
+import { initialView, recordingMemo, type StartSettings } from '../../../src/api/start-recording.ts';
 import { DEFAULT_COSTS } from '../../../src/fleet/cost.ts';
 import { createHintOf } from '../../../src/livekit/webhook.ts';
 import { createMetrics } from '../../../src/metrics.ts';
@@ -76,13 +76,14 @@ export function memoryRecordings(): MemoryRecordings {
       views.set(id, { ...find(id), ...change });
       revisions.set(id, (revisions.get(id) ?? 0) + 1);
     },
-    async start(input, memo) {
+    async start(input) {
       called('start');
       const existing = memos.get(input.id);
-      if (existing) return { existing };
+      if (existing) return { isNew: false, memo: existing };
+      const memo = recordingMemo(input);
       memos.set(input.id, memo);
       views.set(input.id, initialView(input.id, input.fleet, memo));
-      return 'started';
+      return { isNew: true, memo };
     },
     async list({ stage, room, limit }) {
       called('list');

@@ -19,6 +19,7 @@ async function reelkit(change: Partial<ReportsParts> = {}) {
       kept.push([recordingId, report]);
       return true;
     },
+    roomExists: async () => true,
     endGhost: async (recordingId) => void ghosts.push(recordingId),
     log: bed.log,
     ...change,
@@ -56,7 +57,13 @@ describe('CreateEgress of a worker', () => {
     const bed = makeBed();
     const [mine, other] = [createGrants(), createGrants()];
     for (const grants of [other, mine])
-      await serveReports(bed.server(), { grants, report: async () => true, endGhost: async () => {}, log: bed.log });
+      await serveReports(bed.server(), {
+        grants,
+        report: async () => true,
+        roomExists: async () => true,
+        endGhost: async () => {},
+        log: bed.log,
+      });
     const request = new EgressInfo({ egressId: RECORDING });
     const reply = await mine.during(RECORDING, () => bed.ask({ service: 'IOInfo', method: 'CreateEgress', request }));
     expect(reply.ok).toBe(true);
@@ -82,6 +89,19 @@ describe('UpdateEgress of a worker', () => {
     await tell('UpdateEgress', `${RECORDING}_2`);
     expect(kept).toEqual([[RECORDING, expect.objectContaining({ egressId: `${RECORDING}_2`, status: 'ACTIVE' })]]);
     expect(ghosts).toEqual([]);
+  });
+
+  it('says of an end that LiveKit has the room no more, when LiveKit can be asked', async () => {
+    const ended = async (roomExists: ReportsParts['roomExists'], status = EgressStatus.EGRESS_COMPLETE) => {
+      const { ask, kept } = await reelkit({ roomExists });
+      const request = new EgressInfo({ egressId: RECORDING, roomName: 'lesson', status });
+      expect((await ask({ service: 'IOInfo', method: 'UpdateEgress', request })).ok).toBe(true);
+      return kept[0]?.[1].roomGone;
+    };
+    expect(await ended(async (room) => room !== 'lesson')).toBe(true);
+    expect(await ended(async () => true)).toBeUndefined();
+    expect(await ended(() => Promise.reject(new Error('LiveKit is away')))).toBeUndefined();
+    expect(await ended(async () => false, EgressStatus.EGRESS_ACTIVE)).toBeUndefined();
   });
 
   it('is not answered while Temporal is away: the worker repeats what was not answered, and nothing that failed', async () => {

@@ -78,6 +78,8 @@ describe('a secret', () => {
     const key = fc.stringMatching(/^[A-Za-z0-9/?=&:#@. -]{12,60}$/);
     fc.assert(
       fc.property(key, fc.stringMatching(/^[A-Za-z0-9]{20}$/), (around, secret) => {
+        // A parameter's name is shown.
+        fc.pre(!around.includes(secret));
         const bare = STREAM_URLS[kind](secret);
         const strange = bare.map((url) => url.replace(secret, () => `${secret}?${around}=${secret}`));
         for (const url of [...bare, ...strange]) expect(redactUrl(url)).not.toContain(secret);
