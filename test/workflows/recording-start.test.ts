@@ -304,7 +304,7 @@ describe('an attempt without an answer', () => {
     expect(view.parts).toMatchObject([{ egressId: run.id, worker: WORKER, attempts: 1 }]);
     expect(run.attempts).toEqual([0]);
     expect(run.stopped).toEqual([]);
-    expect(run.inputs('findAttempt')).toEqual([{ egressId: run.id }]);
+    expect(run.inputs('findAttempt')).toEqual([{ egressId: run.id, fleet: 'default' }]);
   });
 
   it('and is adopted, and dies a second later, is followed by a next part as any other', async () => {
