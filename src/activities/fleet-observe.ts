@@ -7,10 +7,10 @@ import { observeWorkers } from './fleet-workers.ts';
 import type { OpenRecording } from './open-recordings.ts';
 
 /** A burst is over when this many looks in a row count the same. Counting is cheap; listing 200 costs a Temporal server 0.1 s. */
-const SETTLED_LOOKS = 3;
-const SETTLE_STEP_MS = 150;
-/** However long requests keep coming. Temporal's index lags behind the kick, by 50-140 ms on an idle server and by seconds on a busy one. */
-const SETTLE_LIMIT_MS = 3_000;
+const SETTLED_LOOKS = 2;
+const SETTLE_STEP_MS = 100;
+/** However long requests keep coming: what comes later is launched for by the next pass, and every launch takes a boot from its own moment. */
+const SETTLE_LIMIT_MS = 1_200;
 
 /**
  * Recordings first, workers and egresses last: an egress that starts in between is then seen as one that is in flight, never as
