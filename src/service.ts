@@ -207,6 +207,7 @@ function createApiApp(context: Context) {
       storages: config.storages,
       defaultStorage: defaultStorageOf(config),
       pathTemplate: config.pathTemplate,
+      inlineStorage: config.api.inlineStorage,
     },
     recordings: context.recordings,
     codec: createPayloadCodec(keyring.keys),

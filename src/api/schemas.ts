@@ -23,7 +23,9 @@ const fileView = z
   .object({
     location: z.string().meta({ description: 'Path or URL as LiveKit reports it' }),
     filename: z.string(),
-    storage: z.string().meta({ description: "Name of the storage in Reelkit's configuration" }),
+    storage: z
+      .string()
+      .meta({ description: "Name of the storage in Reelkit's configuration; `inline`: the request brought it" }),
     sizeBytes: z.number(),
     durationMs: z.number(),
   })

@@ -1,4 +1,5 @@
 // From a valid request to what Temporal is asked to start, and to the view that is answered. Pure.
+import type { Config } from '../config/schema.ts';
 import type { Storage } from '../config/storages.ts';
 import { costOf } from '../fleet/cost.ts';
 import { type ServingFleets, servingFleet } from '../fleet/serving.ts';
@@ -7,6 +8,7 @@ import { withDefaults } from '../recording/defaults.ts';
 import { formatDuration } from '../recording/duration.ts';
 import { dueAtMs, openRecording } from '../recording/open.ts';
 import type { AskedRecording, RecordingRequest, RecordingSource } from '../recording/request.ts';
+import { isInline, withoutKeys } from '../recording/request-storage.ts';
 import { applyRules, type Rule, type RuleSubject } from '../recording/rules.ts';
 import { roomOf } from '../recording/source.ts';
 import type { RecordingView } from '../recording/view.ts';
@@ -20,6 +22,8 @@ export interface StartSettings {
   /** Of requests that name none. */
   defaultStorage: string;
   pathTemplate: string;
+  /** Whose requests may bring a storage of their own. */
+  inlineStorage: Config['api']['inlineStorage'];
 }
 
 /** PostgreSQL visibility stores keywords as varchar(255); LiveKit's room names may be one longer. */
@@ -42,7 +46,7 @@ export function recordingInput(
   return {
     id,
     fleet: fleet.name,
-    request: withoutStreamKeys(stored),
+    request: withoutSecrets(stored),
     costCores: costOf(sourceOf(message), fleet.costs),
     requestedAtMs: nowMs,
     // Without the rules: one that changed meanwhile makes no repetition another request.
@@ -73,13 +77,14 @@ function withStorage(request: RecordingRequest, fallback: string): RecordingRequ
   };
 }
 
-/** The view shows where a stream goes, not with which key. */
-function withoutStreamKeys(request: RecordingRequest): RecordingRequest {
+/** The view shows where an output goes, not with which keys. */
+function withoutSecrets(request: RecordingRequest): RecordingRequest {
   return {
     ...request,
-    outputs: request.outputs.map((output) =>
-      output.type === 'stream' ? { ...output, urls: output.urls.map(redactUrl) } : output,
-    ),
+    outputs: request.outputs.map((output) => {
+      if (output.type === 'stream') return { ...output, urls: output.urls.map(redactUrl) };
+      return isInline(output.storage) ? { ...output, storage: withoutKeys(output.storage) } : output;
+    }),
   };
 }
 
@@ -124,7 +129,7 @@ export function keyword(text: string): string {
 /** One line for the Web UI's list. */
 export function staticSummary(request: RecordingRequest): string {
   const { source } = request;
-  const what = source.type === 'web' ? `web ${withoutSecrets(source.url)}` : `room ${source.room}${detailOf(source)}`;
+  const what = source.type === 'web' ? `web ${placeOf(source.url)}` : `room ${source.room}${detailOf(source)}`;
   return cutToBytes(what.replaceAll(/\s+/g, ' '), SUMMARY_BYTES);
 }
 
@@ -154,7 +159,7 @@ function detailOf(source: RecordingSource): string {
   return '';
 }
 
-function withoutSecrets(url: string): string {
+function placeOf(url: string): string {
   const { host, pathname } = new URL(url);
   return `${host}${pathname}`;
 }

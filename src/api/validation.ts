@@ -3,8 +3,8 @@ import type { z } from 'zod';
 import type { FieldProblem } from './errors.ts';
 
 const SHOWN_CHARACTERS = 100;
-/** Values under these keys may hold credentials in their query or userinfo. */
-const HIDDEN = /url|secret|token|key$/i;
+/** Values under these keys may hold credentials, in their query or userinfo, or are some. */
+const HIDDEN = /url|secret|token|key$|\.storage\./i;
 
 type Issue = z.core.$ZodIssue;
 
@@ -38,7 +38,9 @@ function describeUnion(
   input: unknown,
   root: string,
 ): FieldProblem[] {
-  const closest = [...issue.errors].sort((one, other) => one.length - other.length)[0];
+  const closest = [...issue.errors].sort(
+    (one, other) => Number(isOfOtherType(one)) - Number(isOfOtherType(other)) || one.length - other.length,
+  )[0];
   if (closest && closest.length > 0)
     return closest.flatMap((inner) => describe(inner, [...path, ...inner.path], input, root));
   const field = path.map(String).join('.') || root;
@@ -50,6 +52,11 @@ function describeUnion(
       remedy: 'use one of the kinds that /docs lists',
     },
   ];
+}
+
+/** The value as a whole is nothing of this branch. */
+function isOfOtherType(issues: readonly Issue[]): boolean {
+  return issues.some(({ code, path }) => code === 'invalid_type' && path.length === 0);
 }
 
 function remedyFor(issue: Issue): string {

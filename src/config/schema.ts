@@ -28,6 +28,8 @@ const api = z.strictObject({
     .default([]),
   /** Requests a minute from one address, for each route that changes something. */
   requestsPerMinute: z.coerce.number().int().min(1).default(6_000),
+  /** Whose requests may bring a storage of their own, with its keys. Operators: access tokens without a room. */
+  inlineStorage: z.enum(['operators', 'all', 'none']).default('operators'),
 });
 
 export const configSchema = z
@@ -36,7 +38,7 @@ export const configSchema = z
     workers,
     temporal: temporal.prefault({}),
     api: api.prefault({}),
-    /** Named storages; requests choose one by name and never carry keys. */
+    /** Named storages; requests choose one by name. */
     storages: z.record(z.string(), storage).refine((all) => Object.keys(all).length > 0, {
       error: 'needs at least one storage, for example {local: {type: local, path: /recordings}}',
     }),

@@ -2,6 +2,7 @@
 // wrong and what to write instead; none quotes a stream's URL, which holds its key.
 import { z } from 'zod';
 import { checkPathTemplate, withRecording } from './path-template.ts';
+import { storageSchema } from './request-storage.ts';
 
 const LIMITS = { pathLength: 512, urlLength: 2_048, urls: 16 } as const;
 
@@ -13,8 +14,7 @@ const path = z
     const problem = checkPathTemplate(template);
     if (problem) context.addIssue({ code: 'custom', message: problem });
   });
-/** Name of a storage in Reelkit's configuration; the configured default when absent. */
-const storage = z.string().min(1).max(63).optional();
+const storage = storageSchema;
 
 const STREAM_FORM =
   'must be rtmp(s)://{host}/{app}/{stream key}, mux://{stream key}, twitch://{stream key}, srt://{host}:{port} or ws(s)://{host}';
@@ -106,7 +106,7 @@ function imagesProblems({ audioOnly }: OutputsSource, outputs: readonly Recordin
     if (output.type !== 'images') return [];
     if (audioOnly)
       return [{ path: ['outputs', index, 'type'], message: 'images need a picture; remove this output, or audioOnly' }];
-    const name = `${output.storage ?? ''}:${withRecording(output.prefix ?? '')}`;
+    const name = `${JSON.stringify(output.storage ?? '')}:${withRecording(output.prefix ?? '')}`;
     const isNew = !seen.has(name);
     seen.add(name);
     if (isNew) return [];

@@ -3,11 +3,13 @@ import type { RecordingRequest } from './request.ts';
 import type { EndReason, Stage, WaitingFor } from './stage.ts';
 import type { AssignedWorker } from './start-outcome.ts';
 
+export const INLINE_STORAGE = 'inline';
+
 export interface RecordedFile {
   /** Path or URL as LiveKit reports it. */
   location: string;
   filename: string;
-  /** Name of the storage in Reelkit's configuration. */
+  /** Name of the storage in Reelkit's configuration, or `inline`: the request brought it. */
   storage: string;
   sizeBytes: number;
   durationMs: number;

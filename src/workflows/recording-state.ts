@@ -18,7 +18,7 @@ import {
   type WaitingFor,
 } from '../recording/stage.ts';
 import type { AssignedWorker } from '../recording/start-outcome.ts';
-import type { PartView, RecordingView } from '../recording/view.ts';
+import { INLINE_STORAGE, type PartView, type RecordingView } from '../recording/view.ts';
 import { measures } from './measures.ts';
 import type { ExtendBy, RecordingInput } from './messages.ts';
 
@@ -436,7 +436,8 @@ export class RecordingState {
       ...(egress.errorCode ? { errorCode: egress.errorCode } : {}),
     };
     const file = this.input.request.outputs.find(({ type }) => type === 'file');
-    const storage = file?.type === 'file' && file.storage !== undefined ? file.storage : 'default';
+    const named = file?.type === 'file' ? (file.storage ?? 'default') : 'default';
+    const storage = typeof named === 'string' ? named : INLINE_STORAGE;
     part.files = egress.files.filter((file) => file.sizeBytes > 0).map((file) => ({ ...file, storage }));
   }
 

@@ -1,11 +1,15 @@
 // The whole service with the key it made itself: what Temporal wrote holds nothing of a request, the codec endpoint shows it, and
 // a service that lacks the key does not touch what it cannot read.
 import { readFile, stat } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { EncodedFileOutput, S3Upload, StreamOutput, StreamProtocol } from 'livekit-server-sdk';
 import { expect, test } from 'vitest';
+import type { RecordingRequestInput } from '../../src/recording/request.ts';
 import type { RecordingView } from '../../src/recording/view.ts';
 import { useStack } from '../support/stack.ts';
+import { waitFor } from '../support/stack-wait.ts';
 
 const e2e = useStack();
 const WEBHOOK = 'https://user:a-password-of-somebody@127.0.0.1/hook';
@@ -78,6 +82,60 @@ test('no secret of a request that came through LiveKit is kept, logged, listed o
   };
   for (const [where, text] of Object.entries(seen))
     for (const value of Object.values(planted)) expect(text.includes(value), `${value} in ${where}`).toBe(false);
+});
+
+test('no secret of a storage that a request of the API brings is kept, logged, listed, measured or told', async () => {
+  const told: string[] = [];
+  const hook = createServer((request, response) => {
+    request.on('data', (chunk: Buffer) => told.push(chunk.toString()));
+    request.on('end', () => response.end());
+  });
+  await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve));
+  const webhookUrl = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/`;
+  const room = await e2e.livekit.createRoom('inline');
+  const planted = { accessKey: 'AKIAINLINE', secret: 'inline-storage-secret', sessionToken: 'inline-session-token' };
+  const credentials = '{"private_key":"inline-service-account"}';
+  const azure = { accountName: 'inlineaccountname', accountKey: 'inline-account-key' };
+  const outputs: RecordingRequestInput['outputs'] = [
+    { type: 'file', storage: { type: 's3', bucket: 'b', ...planted } },
+    { type: 'segments', storage: { type: 'gcs', bucket: 'b', credentials } },
+    { type: 'images', prefix: 'i', storage: { type: 'azure', containerName: 'c', ...azure } },
+    {
+      type: 'images',
+      storage: { type: 'alioss', bucket: 'b', endpoint: 'https://e', accessKey: 'LTAIINLINE', secret: 's-inline-oss' },
+    },
+  ];
+  const accepted = await e2e.api.record({ source: { type: 'room', room }, outputs, webhookUrl });
+  const ended = await e2e.api.untilEnded(accepted.id);
+  // The stand-in has no uploads: that it was asked for one shows that the storage reached it.
+  expect(JSON.stringify(ended.parts) + ended.reason?.message).toMatch(/s3|upload|storage/i);
+  await waitFor(
+    'the webhook',
+    async () => told.join(''),
+    (text) => text.includes(accepted.id),
+    30_000,
+  );
+  hook.close();
+  const seen = {
+    temporal: (await storedByTemporal()).toString('latin1'),
+    log: await readFile(e2e.service.logFile, 'utf8'),
+    accepted: JSON.stringify(accepted),
+    view: JSON.stringify(ended),
+    list: JSON.stringify(await e2e.api.list()),
+    record: JSON.stringify(await e2e.livekit.egresses.listEgress({ egressId: accepted.id }), bigints),
+    metrics: await e2e.api.metrics(),
+    webhook: told.join(''),
+  };
+  expect(seen.record).toContain('{secret}');
+  const secrets = [
+    ...Object.values(planted),
+    ...Object.values(azure),
+    'inline-service-account',
+    'LTAIINLINE',
+    's-inline-oss',
+  ];
+  for (const [where, text] of Object.entries(seen))
+    for (const value of secrets) expect(text.includes(value), `${value} in ${where}`).toBe(false);
 });
 
 function bigints(_: string, value: unknown): unknown {

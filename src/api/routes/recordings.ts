@@ -3,6 +3,7 @@
 import { labelsProblem } from '../../recording/defaults.ts';
 import { parseDuration } from '../../recording/duration.ts';
 import type { AskedRecording } from '../../recording/request.ts';
+import { isInline } from '../../recording/request-storage.ts';
 import { roomOf } from '../../recording/source.ts';
 import type { RecordingInput, RecordingMemo } from '../../workflows/messages.ts';
 import type { Caller } from '../auth.ts';
@@ -48,9 +49,17 @@ export function recordingRoutes({ recordings, settings, now }: RecordingRoutePar
       200: { description: 'This request was accepted before', schema: recordingView },
       201: { description: 'Accepted; `Location` names the recording', schema: recordingView },
     },
-    problems: ['idempotency_conflict', 'invalid_request', 'unknown_fleet', 'unknown_storage', 'temporal_unavailable'],
+    problems: [
+      'forbidden',
+      'idempotency_conflict',
+      'invalid_request',
+      'unknown_fleet',
+      'unknown_storage',
+      'temporal_unavailable',
+    ],
     async handler({ body, caller, header }) {
       requireRoom(caller, body);
+      requireInlineAllowed(caller, body, settings.inlineStorage);
       requireStorage(body, Object.keys(settings.storages));
       requireFleet(body.fleet);
       const key = idempotencyKey(header('idempotency-key'));
@@ -185,8 +194,18 @@ function requireLabels(labels: Record<string, string>): void {
 function requireStorage(request: AskedRecording, known: string[]): void {
   for (const output of request.outputs) {
     const storage = 'storage' in output ? output.storage : undefined;
-    if (storage !== undefined && !known.includes(storage)) throw errors.unknownStorage(storage, known);
+    if (typeof storage === 'string' && !known.includes(storage)) throw errors.unknownStorage(storage, known);
   }
+}
+
+/** A storage that a request brings is written to by the workers, from where they stand. */
+function requireInlineAllowed(caller: Caller, request: AskedRecording, inline: StartSettings['inlineStorage']): void {
+  const index = request.outputs.findIndex((output) => 'storage' in output && isInline(output.storage));
+  if (index < 0 || inline === 'all' || (inline === 'operators' && caller.onlyRoom === undefined)) return;
+  const who = inline === 'none' ? 'nobody' : 'only an access token without a room';
+  throw errors.forbidden(
+    `outputs.${index}.storage: ${who} may bring a storage of its own (api.inlineStorage is "${inline}"). Name a configured storage instead.`,
+  );
 }
 
 /** Asks Temporal only for callers that are restricted; to them the recordings of other rooms do not exist. */

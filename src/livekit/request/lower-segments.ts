@@ -1,6 +1,7 @@
 // An HLS output in LiveKit's words. Pure.
 import { SegmentedFileOutput } from '@livekit/protocol';
 import { splitPath } from './file-names.ts';
+import { inlineUpload } from './inline-storage.ts';
 import type { OutputOf, Place } from './lower-output.ts';
 
 /** Without a playlist of its own, the prefix names it; the live one lies beside it. */
@@ -14,5 +15,6 @@ export function lowerSegments(output: OutputOf<'segments'>, place: Place): Segme
     playlistName,
     livePlaylistName: live && splitPath(playlistName).folder + live,
     segmentDuration: segmentSeconds,
+    ...inlineUpload(storage),
   });
 }

@@ -17,6 +17,7 @@ import {
 import type { Storage } from '../../config/storages.ts';
 import { renderPath } from '../../recording/path-template.ts';
 import type { Encoding, RecordingOutput, RecordingRequest } from '../../recording/request.ts';
+import { type InlineStorage, isInline } from '../../recording/request-storage.ts';
 import { roomOf } from '../../recording/source.ts';
 import { lowerFile } from './lower-file.ts';
 import { lowerImages } from './lower-images.ts';
@@ -43,8 +44,8 @@ export interface LowerContext {
 
 export interface Lowered {
   message: StartMessage;
-  /** Storages of its file, segments and images outputs, in this order. */
-  storages: string[];
+  /** Configured storages of its file, segments and images outputs, in this order; null: the output has its own. */
+  storages: (string | null)[];
 }
 
 /** @throws Error when the request names a storage that is not configured */
@@ -73,9 +74,9 @@ function lowerOutputs(request: RecordingRequest, context: LowerContext): Outputs
 }
 
 /** In the order of `withStorages`. */
-function storagesOf(request: RecordingRequest, fallback: string): string[] {
+function storagesOf(request: RecordingRequest, fallback: string): (string | null)[] {
   const stored = [...ofType(request, 'file'), ...ofType(request, 'segments'), ...ofType(request, 'images')];
-  return stored.map(({ storage }) => storage ?? fallback);
+  return stored.map(({ storage }) => (isInline(storage) ? null : (storage ?? fallback)));
 }
 
 function ofType<Type extends RecordingOutput['type']>({ outputs }: RecordingRequest, type: Type): OutputOf<Type>[] {
@@ -84,11 +85,11 @@ function ofType<Type extends RecordingOutput['type']>({ outputs }: RecordingRequ
 
 function pathIn(
   template: string | undefined,
-  storageName: string | undefined,
+  wanted: InlineStorage | string | undefined,
   request: RecordingRequest,
   { egressId, atMs, settings }: LowerContext,
 ): string {
-  const storage = storageFor(storageName ?? settings.defaultStorage, settings.storages);
+  const storage = isInline(wanted) ? wanted : storageFor(wanted ?? settings.defaultStorage, settings.storages);
   const room = roomOf(request.source) ?? 'web';
   const path = renderPath(template ?? settings.pathTemplate, { room, recording: egressId, atMs });
   const prefix = storage.type === 'local' ? storage.path : storage.prefix;
@@ -130,7 +131,7 @@ function lowerTrack(roomName: string, trackId: string, { fileOutputs, streamOutp
   const [file] = fileOutputs;
   const [url = ''] = streamOutputs[0]?.urls ?? [];
   const output = file
-    ? ({ case: 'file', value: new DirectFileOutput({ filepath: file.filepath }) } as const)
+    ? ({ case: 'file', value: new DirectFileOutput({ filepath: file.filepath, output: file.output }) } as const)
     : ({ case: 'websocketUrl', value: url } as const);
   return { case: 'track', value: new TrackEgressRequest({ roomName, trackId, output }) };
 }

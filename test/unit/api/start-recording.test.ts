@@ -20,6 +20,7 @@ const settings: StartSettings = {
   storages: { disk: LOCAL, other: LOCAL },
   defaultStorage: 'disk',
   pathTemplate: '{room}/{recording}',
+  inlineStorage: 'operators',
 };
 const inRoom = (room: string, more: Partial<RecordingRequestInput> = {}) =>
   parse({ source: { type: 'room', room }, ...more });

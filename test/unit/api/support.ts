@@ -32,6 +32,7 @@ export const SETTINGS: StartSettings = {
   storages: { local: { type: 'local', path: '/recordings' }, archive: { type: 'local', path: '/archive' } },
   defaultStorage: 'local',
   pathTemplate: DEFAULT_PATH_TEMPLATE,
+  inlineStorage: 'operators',
 };
 
 export interface MemoryRecordings extends Recordings {

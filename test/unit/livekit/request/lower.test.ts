@@ -41,6 +41,47 @@ describe('a request of the API', () => {
   });
 
   it.each([
+    [
+      { type: 's3', bucket: 'b', accessKey: 'AK', secret: 'S', region: 'eu', forcePathStyle: true, prefix: 'p/' },
+      { s3: { bucket: 'b', accessKey: 'AK', secret: 'S', region: 'eu', forcePathStyle: true } },
+    ],
+    [
+      { type: 's3', bucket: 'b', assumeRoleArn: 'arn', assumeRoleExternalId: 'X', endpoint: 'https://e', prefix: 'p' },
+      { s3: { bucket: 'b', assumeRoleArn: 'arn', assumeRoleExternalId: 'X', endpoint: 'https://e' } },
+    ],
+    [{ type: 'gcs', bucket: 'b', credentials: '{}', prefix: 'p' }, { gcp: { bucket: 'b', credentials: '{}' } }],
+    [
+      { type: 'azure', accountName: 'n', accountKey: 'k', containerName: 'c', prefix: 'p' },
+      { azure: { accountName: 'n', accountKey: 'k', containerName: 'c' } },
+    ],
+    [
+      { type: 'alioss', bucket: 'b', accessKey: 'AK', secret: 'S', endpoint: 'https://e', prefix: 'p' },
+      { aliOSS: { bucket: 'b', accessKey: 'AK', secret: 'S', endpoint: 'https://e' } },
+    ],
+  ] as const)('carries a storage of its own to each output that names it: %j', (storage, upload) => {
+    const outputs: RecordingRequestInput['outputs'] = [
+      { type: 'file', path: 'f', storage },
+      { type: 'segments', prefix: 's', storage },
+      { type: 'images', prefix: 'i', storage: 'archive' },
+    ];
+    const { message, storages: names } = lower({ source: room, outputs });
+    expect(names).toEqual([null, null, 'archive']);
+    expect(message.toJson()).toMatchObject({
+      roomComposite: {
+        fileOutputs: [{ filepath: 'p/f-EG_x.mp4', ...upload }],
+        segmentOutputs: [{ filenamePrefix: 'p/s-EG_x', ...upload }],
+        imageOutputs: [{ filenamePrefix: 'deep/er/i-EG_x' }],
+      },
+    });
+    const track = lower({
+      source: { type: 'track', room: 'demo', trackId: 'TR_a' },
+      outputs: [{ type: 'file', storage }],
+    });
+    expect(track.message.toJson()).toMatchObject({ track: { file: upload } });
+    expect(track.storages).toEqual([null]);
+  });
+
+  it.each([
     [{}, 'demo/EG_x', 'demo/EG_x.m3u8', ''],
     [{ prefix: 'a/s', livePlaylist: 'live' }, 'a/s-EG_x', 'a/s-EG_x.m3u8', 'a/live-EG_x.m3u8'],
     [{ playlist: 'a/list', livePlaylist: 'a/live.m3u8' }, 'a/list-EG_x', 'a/list-EG_x.m3u8', 'a/live-EG_x.m3u8'],

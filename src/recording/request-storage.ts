@@ -1,0 +1,75 @@
+// Where an output is put: a storage of the configuration, by name, or one that the request brings itself. Pure: zod only.
+import { z } from 'zod';
+
+const LIMITS = { nameLength: 63, textLength: 2_048, credentialsLength: 16_384, prefixLength: 512 } as const;
+
+const text = z.string().min(1).max(LIMITS.textLength);
+const optional = z.string().max(LIMITS.textLength).default('');
+const prefix = z.string().max(LIMITS.prefixLength).default('').meta({ description: 'Put before the path' });
+
+/** Keys that are left out are the worker's own: its role, its identity. */
+export const inlineStorageSchema = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('s3'),
+    bucket: text,
+    region: optional,
+    endpoint: optional,
+    accessKey: optional,
+    secret: optional,
+    sessionToken: optional,
+    assumeRoleArn: optional,
+    assumeRoleExternalId: optional,
+    forcePathStyle: z.boolean().default(false),
+    prefix,
+  }),
+  z.strictObject({
+    type: z.literal('gcs'),
+    bucket: text,
+    /** Service account JSON. */
+    credentials: z.string().max(LIMITS.credentialsLength).default(''),
+    prefix,
+  }),
+  z.strictObject({
+    type: z.literal('azure'),
+    accountName: text,
+    accountKey: text,
+    containerName: text,
+    prefix,
+  }),
+  z.strictObject({
+    type: z.literal('alioss'),
+    bucket: text,
+    accessKey: text,
+    secret: text,
+    region: optional,
+    endpoint: text,
+    prefix,
+  }),
+]);
+export type InlineStorage = z.output<typeof inlineStorageSchema>;
+
+/** The configured default when absent. */
+export const storageSchema = z
+  .union([inlineStorageSchema, z.string().min(1).max(LIMITS.nameLength)])
+  .optional()
+  .meta({ description: 'Name of a configured storage, or a storage of its own where `api.inlineStorage` allows it' });
+
+export function isInline(storage: InlineStorage | string | undefined): storage is InlineStorage {
+  return typeof storage === 'object';
+}
+
+/** With what LiveKit shows in their place. */
+const HIDDEN: Record<string, string> = {
+  accessKey: '{access_key}',
+  secret: '{secret}',
+  sessionToken: '{session_token}',
+  assumeRoleExternalId: '{external_id}',
+  credentials: '{credentials}',
+  accountName: '{account_name}',
+  accountKey: '{account_key}',
+};
+
+export function withoutKeys(storage: InlineStorage): InlineStorage {
+  const shown = Object.entries(storage).map(([name, value]) => [name, value && (HIDDEN[name] ?? value)]);
+  return Object.fromEntries(shown) as InlineStorage;
+}
