@@ -1,10 +1,10 @@
 // The open recordings as Temporal knows them: listed by search attribute, spoken to by signal. Listing costs no Temporal action.
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { Look } from '../fleet/strays.ts';
 import { DEFAULTS } from '../recording/request.ts';
 import { OPEN_STAGES, type OpenStage, type WaitingFor } from '../recording/stage.ts';
+import { openIn, queueOf } from '../temporal/recording-index.ts';
 import {
   admittedSignal,
   lookSignal,
@@ -12,6 +12,7 @@ import {
   recordingWorkflowId,
   viewQuery,
 } from '../workflows/messages.ts';
+import { KEYS } from '../workflows/search-attributes.ts';
 
 export interface OpenRecording {
   id: string;
@@ -49,11 +50,6 @@ export interface OpenRecordings {
   currentEgress(id: string): Promise<string | undefined>;
 }
 
-const STAGE = defineSearchAttributeKey('RecordingStage', SearchAttributeType.KEYWORD);
-const WAITING_FOR = defineSearchAttributeKey('RecordingWaitingFor', SearchAttributeType.KEYWORD);
-const FLEET = defineSearchAttributeKey('RecordingFleet', SearchAttributeType.KEYWORD);
-const PRIORITY = defineSearchAttributeKey('RecordingPriority', SearchAttributeType.INT);
-const PREFIX = recordingWorkflowId('');
 /** Recordings whose fleet is remembered; looking one up costs a call. */
 const REMEMBERED = 20_000;
 
@@ -74,7 +70,7 @@ export function createOpenRecordings(client: Client): OpenRecordings {
       return found;
     },
     async countQueue(fleet) {
-      return (await client.workflow.count(`${openIn(fleet)} AND RecordingStage IN ('starting', 'waiting')`)).count;
+      return (await client.workflow.count(queueOf(fleet))).count;
     },
     admit: (id) => unlessEnded(() => handle(id).signal(admittedSignal)),
     look: (id, look) => unlessEnded(() => handle(id).signal(lookSignal, look)),
@@ -89,7 +85,7 @@ export function createOpenRecordings(client: Client): OpenRecordings {
     async fleetOf(id) {
       if (!fleets.has(id)) {
         await unlessEnded(async () => {
-          const fleet = (await handle(id).describe()).typedSearchAttributes.get(FLEET);
+          const fleet = (await handle(id).describe()).typedSearchAttributes.get(KEYS.fleet);
           if (fleet !== undefined) noteFleet(id, fleet);
         });
       }
@@ -101,10 +97,6 @@ export function createOpenRecordings(client: Client): OpenRecordings {
     },
   };
 }
-
-/** A query for Temporal's index. */
-export const openIn = (fleet: string) =>
-  `WorkflowType = 'recording' AND ExecutionStatus = 'Running' AND RecordingFleet = '${fleet}'`;
 
 async function unlessEnded(call: () => Promise<unknown>): Promise<boolean> {
   try {
@@ -120,13 +112,13 @@ export function toOpenRecording(
   info: Pick<WorkflowExecutionInfo, 'workflowId' | 'startTime' | 'memo' | 'typedSearchAttributes'>,
 ): OpenRecording {
   const memo = (info.memo ?? {}) as Partial<RecordingMemo>;
-  const stage = info.typedSearchAttributes.get(STAGE);
-  const waitingFor = info.typedSearchAttributes.get(WAITING_FOR);
+  const stage = info.typedSearchAttributes.get(KEYS.stage);
+  const waitingFor = info.typedSearchAttributes.get(KEYS.waitingFor);
   return {
-    id: info.workflowId.slice(PREFIX.length),
+    id: info.workflowId,
     stage: isOpenStage(stage) ? stage : 'starting',
     ...(waitingFor === 'capacity' || waitingFor === 'room' ? { waitingFor } : {}),
-    priority: info.typedSearchAttributes.get(PRIORITY) ?? DEFAULTS.priority,
+    priority: info.typedSearchAttributes.get(KEYS.priority) ?? DEFAULTS.priority,
     costCores: memo.costCores ?? 0,
     sinceMs: Math.max(memo.requestedAtMs ?? info.startTime.getTime(), memo.startAtMs ?? 0),
     ...(memo.startAtMs === undefined ? {} : { startAtMs: memo.startAtMs }),

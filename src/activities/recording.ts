@@ -16,12 +16,12 @@ import { attemptEgressId } from '../recording/attempt.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import { roomOf } from '../recording/source.ts';
 import { type AssignedWorker, classifyStart, type StartOutcome } from '../recording/start-outcome.ts';
+import { aheadOf } from '../temporal/recording-index.ts';
 import { recordingWorkflowId } from '../workflows/messages.ts';
 import type { WorkerChoice } from './choose-worker.ts';
 import type { DispatchInput, Hindrance, RecordingActivities, StreamsChanged } from './contract.ts';
 import type { FleetKicker } from './kick.ts';
 import type { ProtectBusy } from './protect-busy.ts';
-import { countAhead } from './queue.ts';
 
 /** How recordings get at the workers of one fleet. */
 export interface FleetDoor {
@@ -178,7 +178,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     const chosen = await choice.choose(recordingId, costCores);
     const missing = 'missing' in chosen ? chosen.missing : undefined;
     const place = { workflowId: recordingWorkflowId(recordingId), fleet, priority: request.priority, sinceMs };
-    const ahead = missing === undefined ? await countAhead(deps.temporal, place) : 0;
+    const ahead = missing === undefined ? (await deps.temporal.workflow.count(aheadOf(place))).count : 0;
     if (missing === undefined && ahead === 0) return undefined;
     choice.release(recordingId);
     if (!(await roomAlive(request)))

@@ -4,11 +4,11 @@ import type { Client } from '@temporalio/client';
 import type { FleetConfig } from '../config/fleet.ts';
 import { messageOf } from '../error-message.ts';
 import type { ObservedWorker } from '../fleet/observation.ts';
+import { demandFilter } from '../temporal/recording-index.ts';
 import { explainQuery, fleetWorkflowId, type PassLine, type RecordingMemo } from '../workflows/messages.ts';
 import { cached } from './cached.ts';
 import type { FleetView } from './schemas.ts';
-import { demandFilter } from './visibility.ts';
-import type { CountByStage } from './visibility-counts.ts';
+import type { CountByStage } from './stage-counter.ts';
 
 const FRESH_MS = 1_000;
 const CALL_MS = 3_000;

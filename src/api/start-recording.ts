@@ -26,8 +26,6 @@ export interface StartSettings {
   inlineStorage: Config['api']['inlineStorage'];
 }
 
-/** PostgreSQL visibility stores keywords as varchar(255); LiveKit's room names may be one longer. */
-const KEYWORD_CHARACTERS = 255;
 /** Temporal's limit on static summaries, in bytes. */
 const SUMMARY_BYTES = 200;
 
@@ -104,26 +102,6 @@ export function recordingMemo(input: RecordingInput): RecordingMemo {
 export function initialView(id: string, fleet: string, memo: RecordingMemo): RecordingView {
   const { request, requestedAtMs, noRoom } = memo;
   return openRecording({ id, fleet, request, requestedAtMs, ...(noRoom === undefined ? {} : { noRoom }) });
-}
-
-/** Room and labels as search attributes. Whoever searches by them compares what is found with the memo: these are lossy. */
-export function roomKeyword(room: string): string {
-  return keyword(room).slice(0, KEYWORD_CHARACTERS);
-}
-
-export function labelKeywords({ labels, tenant }: Pick<RecordingRequest, 'labels' | 'tenant'>): string[] {
-  const pairs = Object.entries(labels).map(([key, value]) => keyword(`${key}=${value}`));
-  return tenant === undefined ? pairs : [...pairs, tenantKeyword(tenant)];
-}
-
-/** Beside the labels, whose keys cannot begin like this: a search attribute of its own would have to be made in every namespace. */
-export function tenantKeyword(tenant: string): string {
-  return keyword(`@tenant=${tenant}`);
-}
-
-/** Temporal's SQL visibility never matches a value with a backslash or a double quote (server 1.32.0, SQLite: tried). */
-export function keyword(text: string): string {
-  return text.replaceAll('\\', '%5C').replaceAll('"', '%22');
 }
 
 /** One line for the Web UI's list. */

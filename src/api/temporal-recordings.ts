@@ -12,13 +12,25 @@ import {
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
-import { ApplicationFailure, defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/common';
 import type { Arrivals } from '../fleet/arrivals.ts';
 import type { PlaceRecording } from '../place-recording.ts';
 import { isTerminal } from '../recording/egress.ts';
 import { roomOf } from '../recording/source.ts';
 import type { RecordingView } from '../recording/view.ts';
 import { PayloadKeyError } from '../temporal/codec.ts';
+import { labelKeywords, roomKeyword } from '../temporal/keywords.ts';
+import {
+  fleetOf,
+  isOpen,
+  listFilter,
+  memoOf,
+  type Row,
+  recordingIdOf,
+  stageOf,
+  undecidedInRoom,
+  waitingForCapacity,
+} from '../temporal/recording-index.ts';
 import {
   cancelUpdate,
   extendUpdate,
@@ -32,31 +44,13 @@ import {
   reportSignal,
   viewQuery,
 } from '../workflows/messages.ts';
+import { KEYS } from '../workflows/search-attributes.ts';
 import { ApiError, errors } from './errors.ts';
 import { readPageToken, writePageToken } from './page-token.ts';
 import type { RecordingState, Recordings } from './recordings.ts';
 import type { ListQuery, RecordingPage } from './schemas.ts';
-import {
-  initialView,
-  labelKeywords,
-  recordingMemo,
-  roomKeyword,
-  staticDetails,
-  staticSummary,
-} from './start-recording.ts';
-import {
-  fleetOf,
-  isOpen,
-  isWanted,
-  listFilter,
-  memoOf,
-  type Row,
-  recordingIdOf,
-  stageOf,
-  summaryOf,
-  undecidedInRoom,
-  waitingForCapacity,
-} from './visibility.ts';
+import { initialView, recordingMemo, staticDetails, staticSummary } from './start-recording.ts';
+import { isWanted, summaryOf } from './summary.ts';
 
 /** Each call answers or fails within these. */
 const CALL_MS = 10_000;
@@ -70,15 +64,6 @@ const QUERY_MS = 3_000;
 const ASLEEP_MS = 2_000;
 /** More recordings of one room than this wait for the fleet pass instead. */
 const ROOM_SIGNALS = 100;
-
-const KEYS = {
-  stage: defineSearchAttributeKey('RecordingStage', SearchAttributeType.KEYWORD),
-  room: defineSearchAttributeKey('RecordingRoom', SearchAttributeType.KEYWORD),
-  fleet: defineSearchAttributeKey('RecordingFleet', SearchAttributeType.KEYWORD),
-  waitingFor: defineSearchAttributeKey('RecordingWaitingFor', SearchAttributeType.KEYWORD),
-  priority: defineSearchAttributeKey('RecordingPriority', SearchAttributeType.INT),
-  labels: defineSearchAttributeKey('RecordingLabels', SearchAttributeType.KEYWORD_LIST),
-};
 
 export interface TemporalRecordingsSettings {
   /** Of the configuration. */

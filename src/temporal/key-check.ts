@@ -4,6 +4,7 @@ import { type Client, isGrpcServiceError } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import { keyIdOf } from './codec.ts';
+import { openIn } from './recording-index.ts';
 
 const CALL_MS = 5_000;
 /** The newest ones; a key that only older recordings need is told by their own errors. */
@@ -43,7 +44,7 @@ async function keysOfRecordings(client: Client, { namespace, fleet }: FleetToChe
   const { executions } = await client.withDeadline(Date.now() + CALL_MS, () =>
     client.workflowService.listWorkflowExecutions({
       namespace,
-      query: `WorkflowType = 'recording' AND ExecutionStatus = 'Running' AND RecordingFleet = '${fleet}'`,
+      query: openIn(fleet),
       pageSize: LOOKED_AT,
     }),
   );

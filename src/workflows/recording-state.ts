@@ -1,6 +1,5 @@
 // The state of one recording workflow and the only functions that change it: stage, parts, deadline, what was asked for.
 // Deterministic: time comes from the workflow's own clock.
-import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { condition, log, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import type { Hindrance } from '../activities/contract.ts';
 import { attemptEgressId, parseAttemptEgressId } from '../recording/attempt.ts';
@@ -21,9 +20,7 @@ import type { AssignedWorker } from '../recording/start-outcome.ts';
 import { INLINE_STORAGE, type PartView, type RecordingView } from '../recording/view.ts';
 import { measures } from './measures.ts';
 import type { ExtendBy, RecordingInput } from './messages.ts';
-
-const STAGE = defineSearchAttributeKey('RecordingStage', SearchAttributeType.KEYWORD);
-const WAITING_FOR = defineSearchAttributeKey('RecordingWaitingFor', SearchAttributeType.KEYWORD);
+import { KEYS } from './search-attributes.ts';
 
 /** What a worker reports is kept to 64 KiB, base64; more can only have been signalled by hand. */
 const MAX_REPORT_CHARACTERS = 100_000;
@@ -178,8 +175,8 @@ export class RecordingState {
   }
 
   private index(hadWaiting: boolean): void {
-    const stage = { key: STAGE, value: this.view.stage };
-    upsertSearchAttributes([stage, ...(hadWaiting ? [{ key: WAITING_FOR, value: null }] : [])]);
+    const stage = { key: KEYS.stage, value: this.view.stage };
+    upsertSearchAttributes([stage, ...(hadWaiting ? [{ key: KEYS.waitingFor, value: null }] : [])]);
   }
 
   /** Stays in the queue while it is tried again, so that newcomers stand behind it. */
@@ -191,8 +188,8 @@ export class RecordingState {
       if (this.view.stage !== 'waiting') this.notes.stageSinceMs = Date.now();
       this.view.stage = 'waiting';
       upsertSearchAttributes([
-        { key: STAGE, value: 'waiting' satisfies Stage },
-        { key: WAITING_FOR, value: what },
+        { key: KEYS.stage, value: 'waiting' satisfies Stage },
+        { key: KEYS.waitingFor, value: what },
       ]);
       log.info(`recording waits for ${what}: ${detail}`, { recordingId: this.view.id });
     }

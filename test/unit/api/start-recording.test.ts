@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
-  keyword,
   recordingInput,
   recordingMemo,
-  roomKeyword,
   type StartSettings,
   staticDetails,
   staticSummary,
@@ -11,6 +9,7 @@ import {
 import type { Storage } from '../../../src/config/storages.ts';
 import { DEFAULT_COSTS } from '../../../src/fleet/cost.ts';
 import { type RecordingRequestInput, recordingRequestSchema } from '../../../src/recording/request.ts';
+import { keyword, roomKeyword } from '../../../src/temporal/keywords.ts';
 
 const parse = (input: RecordingRequestInput) => recordingRequestSchema.parse(input);
 const LOCAL: Storage = { type: 'local', path: '/recordings' };

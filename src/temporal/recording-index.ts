@@ -1,29 +1,59 @@
-// Temporal visibility as the API uses it: queries with safely quoted values, and rows back as summaries. Pure but for the codec.
+// How recordings are found: every query for Temporal's index, and its rows back in our words. What the index says lags behind by a
+// second; whoever must be sure asks the workflow. Pure but for the codec.
 import { defaultPayloadConverter, type Payload, type PayloadCodec } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
-import { roomOf } from '../recording/source.ts';
 import { isEnded, STAGES, type Stage, WAITING_FOR, type WaitingFor } from '../recording/stage.ts';
 import type { RecordingMemo } from '../workflows/messages.ts';
-import type { ListQuery, RecordingSummary } from './schemas.ts';
-import { keyword, roomKeyword, tenantKeyword } from './start-recording.ts';
+import { quoted, roomKeyword, tenantKeyword } from './keywords.ts';
 
 export type Row = temporal.api.workflow.v1.IWorkflowExecutionInfo;
 
-export function quoted(value: string): string {
-  return `'${keyword(value).replaceAll("'", "''")}'`;
+export interface RecordingFilter {
+  stage?: Stage | undefined;
+  room?: string | undefined;
+  fleet?: string | undefined;
+  tenant?: string | undefined;
+  label?: readonly string[] | undefined;
 }
 
 /** @param fleets of this configuration; the query may name one of them */
-export function listFilter(
-  fleets: readonly string[],
-  query: Pick<ListQuery, 'stage' | 'room' | 'fleet' | 'tenant' | 'label'>,
-): string {
+export function listFilter(fleets: readonly string[], query: RecordingFilter): string {
   return all([
     ...ofFleets(query.fleet === undefined ? fleets : [query.fleet]),
     ...(query.stage === undefined ? [] : stageFilter(query.stage)),
     ...(query.room === undefined ? [] : [`RecordingRoom = ${quoted(roomKeyword(query.room))}`]),
     ...(query.tenant === undefined ? [] : [`RecordingLabels = ${quoted(tenantKeyword(query.tenant))}`]),
     ...(query.label ?? []).map((label) => `RecordingLabels = ${quoted(label)}`),
+  ]);
+}
+
+/** Every open recording of a fleet. */
+export function openIn(fleet: string): string {
+  return all([...ofFleets([fleet]), "ExecutionStatus = 'Running'"]);
+}
+
+/** Those of them that start or wait. */
+export function queueOf(fleet: string): string {
+  return all([openIn(fleet), "RecordingStage IN ('starting', 'waiting')"]);
+}
+
+export interface QueuePlace {
+  /** Left out: it waits itself, and its start may be older than its due time. */
+  workflowId: string;
+  fleet: string;
+  /** 1 first, 5 last. */
+  priority: number;
+  /** When it was asked for or became due, unix ms. */
+  sinceMs: number;
+}
+
+/** Those that wait for capacity before this one: priority first, then who was there first. */
+export function aheadOf({ workflowId, fleet, priority, sinceMs }: QueuePlace): string {
+  const since = new Date(sinceMs).toISOString();
+  return all([
+    waitingForCapacity([fleet]),
+    `WorkflowId != '${workflowId}'`,
+    `(RecordingPriority < ${priority} OR (RecordingPriority = ${priority} AND StartTime < '${since}'))`,
   ]);
 }
 
@@ -53,41 +83,6 @@ export function demandFilter(fleet: string): string {
 
 export function openInStage(fleet: string, stage: Stage): string {
   return all([...ofFleets([fleet]), ...stageFilter(stage)]);
-}
-
-export function summaryOf(row: Row, memo: RecordingMemo): RecordingSummary {
-  const room = roomOf(memo.request.source);
-  const stage = stageOf(row);
-  const waitingFor = stage === 'waiting' ? waitingForOf(row) : undefined;
-  const endedAtMs = millis(row.closeTime);
-  return {
-    id: recordingIdOf(row),
-    stage,
-    fleet: fleetOf(row),
-    source: memo.request.source.type,
-    ...(room === undefined ? {} : { room }),
-    ...(waitingFor === undefined ? {} : { waitingFor }),
-    priority: memo.request.priority,
-    ...(memo.request.tenant === undefined ? {} : { tenant: memo.request.tenant }),
-    labels: memo.request.labels,
-    costCores: memo.costCores,
-    requestedAtMs: memo.requestedAtMs,
-    ...(memo.startAtMs === undefined ? {} : { startAtMs: memo.startAtMs }),
-    ...(endedAtMs === undefined ? {} : { endedAtMs }),
-  };
-}
-
-/** Search attributes are shortened and rewritten; what was asked for is decided here. */
-export function isWanted(
-  summary: RecordingSummary,
-  { room, tenant, label = [] }: Pick<ListQuery, 'room' | 'tenant' | 'label'>,
-): boolean {
-  if (room !== undefined && summary.room !== room) return false;
-  if (tenant !== undefined && summary.tenant !== tenant) return false;
-  return label.every((pair) => {
-    const [key = ''] = pair.split('=', 1);
-    return summary.labels[key] === pair.slice(key.length + 1);
-  });
 }
 
 /** The fleet whose queue it is in, and whose workers record it. */
@@ -122,13 +117,8 @@ export function isOpen(row: Row): boolean {
   return row.status === 1; // WORKFLOW_EXECUTION_STATUS_RUNNING
 }
 
-function waitingForOf(row: Row): WaitingFor | undefined {
+export function waitingForOf(row: Row): WaitingFor | undefined {
   return attribute(row, 'RecordingWaitingFor', WAITING_FOR);
-}
-
-function millis(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number | undefined {
-  if (!time) return undefined;
-  return Number(time.seconds ?? 0) * 1_000 + Math.floor((time.nanos ?? 0) / 1e6);
 }
 
 /** While the workflow is open its stage tells; an ended stage is upserted just before the workflow closes. */

@@ -1,15 +1,9 @@
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import {
-  isWanted,
-  listFilter,
-  memoOf,
-  quoted,
-  stageOf,
-  summaryOf,
-  undecidedInRoom,
-} from '../../../src/api/visibility.ts';
+import { isWanted, summaryOf } from '../../../src/api/summary.ts';
 import { createPayloadCodec } from '../../../src/temporal/codec.ts';
+import { quoted } from '../../../src/temporal/keywords.ts';
+import { listFilter, memoOf, stageOf, undecidedInRoom } from '../../../src/temporal/recording-index.ts';
 
 const payload = (value: unknown) => defaultPayloadConverter.toPayload(value) ?? {};
 const CLOSED = 2;

@@ -1,8 +1,8 @@
 // Open recordings by stage, counted in Temporal's visibility; remembered for a moment, because metrics and pages ask often.
 import type { Client } from '@temporalio/client';
 import { OPEN_STAGES } from '../recording/stage.ts';
+import { openInStage } from '../temporal/recording-index.ts';
 import { cached } from './cached.ts';
-import { openInStage } from './visibility.ts';
 
 const FRESH_MS = 5_000;
 const CALL_MS = 3_000;
