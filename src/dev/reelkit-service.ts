@@ -11,7 +11,7 @@ import { repositoryRoot } from './components/sources.ts';
 import { writeEgressConfig } from './egress-config.ts';
 import { stateDirVariable } from './leftovers.ts';
 import { httpAnswers } from './stack/http.ts';
-import { type Stack, workersFolder } from './stack.ts';
+import { type Stack, workersFolder, workersFolderOf } from './stack.ts';
 
 type CapacityInput = FleetConfigInput['capacity'];
 type ProcessCapacity = Extract<CapacityInput, { provider: 'process' }>;
@@ -24,9 +24,11 @@ export interface ReelkitServiceOptions {
   /** The egress binary that the `process` capacity provider starts. */
   egressBin: string;
   /** Laid over the configuration for this stack, section by section. */
-  config?: Partial<Omit<ConfigInput, 'fleet' | 'livekit' | 'storages'>> & {
+  config?: Partial<Omit<ConfigInput, 'fleet' | 'fleets' | 'livekit' | 'storages'>> & {
     storages?: ConfigInput['storages'];
     fleet?: Partial<Omit<FleetConfigInput, 'capacity'>>;
+    /** Several fleets of processes; each has what `fleet` and `capacity` say, where it says nothing itself. */
+    fleets?: (Partial<Omit<FleetConfigInput, 'capacity'>> & { name: string; capacity?: Partial<ProcessCapacity> })[];
     /** Changes to workers that are processes, or a cluster. */
     capacity?: Partial<ProcessCapacity> | KubernetesCapacity;
   };
@@ -98,7 +100,17 @@ export function reelkitConfig(
   egressConfigFile: string,
   recordingsDir: string,
 ): ConfigInput {
-  const { fleet, capacity, storages, api, ...rest } = config;
+  const { fleet, fleets, capacity, storages, api, ...rest } = config;
+  const processes = (folder: string, own: Partial<ProcessCapacity> = {}): ProcessCapacity => ({
+    provider: 'process',
+    bin: egressBin,
+    configFile: egressConfigFile,
+    stateDir: join(stack.stateDir, folder),
+    ...own,
+    // Workers outlive Reelkit on purpose; by this mark the stack finds them at its own end.
+    env: { ...own.env, [stateDirVariable]: stack.stateDir },
+  });
+  const shared = capacity?.provider === 'kubernetes' ? undefined : capacity;
   return {
     livekit: { ...stack.livekit, redis: stack.redis },
     workers: { redis: stack.workersRedis },
@@ -106,21 +118,20 @@ export function reelkitConfig(
     storages: storages ?? { local: { type: 'local', path: recordingsDir } },
     encryption: { keyFile: keyFileIn(stack), uiOrigins: [stack.temporal.uiUrl] },
     ...rest,
-    fleet: {
-      ...fleet,
-      capacity:
-        capacity?.provider === 'kubernetes'
-          ? capacity
-          : {
-              provider: 'process',
-              bin: egressBin,
-              configFile: egressConfigFile,
-              stateDir: join(stack.stateDir, workersFolder),
-              ...capacity,
-              // Workers outlive Reelkit on purpose; by this mark the stack finds them at its own end.
-              env: { ...capacity?.env, [stateDirVariable]: stack.stateDir },
-            },
-    },
+    ...(fleets
+      ? {
+          fleets: fleets.map(({ capacity: own, ...one }) => ({
+            ...fleet,
+            ...one,
+            capacity: processes(workersFolderOf(one.name), { ...shared, ...own }),
+          })),
+        }
+      : {
+          fleet: {
+            ...fleet,
+            capacity: capacity?.provider === 'kubernetes' ? capacity : processes(workersFolder, capacity),
+          },
+        }),
   };
 }
 

@@ -1,7 +1,7 @@
 // The local stack: LiveKit with its Redis, the workers' Redis and Temporal on free loopback ports, started together, ended together.
 // It starts no egress workers and no Reelkit; those are the capacity provider's and reelkit-service.ts's.
 import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { stopAllProcessWorkers } from '../capacity/process/provider.ts';
 import { messageOf } from '../error-message.ts';
@@ -93,6 +93,15 @@ const readyTimeoutMs = 120_000;
 const leftoverLimitMs = 2_000;
 /** Inside the state folder: the `stateDir` of Reelkit's `process` capacity provider. */
 export const workersFolder = 'workers';
+
+/** Of one of several fleets. */
+export const workersFolderOf = (fleet: string) => `${workersFolder}-${fleet}`;
+
+/** Those of all fleets. */
+export async function workersFolders(stateDir: string): Promise<string[]> {
+  const names = await readdir(stateDir).catch(() => []);
+  return names.filter((name) => name.startsWith(workersFolder)).map((name) => join(stateDir, name));
+}
 
 export async function startStack(options: StackOptions): Promise<Stack> {
   const report = options.report ?? reportNothing;
@@ -252,7 +261,7 @@ async function startParts(
 
 /** Egress workers outlive Reelkit on purpose, and a killed parent leaves its children: here both end. */
 async function endEverythingIn(stateDir: string): Promise<void> {
-  await stopAllProcessWorkers(join(stateDir, workersFolder));
+  await Promise.all((await workersFolders(stateDir)).map(stopAllProcessWorkers));
   await endLeftovers(stateDir, leftoverLimitMs);
 }
 

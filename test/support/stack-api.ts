@@ -1,7 +1,7 @@
 // Reelkit's HTTP API as a stranger uses it: plain requests with LiveKit access tokens, answers as they came.
 import { AccessToken, type VideoGrant } from 'livekit-server-sdk';
 import { expect } from 'vitest';
-import type { FleetView, RecordingPage } from '../../src/api/schemas.ts';
+import type { FleetsView, FleetView, RecordingPage } from '../../src/api/schemas.ts';
 import type { RecordingRequestInput } from '../../src/recording/request.ts';
 import { isEnded, type Stage } from '../../src/recording/stage.ts';
 import type { RecordingView } from '../../src/recording/view.ts';
@@ -92,6 +92,7 @@ export function createApi(url: () => string, keys: { apiKey: string; apiSecret: 
     cancel: (id: string) => ok(post<RecordingView>(`/v1/recordings/${id}/cancel`)),
     list: (query = '') => ok(call<RecordingPage>(`/v1/recordings${query}`)),
     fleet: (name = 'default') => ok(call<FleetView>(`/v1/fleets/${name}`)),
+    fleets: async () => (await ok(call<FleetsView>('/v1/fleets'))).fleets,
     metrics: () => ok(call<string>('/metrics', { token: null })),
 
     untilStage: (id: string, stage: Stage, limitMs?: number) =>

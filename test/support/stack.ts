@@ -14,7 +14,7 @@ import {
   type ReelkitService,
   type ReelkitServiceOptions,
 } from '../../src/dev/reelkit-service.ts';
-import { type Stack, type StackOptions, startStack } from '../../src/dev/stack.ts';
+import { type Stack, type StackOptions, startStack, workersFolders } from '../../src/dev/stack.ts';
 import { clientDataConverter } from '../../src/temporal/converter.ts';
 import { loadKeyring } from '../../src/temporal/keys.ts';
 import { type Api, createApi } from './stack-api.ts';
@@ -152,9 +152,8 @@ async function startRunning({ stack: stackOptions = {}, cluster: wanted, ...give
     throw error;
   }
   const api = createApi(() => (service as ReelkitService).url, stack.livekit);
-  const workersDir = join(stateDir, 'workers');
   const workers = async () =>
-    cluster ? cluster.kubelet.processes().map(({ pod, pid }) => ({ id: pod, pid })) : livingWorkers(workersDir);
+    cluster ? cluster.kubelet.processes().map(({ pod, pid }) => ({ id: pod, pid })) : livingWorkers(stateDir);
 
   return {
     stack,
@@ -180,9 +179,10 @@ async function startRunning({ stack: stackOptions = {}, cluster: wanted, ...give
     },
     workers,
     async killWorkerOf(egressId) {
-      const shows = (fleet: FleetView) => fleet.workers.find(({ egressIds }) => egressIds.includes(egressId));
-      const fleet = await api.untilFleet(`a worker shows ${egressId}`, (seen) => shows(seen) !== undefined);
-      const id = shows(fleet)?.id ?? '';
+      const shows = (fleets: FleetView[]) =>
+        fleets.flatMap(({ workers: all }) => all).find(({ egressIds }) => egressIds.includes(egressId));
+      const fleets = await waitFor(`a worker shows ${egressId}`, api.fleets, (seen) => shows(seen) !== undefined);
+      const id = shows(fleets)?.id ?? '';
       const worker = (await workers()).find((one) => one.id === id);
       if (!worker) throw new Error(`worker ${id} has no process`);
       process.kill(-worker.pid, 'SIGKILL');
@@ -193,11 +193,11 @@ async function startRunning({ stack: stackOptions = {}, cluster: wanted, ...give
     },
     async end(keepFiles) {
       await service?.stop();
-      await stopAllProcessWorkers(workersDir);
+      await Promise.all((await workersFolders(stateDir)).map(stopAllProcessWorkers));
       await connection.close();
       await cluster?.stop();
       await stack.stop();
-      const left = [...(await findLeftovers(stateDir)), ...(await livingWorkers(workersDir))];
+      const left = [...(await findLeftovers(stateDir)), ...(await livingWorkers(stateDir))];
       if (!keepFiles) await rm(stateDir, { recursive: true, force: true });
       expect(left, 'processes that outlived the test file').toEqual([]);
     },
@@ -244,7 +244,11 @@ function withMedia(cluster: ClusterOptions, media: boolean | undefined): Cluster
 }
 
 /** Each worker writes its own process id into its folder, and its command line names the folder. */
-async function livingWorkers(workersDir: string): Promise<LiveWorker[]> {
+async function livingWorkers(stateDir: string): Promise<LiveWorker[]> {
+  return (await Promise.all((await workersFolders(stateDir)).map(livingIn))).flat();
+}
+
+async function livingIn(workersDir: string): Promise<LiveWorker[]> {
   const ids = await readdir(workersDir).catch(() => []);
   const found = await Promise.all(
     ids.map(async (id) => {
