@@ -97,6 +97,18 @@ describe('a mistake in the values is refused, and the message names the field', 
       'env: [{name: TEMPORAL_WORKER_BUILD_ID, value: "1"}]',
       'env sets TEMPORAL_WORKER_BUILD_ID',
     ],
+    ['a fleet without a name', 'extraFleets: [{maxWorkers: 2}]', "'/extraFleets/0'"],
+    ['a misspelt key of a fleet', 'extraFleets: [{name: gpu, egress: {ports: {health: 1}}}]', "'ports' not allowed"],
+    [
+      'two fleets of one name',
+      'extraFleets: [{name: default}]',
+      'extraFleets names default, which is the name of another',
+    ],
+    [
+      'a grace period of a fleet that is shorter than its recordings',
+      'extraFleets: [{name: gpu, egress: {terminationGracePeriodSeconds: 600}}]',
+      'egress.longestRecording is 24h (fleet gpu)',
+    ],
     ['an unknown log level', 'logLevel: verbose', "'/logLevel'"],
     [
       'a grace period shorter than a recording',
@@ -129,13 +141,15 @@ describe.each(valueSets)('the manifests of %s', (set) => {
     expect(configMaps).toHaveLength(set === 'config-secret' ? 0 : 1);
     for (const { data } of configMaps) {
       const config = parseConfig(parse(data?.['reelkit.yaml'] ?? ''), environmentOf(manifestsOf(set)));
-      const template = manifestsOf(set).find(({ kind }) => kind === 'PodTemplate');
-      expect(config.fleets[0].capacity).toMatchObject({
-        provider: 'kubernetes',
-        namespace: template?.metadata.namespace,
-        podTemplate: template?.metadata.name,
-        container: template?.template?.spec.containers[0]?.name,
-      });
+      const templates = manifestsOf(set).filter(({ kind }) => kind === 'PodTemplate');
+      expect(config.fleets.map(({ capacity }) => capacity)).toMatchObject(
+        templates.map(({ metadata, template }) => ({
+          provider: 'kubernetes',
+          namespace: metadata.namespace,
+          podTemplate: metadata.name,
+          container: template?.spec.containers[0]?.name,
+        })),
+      );
     }
   });
 
@@ -180,7 +194,8 @@ describe.each(valueSets)('the manifests of %s', (set) => {
   });
 
   test('ask for two Roles in one namespace, and for nothing cluster-wide but a look at nodes where that is wanted', () => {
-    const template = manifestsOf(set).find(({ kind }) => kind === 'PodTemplate')?.metadata;
+    const templates = manifestsOf(set).filter(({ kind }) => kind === 'PodTemplate');
+    const namespace = templates[0]?.metadata.namespace;
     const clusterWide = manifestsOf(set).filter(({ kind }) => kind.startsWith('ClusterRole'));
     expect(clusterWide.map(({ kind }) => kind)).toEqual(
       set === 'everything' ? ['ClusterRole', 'ClusterRoleBinding'] : [],
@@ -189,11 +204,11 @@ describe.each(valueSets)('the manifests of %s', (set) => {
       set === 'everything' ? [{ apiGroups: [''], resources: ['nodes'], verbs: ['list', 'watch'] }] : [],
     );
     const roles = manifestsOf(set).filter(({ kind }) => kind === 'Role');
-    expect(roles.map(({ metadata }) => metadata.namespace)).toEqual([template?.namespace, template?.namespace]);
+    expect(roles.map(({ metadata }) => metadata.namespace)).toEqual([namespace, namespace]);
     const podTemplates = {
       apiGroups: [''],
       resources: ['podtemplates'],
-      resourceNames: [template?.name],
+      resourceNames: templates.map(({ metadata }) => metadata.name),
       verbs: ['get', 'list', 'watch'],
     };
     const pods = (...verbs: string[]) => ({ apiGroups: [''], resources: ['pods'], verbs });
@@ -247,6 +262,40 @@ describe('the egress workers', () => {
     expect(podTemplate(versioned)).not.toEqual(before);
     const reelkitOnly = await helm.manifests('minimal', 'fleet: {maxWorkers: 3}\nimage: {tag: "9.9.9"}');
     expect(podTemplate(reelkitOnly)).toEqual(before);
+  });
+
+  test('of several fleets have a template, a budget and settings each, on top of those of the first', () => {
+    const manifests = manifestsOf('fleets');
+    const specOf = (name: string) => find(manifests, 'PodTemplate', name).template?.spec;
+    expect(specOf('reelkit-egress')).toMatchObject({ terminationGracePeriodSeconds: 90_000 });
+    expect(specOf('reelkit-egress-small')).toMatchObject({
+      nodeSelector: { pool: 'small' },
+      containers: [{ resources: { requests: { cpu: '2' }, limits: { memory: '4Gi' } } }],
+    });
+    expect(specOf('reelkit-egress-gpu')).toMatchObject({
+      terminationGracePeriodSeconds: 7_500,
+      containers: [{ image: 'livekit/egress:v1.14.1-gpu', resources: { requests: { cpu: '4' } } }],
+    });
+    expect(specOf('reelkit-egress-gpu')).not.toHaveProperty('nodeSelector');
+    const budgets = manifests.filter(({ metadata }) => metadata.name.endsWith('-busy'));
+    expect(budgets.map(({ spec }) => spec?.selector?.matchLabels['reelkit.dev/fleet'])).toEqual([
+      'main',
+      'small',
+      'gpu',
+    ]);
+    expect(find(manifests, 'NetworkPolicy', 'reelkit-egress').spec).toMatchObject({
+      podSelector: { matchExpressions: [{ key: 'reelkit.dev/fleet', values: ['main', 'small', 'gpu'] }] },
+    });
+    const { fleets, rules } = parseConfig(
+      parse(find(manifests, 'ConfigMap', 'reelkit').data?.['reelkit.yaml'] ?? ''),
+      environmentOf(manifests),
+    );
+    expect(fleets.map(({ name, maxWorkers, cooldown }) => [name, maxWorkers, cooldown])).toEqual([
+      ['main', 20, 600_000],
+      ['small', 5, 120_000],
+      ['gpu', 20, 600_000],
+    ]);
+    expect(rules).toMatchObject([{ fleet: 'small' }]);
   });
 
   test('keep their budget and network policy by the name of the fleet', () => {

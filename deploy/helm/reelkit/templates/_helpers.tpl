@@ -28,12 +28,50 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end -}}
 
+{{/* Takes the egress of a fleet. */}}
 {{- define "reelkit.egressImage" -}}
-{{ .Values.egress.image.repository }}:{{ .Values.egress.image.tag }}
+{{ .image.repository }}:{{ .image.tag }}
 {{- end -}}
 
 {{- define "reelkit.egressNamespace" -}}
 {{ .Values.egress.namespace | default .Release.Namespace }}
+{{- end -}}
+
+{{/* Every fleet as {fleet, egress, podTemplate}: the values, and on top of them what each of extraFleets says. */}}
+{{- define "reelkit.fleets" -}}
+{{- $podTemplate := printf "%s-egress" (include "reelkit.fullname" .) -}}
+{{- $all := list (dict "fleet" .Values.fleet "egress" .Values.egress "podTemplate" $podTemplate) -}}
+{{- range .Values.extraFleets -}}
+{{- $fleet := mergeOverwrite (deepCopy $.Values.fleet) (omit . "egress") -}}
+{{- $egress := mergeOverwrite (deepCopy $.Values.egress) (.egress | default dict) -}}
+{{- $all = append $all (dict "fleet" $fleet "egress" $egress "podTemplate" (printf "%s-%s" $podTemplate .name)) -}}
+{{- end -}}
+{{- toYaml (dict "all" $all) -}}
+{{- end -}}
+
+{{/* Selects the workers of every fleet. */}}
+{{- define "reelkit.workersSelector" -}}
+{{- if .Values.extraFleets -}}
+matchExpressions:
+  - key: reelkit.dev/fleet
+    operator: In
+    values: [{{ .Values.fleet.name }}{{ range .Values.extraFleets }}, {{ .name }}{{ end }}]
+{{- else -}}
+matchLabels:
+  reelkit.dev/fleet: {{ .Values.fleet.name | quote }}
+{{- end -}}
+{{- end -}}
+
+{{/* The capacity section of one fleet. Takes {root, egress, podTemplate}. */}}
+{{- define "reelkit.capacity" -}}
+{{- $capacity := dict "provider" "kubernetes" "namespace" (include "reelkit.egressNamespace" .root) "podTemplate" .podTemplate "container" "egress" "longestRecording" .egress.longestRecording -}}
+{{- if .root.Values.egress.watchNodes -}}
+{{- $_ := set $capacity "watchNodes" true -}}
+{{- end -}}
+{{- if .root.Values.egress.manageUnowned -}}
+{{- $_ := set $capacity "manageUnowned" true -}}
+{{- end -}}
+{{- toYaml $capacity -}}
 {{- end -}}
 
 {{/* Does a `redis` section of the values say where one is? */}}
