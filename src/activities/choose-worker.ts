@@ -26,10 +26,16 @@ export interface WorkerChoice {
   /** A worker did not claim what it was sent in time: it is passed over for a while, longer each time until one starts there. */
   noteUnanswered(topic: string): void;
   /**
-   * `no` and `dead` take two witnesses: it has left the bus, and its worker's port is closed or does not show it.
+   * `no` and `dead` take two witnesses: it has left the bus, and its worker's port is closed or does not show it. `yes` takes a word: a
+   * frozen process goes on listening.
+   * @param active what workers say on the bus that they run
    * @param worker it was sent to; without it every worker is asked
    */
-  whereIs(egressId: string, worker?: AssignedWorker): Promise<PartInspection['onWorker']>;
+  whereIs(
+    egressId: string,
+    active: () => Promise<ReadonlySet<string>>,
+    worker?: AssignedWorker,
+  ): Promise<PartInspection['onWorker']>;
   /** The worker whose port shows it. */
   shownBy(egressId: string): Promise<AssignedWorker | undefined>;
 }
@@ -62,7 +68,12 @@ const SHOWN_REASONS = 3;
 
 export function createWorkerChoice(
   observe: () => Promise<Sight>,
-  { cordoned, launchProblem = () => undefined, now = Date.now }: WorkerChoiceOptions = {},
+  {
+    cordoned,
+    answersFor = async () => true,
+    launchProblem = () => undefined,
+    now = Date.now,
+  }: WorkerChoiceOptions = {},
 ): WorkerChoice {
   const holds = new Map<string, Hold>();
   const trust = createTrust(now);
@@ -121,8 +132,11 @@ export function createWorkerChoice(
 
     noteUnanswered: (topic) => trust.doubt(topic),
 
-    async whereIs(egressId, worker) {
-      return witness(await look(now()), egressId, worker?.topic);
+    async whereIs(egressId, active, worker) {
+      const seen = witness(await look(now()), egressId, worker?.topic);
+      if (seen !== 'listens') return seen;
+      const answered = await active().catch(() => undefined);
+      return answered?.has(egressId) ? 'yes' : 'unknown';
     },
 
     async shownBy(egressId) {
@@ -152,11 +166,17 @@ function fullest(candidates: readonly Candidate[], costCores: number): Candidate
   return candidates.find((candidate) => candidate.bin === bin);
 }
 
-function witness({ workers, activeEgresses }: Sight, egressId: string, topic?: string): PartInspection['onWorker'] {
+/** `listens`: on the bus, and its worker does not answer at its port. */
+function witness(
+  { workers, activeEgresses }: Sight,
+  egressId: string,
+  topic?: string,
+): PartInspection['onWorker'] | 'listens' {
   if (workers.some((worker) => shows(worker, egressId))) return 'yes';
   if (!activeEgresses) return 'unknown';
-  if (activeEgresses.some((egress) => egress.egressId === egressId)) return 'yes';
   const mine = workers.filter((worker) => topic === undefined || worker.topic === topic);
+  if (activeEgresses.some((egress) => egress.egressId === egressId))
+    return mine.length > 0 && mine.every(({ answered }) => answered) ? 'yes' : 'listens';
   // A platform that lists its worker no longer is the second witness.
   if (topic !== undefined && mine.every(isDead)) return 'dead';
   return mine.every(cannotRun) ? 'no' : 'unknown';

@@ -80,7 +80,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       const [participants, alive, onWorker] = await Promise.all([
         room === undefined ? [] : livekit.listParticipants(room),
         roomAlive(request),
-        fleets.get(fleet)?.choice.whereIs(egressId, worker) ?? ('unknown' as const),
+        fleets.get(fleet)?.choice.whereIs(egressId, workers.active, worker) ?? ('unknown' as const),
       ]);
       const recorder = participants.find((one) => one.identity === identity);
       const layout = layoutOf(recorder?.metadata ?? '');

@@ -1,20 +1,16 @@
 // Ends processes that outlived what started them: every process of a stack carries the stack's state folder in its environment.
 // Reads /proc, so it finds nothing on systems without it. Never ends the calling process.
 
-import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { processesWith } from '../capacity/process/table.ts';
 import { isAlive } from './components/store.ts';
 
 export const stateDirVariable = 'REELKIT_STATE_DIR';
 
 const pollMs = 50;
 
-export async function findLeftovers(stateDir: string): Promise<number[]> {
-  const marker = `${stateDirVariable}=${stateDir}`;
-  const entries = await readdir('/proc').catch(() => []);
-  const pids = entries.map(Number).filter((pid) => pid > 0 && pid !== process.pid);
-  const marked = await Promise.all(pids.map((pid) => hasInEnvironment(pid, marker)));
-  return pids.filter((_, i) => marked[i]);
+export function findLeftovers(stateDir: string): Promise<number[]> {
+  return processesWith(`${stateDirVariable}=${stateDir}`);
 }
 
 /** SIGTERM, then SIGKILL for what is still there after the limit. Returns how many there were. */
@@ -25,11 +21,6 @@ export async function endLeftovers(stateDir: string, limitMs: number): Promise<n
   while (pids.some(isAlive) && performance.now() < deadline) await sleep(pollMs);
   for (const pid of await findLeftovers(stateDir)) send(pid, 'SIGKILL');
   return pids.length;
-}
-
-async function hasInEnvironment(pid: number, marker: string): Promise<boolean> {
-  const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-  return environment.split('\0').includes(marker);
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {

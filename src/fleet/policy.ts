@@ -21,6 +21,8 @@ export const CORDON_SETTLE_MS = 12_000;
 export const CORDON_TTL_MS = 900_000;
 /** An idle worker that was asked to drain ends within a second; after this long it is removed. */
 export const DRAIN_LIMIT_MS = 30_000;
+/** Recordings on a worker that has been silent this long look for themselves: LiveKit has missed a frozen recorder by then. */
+export const SILENT_LOOK_MS = 25_000;
 /** A worker that was ready and has been silent this long no longer protects its egresses from being called lost. */
 export const SILENT_LIMIT_MS = 120_000;
 /** A worker that was ready and has been silent for less still counts as capacity to come. */

@@ -5,7 +5,7 @@ import { formatDuration } from '../recording/duration.ts';
 import { openIds } from './demand.ts';
 import { evidenceOf, fateOf, type Verdict, type WorkerWord, wordOf } from './egress-fate.ts';
 import type { FleetMemory, Observation, ObservedEgress, ObservedWorker, WorkerNotes } from './observation.ts';
-import { type FleetPolicy, LEASE_MS } from './policy.ts';
+import { type FleetPolicy, LEASE_MS, SILENT_LOOK_MS } from './policy.ts';
 
 export interface LostEgress {
   egressId: string;
@@ -25,7 +25,7 @@ export interface OrphanEgress {
   why: string;
 }
 
-type LookCode = 'no_egress' | 'runs_already' | 'starting_for_long' | 'off_bus';
+type LookCode = 'no_egress' | 'runs_already' | 'starting_for_long' | 'off_bus' | 'silent';
 
 export interface Look {
   recordingId: string;
@@ -148,6 +148,8 @@ class Search {
     const isMissed = recordingId !== undefined && this.believes(recordingId, egressId);
     if (home !== undefined && (this.live.has(egressId) || isMissed)) this.strays.egresses[egressId] = home;
     if (isMissed && this.isSettled(verdict, egressId)) this.tell(egressId, recordingId, onBus, word);
+    else if (isMissed && word === 'silent' && this.silentMs(home) >= SILENT_LOOK_MS)
+      this.askToLook(recordingId, 'silent', `${egressId}: ${evidenceOf(onBus, word)}`);
   }
 
   /** Lost by two witnesses, or by one that has said so for long enough. */
@@ -166,12 +168,14 @@ class Search {
   }
 
   private wordFor(egressId: string, home: string | undefined): WorkerWord {
-    if (home === undefined) return 'unknown';
-    const { silentSinceMs, drainAskedMs, outOfServiceSinceMs } = this.notes[home] ?? {};
+    return home === undefined ? 'unknown' : wordOf(this.workers.get(home), egressId, this.silentMs(home));
+  }
+
+  private silentMs(workerId: string | undefined): number {
+    const { silentSinceMs, drainAskedMs, outOfServiceSinceMs } = this.notes[workerId ?? ''] ?? {};
     const { nowMs } = this.observation;
     // One that never answered and is to end has been silent since then.
-    const sinceMs = silentSinceMs ?? drainAskedMs ?? outOfServiceSinceMs ?? nowMs;
-    return wordOf(this.workers.get(home), egressId, nowMs - sinceMs);
+    return nowMs - (silentSinceMs ?? drainAskedMs ?? outOfServiceSinceMs ?? nowMs);
   }
 
   /** It is open, not back in the queue, and no later attempt lives. */

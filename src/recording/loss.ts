@@ -24,8 +24,8 @@ const YOUNG_MS = 2_000;
 export const CONFIRM_MS = 5_000;
 /** A report that nobody answered is sent again after 30 to 90 s (livekit/egress io client). */
 const REPORT_MS = 100_000;
-/** A worker that cannot be asked, for an egress that is not in its room. */
-const UNREACHABLE_MS = 60_000;
+/** A worker that does not answer, for an egress that is not in its room either. Who lost LiveKit for a moment is back within 12 s. */
+const UNREACHABLE_MS = 15_000;
 /** The same for one that has left the room to upload, or never had a room: the worker's `max_upload_queue`. */
 const UPLOAD_MS = 3_600_000;
 

@@ -7,6 +7,7 @@ import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { FleetView } from '../../src/api/schemas.ts';
 import { stopAllProcessWorkers } from '../../src/capacity/process/provider.ts';
+import { killTree } from '../../src/capacity/process/table.ts';
 import { ensureComponents, ensureStandIn } from '../../src/dev/components.ts';
 import { findLeftovers, stateDirVariable } from '../../src/dev/leftovers.ts';
 import {
@@ -33,6 +34,8 @@ export interface ServiceOptions {
   config?: ServiceConfig;
   /** Record for real; without it the workers only pretend, and need no publisher. */
   media?: boolean;
+  /** REELKIT_EGRESS_BIN's worker, where that names one, instead of the stand-in; nothing may need the stand-in's switches then. */
+  realWorker?: boolean;
   /** More environment of the workers: the stand-in's STANDIN_ switches. In a cluster, of the cluster's own options. */
   workerEnv?: Record<string, string>;
   egress?: Record<string, unknown>;
@@ -60,7 +63,9 @@ export interface TestStack {
   restartService(options: ServiceOptions): Promise<void>;
   /** The egress workers that live; each process leads its own group. */
   workers(): Promise<LiveWorker[]>;
-  /** SIGKILL to the whole process group of the worker that shows this egress. @returns the worker's id */
+  /** The worker that shows this egress. */
+  workerOf(egressId: string): Promise<LiveWorker>;
+  /** SIGKILL to the worker that shows this egress, and to all that it started. @returns the worker's id */
   killWorkerOf(egressId: string): Promise<string>;
   untilFleetIsEmpty(): Promise<void>;
 }
@@ -123,6 +128,7 @@ export function useStack(options: Options = {}): TestStack {
     },
     restartService: (next) => running().restartService(next),
     workers: () => running().workers(),
+    workerOf: (egressId) => running().workerOf(egressId),
     killWorkerOf: (egressId) => running().killWorkerOf(egressId),
     untilFleetIsEmpty: () => running().untilFleetIsEmpty(),
   };
@@ -135,7 +141,8 @@ interface Running extends TestStack {
 async function startRunning({ stack: stackOptions = {}, cluster: wanted, ...given }: Options): Promise<Running> {
   const stateDir = await mkdtemp(join(tmpdir(), 'reelkit-e2e-'));
   nameLogs(join(stateDir, 'logs'));
-  const egressBin = await ensureStandIn(() => {});
+  const named = given.realWorker ? process.env.REELKIT_EGRESS_BIN : undefined;
+  const egressBin = named ?? (await ensureStandIn(() => {}));
   const binaries = await ensureComponents(['ffmpeg', 'ffprobe'], () => {});
   const stack = await startStack({ stateDir, redisPersistence: true, ...stackOptions });
   const connection = Connection.lazy({ address: stack.temporal.address });
@@ -154,6 +161,15 @@ async function startRunning({ stack: stackOptions = {}, cluster: wanted, ...give
   const api = createApi(() => (service as ReelkitService).url, stack.livekit);
   const workers = async () =>
     cluster ? cluster.kubelet.processes().map(({ pod, pid }) => ({ id: pod, pid })) : livingWorkers(stateDir);
+  const workerOf = async (egressId: string): Promise<LiveWorker> => {
+    const shows = (fleets: FleetView[]) =>
+      fleets.flatMap(({ workers: all }) => all).find(({ egressIds }) => egressIds.includes(egressId));
+    const fleets = await waitFor(`a worker shows ${egressId}`, api.fleets, (seen) => shows(seen) !== undefined);
+    const id = shows(fleets)?.id ?? '';
+    const worker = (await workers()).find((one) => one.id === id);
+    if (!worker) throw new Error(`worker ${id} has no process`);
+    return worker;
+  };
 
   return {
     stack,
@@ -178,14 +194,10 @@ async function startRunning({ stack: stackOptions = {}, cluster: wanted, ...give
       service = await startService(stack, egressBin, inCluster(next));
     },
     workers,
+    workerOf,
     async killWorkerOf(egressId) {
-      const shows = (fleets: FleetView[]) =>
-        fleets.flatMap(({ workers: all }) => all).find(({ egressIds }) => egressIds.includes(egressId));
-      const fleets = await waitFor(`a worker shows ${egressId}`, api.fleets, (seen) => shows(seen) !== undefined);
-      const id = shows(fleets)?.id ?? '';
-      const worker = (await workers()).find((one) => one.id === id);
-      if (!worker) throw new Error(`worker ${id} has no process`);
-      process.kill(-worker.pid, 'SIGKILL');
+      const { id, pid } = await workerOf(egressId);
+      await killTree(pid);
       return id;
     },
     async untilFleetIsEmpty() {

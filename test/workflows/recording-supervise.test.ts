@@ -286,9 +286,9 @@ describe('a look', () => {
     await run.sleep(5 * MINUTE_MS);
     await run.look();
     await run.untilCalled('inspectPart');
-    await run.sleep(30_000);
+    await run.sleep(10_000);
     expect((await run.view()).parts).toHaveLength(1);
-    await run.sleep(2 * MINUTE_MS);
+    await run.sleep(MINUTE_MS);
     await run.until(({ parts }) => parts[1]?.egressId !== undefined);
     await run.untilCalled('stopPart');
     expect(run.stopped).toEqual([run.egressId(0)]);

@@ -19,6 +19,8 @@ export const CONFIG_FILE = 'config.yaml';
 export const PID_FILE = 'pid';
 /** The worker was asked to drain. */
 export const DRAINED_FILE = 'drained';
+/** It has ended, and nothing that it started is left. */
+const CLEARED_FILE = 'cleared';
 const RECORD_FILE = 'worker.json';
 
 const LAST_LINES = 3;
@@ -65,8 +67,20 @@ export function markDrained(folder: string): Promise<void> {
   return writeFile(join(folder, DRAINED_FILE), '');
 }
 
-export async function wasDrained(folder: string): Promise<boolean> {
-  return stat(join(folder, DRAINED_FILE)).then(
+export function wasDrained(folder: string): Promise<boolean> {
+  return exists(join(folder, DRAINED_FILE));
+}
+
+export function markCleared(folder: string): Promise<void> {
+  return writeFile(join(folder, CLEARED_FILE), '');
+}
+
+export function wasCleared(folder: string): Promise<boolean> {
+  return exists(join(folder, CLEARED_FILE));
+}
+
+function exists(file: string): Promise<boolean> {
+  return stat(file).then(
     () => true,
     () => false,
   );

@@ -17,17 +17,19 @@ import {
   LOG_FILE,
   lastLogLines,
   listFolders,
+  markCleared,
   markDrained,
   PID_FILE,
   readPid,
   readRecord,
   removeFolder,
   type WorkerRecord,
+  wasCleared,
   wasDrained,
   writeRecord,
 } from './files.ts';
 import { findFreePorts } from './ports.ts';
-import { commandOf, killTree, signalGroup, signalProcess } from './table.ts';
+import { commandOf, killTree, processesWith, signalGroup, signalProcess } from './table.ts';
 
 /** A folder without a process this long after it was made belongs to a launch that was cut short. */
 const LAUNCH_LIMIT_MS = 30_000;
@@ -36,6 +38,9 @@ const LAUNCHES_AT_ONCE = 8;
 const STOP_GRACE_MS = 2_000;
 const PID_LIMIT_MS = 1_000;
 const PID_POLL_MS = 50;
+const CLEARING_ROUNDS = 20;
+/** The worker's folder, in its environment and so in that of all it starts. */
+const FOLDER_VARIABLE = 'REELKIT_WORKER_FOLDER';
 /**
  * Notes its process id, waits, then becomes the worker. It looks for a request to drain after it noted the id, and drain writes
  * the request before it reads the id: one of the two always sees the other. `$0` marks a worker that has not booted.
@@ -145,6 +150,7 @@ async function describeWorker(id: string, folder: string): Promise<Worker> {
     ...(record?.topic === undefined ? {} : { topic: record.topic }),
   };
   if (pid === undefined) return { ...base, ...notStarted(base.launchedAtMs, drained) };
+  if (!alive) await clear(folder, pid);
   if (!alive || !record) return { ...base, state: 'gone', reason: drained ? 'drained' : await whyEnded(folder) };
   const state = drained ? 'draining' : (await isBooting(pid)) ? 'booting' : 'running';
   return {
@@ -159,6 +165,21 @@ function notStarted(launchedAtMs: number, drained: boolean): Pick<Worker, 'state
   if (drained) return { state: 'gone', reason: 'given up before it started' };
   if (Date.now() - launchedAtMs < LAUNCH_LIMIT_MS) return { state: 'requested' };
   return { state: 'gone', reason: 'its launch was cut short' };
+}
+
+/**
+ * livekit/egress runs each recording in a session of its own, and it records on when the worker alone is killed: nobody could stop it
+ * then. So a worker is gone only when nothing is left of it.
+ */
+async function clear(folder: string, workerPid: number): Promise<void> {
+  if (await wasCleared(folder)) return;
+  for (let round = 0; round < CLEARING_ROUNDS; round += 1) {
+    const left = await processesWith(`${FOLDER_VARIABLE}=${folder}`);
+    if (left.includes(workerPid)) return;
+    if (left.length === 0) return markCleared(folder);
+    for (const pid of left) signalProcess(pid, 'SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, PID_POLL_MS));
+  }
 }
 
 async function whyEnded(folder: string): Promise<string> {
@@ -226,7 +247,7 @@ async function start(folder: string, settings: ProcessCapacity, record: WorkerRe
     const child = spawn('/bin/sh', ['-c', BOOT_SCRIPT, BOOT_NAME, ...files, delaySeconds, ...command], {
       cwd: folder,
       detached: true,
-      env: workerEnvironment(settings, record),
+      env: { ...workerEnvironment(settings, record), [FOLDER_VARIABLE]: folder },
       stdio: ['ignore', log.fd, log.fd],
     });
     await once(child, 'spawn');

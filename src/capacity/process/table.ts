@@ -1,7 +1,7 @@
 // Which processes are ours, and ending them. A worker is known by its command line, which names its own configuration file: a
 // process that merely got the same id is never touched.
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
@@ -23,6 +23,13 @@ export async function commandOf(pid: number): Promise<string[] | undefined> {
   const { stdout } = await run('ps', ['-o', 'command=', '-p', String(pid)]).catch(() => ({ stdout: '' }));
   const text = stdout.trim();
   return text === '' || text.endsWith('<defunct>') ? undefined : text.split(' ');
+}
+
+/** Processes with this in their environment, `NAME=value`, but never the calling one. None where there is no /proc. */
+export async function processesWith(mark: string): Promise<number[]> {
+  const pids = (await readdir('/proc').catch(() => [])).map(Number).filter((pid) => pid > 0 && pid !== process.pid);
+  const environments = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')));
+  return pids.filter((_, index) => environments[index]?.split('\0').includes(mark));
 }
 
 export function signalProcess(pid: number, signal: NodeJS.Signals): void {
@@ -48,7 +55,8 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-async function descendantsOf(pid: number): Promise<number[]> {
+/** What it started, and what that started. */
+export async function descendantsOf(pid: number): Promise<number[]> {
   const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=']).catch(() => ({ stdout: '' }));
   const children = new Map<number, number[]>();
   for (const line of stdout.trim().split('\n')) {

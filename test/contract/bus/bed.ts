@@ -13,11 +13,12 @@ import {
 } from '@livekit/protocol';
 import { createRpcClient, type RpcCall } from '../../../src/bus/client.ts';
 import { createRedisTransport } from '../../../src/bus/redis.ts';
-import { createRpcServer, type Served } from '../../../src/bus/server.ts';
+import { createRpcServer, RpcError, type Served } from '../../../src/bus/server.ts';
 import type { BusTransport } from '../../../src/bus/transport.ts';
 import { killTree } from '../../../src/capacity/process/table.ts';
 import type { Child } from '../../../src/dev/child.ts';
 import { ensureComponents } from '../../../src/dev/components.ts';
+import { type Speaker, startSpeaker } from '../../../src/dev/speakers.ts';
 import { type StackPart, startStack } from '../../../src/dev/stack.ts';
 import { startEgressWorker } from '../../support/plain-worker.ts';
 import { createLiveKit } from '../../support/stack-livekit.ts';
@@ -31,6 +32,7 @@ export async function makeBed(parts: readonly StackPart[] = ['redis', 'workersRe
   const stack = await startStack({ stateDir, parts });
   const open: { close(): Promise<void> }[] = [];
   const workers: Child[] = [];
+  const speakers: Speaker[] = [];
 
   const connect = async (address: string, name: string): Promise<BusTransport> => {
     const bus = await createRedisTransport({ address }, { name });
@@ -45,6 +47,11 @@ export async function makeBed(parts: readonly StackPart[] = ['redis', 'workersRe
     workersBus: () => connect(stack.workersRedis.address, 'workers'),
     connect,
     livekit: createLiveKit(stack.livekit),
+    /** Publishes sound and a picture there until the end. */
+    async speak(room: string, identity: string): Promise<void> {
+      const logFile = join(stack.logDir, 'speakers.log');
+      speakers.push(await startSpeaker({ livekit: stack.livekit, room, identity, toneHz: 440, logFile }));
+    },
     async startWorker(topic: string) {
       const { egress } = await ensureComponents(['egress'], () => {});
       const child = await startEgressWorker({ stack, redis: stack.workersRedis, egress, topic });
@@ -52,6 +59,7 @@ export async function makeBed(parts: readonly StackPart[] = ['redis', 'workersRe
       return child;
     },
     async end() {
+      for (const speaker of speakers) await speaker.stop();
       for (const worker of workers) if (worker.isRunning()) await killTree(worker.pid);
       for (const one of open) await one.close();
       await stack.stop();
@@ -65,6 +73,7 @@ export async function makeWorkersSide(bus: BusTransport) {
   const reports: EgressInfo[] = [];
   const statusesOf = (egressId: string) =>
     reports.filter((info) => info.egressId === egressId).map(({ status }) => status);
+  const refused = new Set<string>();
   const server = createRpcServer(bus);
   const served: Served[] = [];
   for (const method of ['CreateEgress', 'UpdateEgress']) {
@@ -73,7 +82,10 @@ export async function makeWorkersSide(bus: BusTransport) {
       method,
       isMine: () => true,
       handle: async (request) => {
-        reports.push(EgressInfo.fromBinary(request));
+        const info = EgressInfo.fromBinary(request);
+        if (method === 'CreateEgress' && refused.has(info.egressId))
+          throw new RpcError('permission_denied', 'given up');
+        reports.push(info);
         return new Uint8Array();
       },
     });
@@ -88,6 +100,7 @@ export async function makeWorkersSide(bus: BusTransport) {
       await client.close();
     },
     statusesOf,
+    refuseRecordOf: (egressId: string) => void refused.add(egressId),
     start: (call: Pick<RpcCall, 'topic' | 'request'> & Partial<RpcCall>) => client.call({ ...START, ...call }),
     dryRun: (topic: string, request: Uint8Array) => client.dryRun({ ...START, topic, request }),
     stop: (egressId: string) =>
@@ -115,11 +128,13 @@ export async function makeWorkersSide(bus: BusTransport) {
 
 const START = { service: 'EgressInternal', method: 'StartEgress', timeoutMs: 5_000 };
 
-/** rpc.StartEgressRequest: a participant egress into a file. */
+export const SPEAKER = 'ada';
+
+/** rpc.StartEgressRequest: the speaker into a file. */
 export function startRequest(egressId: string, room: { name: string; sid: string }, { file = `${egressId}.mp4` } = {}) {
   const participant = new ParticipantEgressRequest({
     roomName: room.name,
-    identity: 'nobody',
+    identity: SPEAKER,
     fileOutputs: [new EncodedFileOutput({ filepath: file })],
   });
   return new BinaryWriter()

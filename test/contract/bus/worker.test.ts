@@ -5,21 +5,24 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRpcClient, type RpcReply } from '../../../src/bus/client.ts';
 import { createWorkers } from '../../../src/livekit/workers.ts';
 import { holdsFor, waitFor } from '../../support/stack-wait.ts';
-import { type Bed, makeBed, makeWorkersSide, startRequest } from './bed.ts';
+import { type Bed, makeBed, makeWorkersSide, SPEAKER, startRequest } from './bed.ts';
 
 const TOPIC = 'w-a';
 const TOPIC_CHANNEL = 'EgressInternal|StartEgress|wu+002da|REQ';
+const QUESTION = { service: 'EgressInternal', method: 'ListActiveEgress', request: new Uint8Array() };
 let bed: Bed;
 let workers: Awaited<ReturnType<typeof makeWorkersSide>>;
 let room: { name: string; sid: string };
+let workerProcess: Awaited<ReturnType<Bed['startWorker']>>;
 let made = 0;
 
 beforeAll(async () => {
   bed = await makeBed();
   const bus = await bed.workersBus();
   workers = await makeWorkersSide(bus);
-  await bed.startWorker(TOPIC);
+  workerProcess = await bed.startWorker(TOPIC);
   room = await bed.livekit.rooms.createRoom({ name: 'bus', emptyTimeout: 3_600 });
+  await bed.speak(room.name, SPEAKER);
   await waitFor(
     'the worker listens',
     () => bus.channels('EgressInternal|StartEgress|*REQ'),
@@ -50,13 +53,15 @@ describe('a worker with a topic of its own', () => {
     expect(await createWorkers(workers.client).active()).toEqual(new Set([egressId]));
     expect(await bus.channels('EgressHandler|StopEgress|*|REQ')).toEqual([`EgressHandler|StopEgress|${egressId}|REQ`]);
 
+    // Before media flows it is deaf to a stop.
+    await workers.untilReported(egressId, EgressStatus.EGRESS_ACTIVE);
     expect(infoOf(await workers.stop(egressId)).egressId).toBe(egressId);
     await waitFor(
       'the worker is idle',
       () => workers.active(),
       (active) => active.length === 0,
     );
-    await workers.untilReported(egressId, EgressStatus.EGRESS_COMPLETE, EgressStatus.EGRESS_ABORTED);
+    await workers.untilReported(egressId, EgressStatus.EGRESS_COMPLETE);
   });
 
   it('claims in a dry run, and starts nothing', async () => {
@@ -102,12 +107,38 @@ describe('a worker with a topic of its own', () => {
     const replies = await Promise.all([1, 2, 3].map(() => workers.start({ topic: TOPIC, request })));
     expect(replies.filter(({ ok }) => ok)).toHaveLength(1);
     for (const refused of replies.filter(({ ok }) => !ok)) expect(refused).toMatchObject({ code: 'already_exists' });
+    await workers.untilReported(egressId, EgressStatus.EGRESS_ACTIVE);
     await workers.stop(egressId);
     await waitFor(
       'the worker is idle',
       () => workers.active(),
       (active) => active.length === 0,
     );
+  });
+
+  it('ends a start whose record is refused, and tells the caller', async () => {
+    const egressId = newEgressId();
+    workers.refuseRecordOf(egressId);
+    const reply = await workers.start({ topic: TOPIC, request: startRequest(egressId, room) });
+    expect(reply).toMatchObject({ ok: false, granted: true, code: 'permission_denied' });
+    await waitFor(
+      'the worker is idle',
+      () => workers.active(),
+      (active) => active.length === 0,
+    );
+    expect(workers.statusesOf(egressId)).not.toContain(EgressStatus.EGRESS_ACTIVE);
+  });
+
+  it('goes on listening while it is frozen, and answers nothing', async () => {
+    const bus = await bed.workersBus();
+    process.kill(workerProcess.pid, 'SIGSTOP');
+    try {
+      expect(await bus.subscribers(TOPIC_CHANNEL)).toBe(1);
+      expect(await workers.client.multi(QUESTION, { waitMs: 1_000 })).toEqual([]);
+    } finally {
+      process.kill(workerProcess.pid, 'SIGCONT');
+    }
+    expect(await workers.client.multi(QUESTION, { waitMs: 3_000, expected: 1 })).toHaveLength(1);
   });
 
   it('refuses an invalid request with a code', async () => {

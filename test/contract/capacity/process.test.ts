@@ -139,6 +139,26 @@ describe('worker processes', () => {
     expect((await provider.list())[0]?.reason).toMatch(/ended by itself; last lines of .*worker\.log: \S+/);
   });
 
+  it('are gone with all that they started, also in sessions of its own, when they alone are killed', async () => {
+    const itsRecording = `sleep 61.${process.pid}`;
+    const script = join(folder, 'egress');
+    await writeFile(script, `#!/bin/sh\nsetsid ${itsRecording} &\nexec ${bin} "$@"\n`, { mode: 0o755 });
+    const chosen = settings({ bin: script });
+    const provider = createProcessProvider(chosen, LIMITS);
+    const recordings = async () => {
+      const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'args=']);
+      return stdout.split('\n').filter((line) => line.trim() === itsRecording).length;
+    };
+    const { launched } = await provider.launch(2, 'left');
+    await eventually(async () => (await recordings()) === 2);
+    await eventually(async () => (await provider.list()).every(({ state }) => state === 'running'));
+    process.kill(await pidOf(chosen.stateDir, launched[0] ?? ''), 'SIGKILL');
+    await eventually(async () => (await provider.list()).some(({ state }) => state === 'gone'));
+    expect(await recordings()).toBe(1);
+    expect((await provider.list()).map(({ state }) => state).sort()).toEqual(['gone', 'running']);
+    await stopAllProcessWorkers(chosen.stateDir);
+  });
+
   it('are never taken for somebody else who got the same process id', async () => {
     const chosen = settings();
     const stranger = join(chosen.stateDir, 'w-old-1');

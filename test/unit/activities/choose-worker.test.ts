@@ -133,6 +133,7 @@ describe('what is missing', () => {
 });
 
 describe('an egress', () => {
+  const nobody = async () => new Set<string>();
   const silent = (parts: Partial<ObservedWorker> = {}) =>
     onBus('a', { state: 'unreachable', answered: false, ...parts });
   const alive = { egressId: 'EG_1', onBus: true };
@@ -147,19 +148,30 @@ describe('an egress', () => {
     ['the port is only silent', 'unknown', see(silent())],
     ['the bus cannot be asked', 'unknown', { workers: [onBus('a')] }],
   ])('%s', async (_, answer, sight) => {
-    expect(await bed(sight).choice.whereIs('EG_1', { id: 'a', topic: 't-a' })).toBe(answer);
+    expect(await bed(sight).choice.whereIs('EG_1', nobody, { id: 'a', topic: 't-a' })).toBe(answer);
+  });
+
+  it.each<[says: string, active: () => Promise<Set<string>>, answer: PartInspection['onWorker']]>([
+    ['it answers on the bus', async () => new Set(['EG_1']), 'yes'],
+    ['it answers nowhere, as one that is frozen', async () => new Set(['EG_2']), 'unknown'],
+    ['the bus is away by then', () => Promise.reject(new Error('away')), 'unknown'],
+  ])('that listens on a worker whose port is silent lives only where %s', async (_, active, answer) => {
+    const sight = { workers: [silent()], activeEgresses: [alive] };
+    expect(await bed(sight).choice.whereIs('EG_1', active, { id: 'a', topic: 't-a' })).toBe(answer);
+    const forgotten = { workers: [], activeEgresses: [alive] };
+    expect(await bed(forgotten).choice.whereIs('EG_1', active, { id: 'a', topic: 't-a' })).toBe(answer);
   });
 
   it('is looked for on its own worker alone, where that is known', async () => {
     const sight = see(onBus('a'), onBus('b', { state: 'unreachable', answered: false }));
-    expect(await bed(sight).choice.whereIs('EG_1', { id: 'a', topic: 't-a' })).toBe('no');
-    expect(await bed(sight).choice.whereIs('EG_1')).toBe('unknown');
+    expect(await bed(sight).choice.whereIs('EG_1', nobody, { id: 'a', topic: 't-a' })).toBe('no');
+    expect(await bed(sight).choice.whereIs('EG_1', nobody)).toBe('unknown');
   });
 
   it('is looked for anew, not in a look that was shared before', async () => {
     const { choice, clock } = bed([see(onBus('a')), see(onBus('a', { egresses: [egress('EG_1')] }))]);
     await choice.choose('r1', 4);
     clock.nowMs += 1;
-    expect(await choice.whereIs('EG_1')).toBe('yes');
+    expect(await choice.whereIs('EG_1', nobody)).toBe('yes');
   });
 });

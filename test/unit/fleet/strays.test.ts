@@ -113,6 +113,18 @@ describe('an egress that is lost', () => {
     expect([first, second, third, fourth].map(({ lost }) => lost.length)).toEqual([0, 0, 0, 1]);
   });
 
+  it('has its recording look for itself once its worker has been silent for longer than LiveKit keeps a frozen recorder', () => {
+    const seen = { ...dead, workers: [worker('a', { state: 'unreachable' })], activeEgresses: [live(R)] };
+    const first = plan(seen, { ...seenOnA, workers: { a: { wasReady: true } } });
+    const second = plan({ ...seen, nowMs: NOW + 24_000 }, first.memory);
+    const third = plan({ ...seen, nowMs: NOW + 25_000 }, second.memory);
+    expect([first, second, third].map(({ look }) => look)).toMatchObject([
+      [],
+      [],
+      [{ recordingId: R, code: 'silent' }],
+    ]);
+  });
+
   it('has its recording look for itself when it has left the bus and its worker goes on showing it', () => {
     const seen = {
       workers: [worker('a', { egresses: [egress(R)] })],

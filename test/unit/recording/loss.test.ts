@@ -32,8 +32,8 @@ describe('an egress', () => {
     [false, 'no', OLD_MS, CONFIRM_MS, 'lost'],
     [false, 'unknown', 1_000, 0, 'unsure'],
     [false, 'unknown', OLD_MS, 0, 'unsure'],
-    [false, 'unknown', OLD_MS, 59_999, 'unsure'],
-    [false, 'unknown', OLD_MS, 60_000, 'lost'],
+    [false, 'unknown', OLD_MS, 14_999, 'unsure'],
+    [false, 'unknown', OLD_MS, 15_000, 'lost'],
   ] as const)(
     'in its room: %s, on a worker: %s, %i ms old, in doubt for %i ms: %s',
     (inRoom, onWorker, ageMs, doubtForMs, verdict) => {
