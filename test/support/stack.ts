@@ -141,8 +141,8 @@ interface Running extends TestStack {
 async function startRunning({ stack: stackOptions = {}, cluster: wanted, ...given }: Options): Promise<Running> {
   const stateDir = await mkdtemp(join(tmpdir(), 'reelkit-e2e-'));
   nameLogs(join(stateDir, 'logs'));
-  const named = given.realWorker ? process.env.REELKIT_EGRESS_BIN : undefined;
-  const egressBin = named ?? (await ensureStandIn(() => {}));
+  const named = given.realWorker ? process.env.REELKIT_EGRESS_BIN : '';
+  const egressBin = named || (await ensureStandIn(() => {}));
   const binaries = await ensureComponents(['ffmpeg', 'ffprobe'], () => {});
   const stack = await startStack({ stateDir, redisPersistence: true, ...stackOptions });
   const connection = Connection.lazy({ address: stack.temporal.address });

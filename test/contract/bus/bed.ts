@@ -24,6 +24,9 @@ import { startEgressWorker } from '../../support/plain-worker.ts';
 import { createLiveKit } from '../../support/stack-livekit.ts';
 import { nameLogs, waitFor } from '../../support/stack-wait.ts';
 
+/** Room for several, so that what a worker says of an id is not hidden behind what it says of its load. */
+const CORES = 16;
+
 export type Bed = Awaited<ReturnType<typeof makeBed>>;
 
 export async function makeBed(parts: readonly StackPart[] = ['redis', 'workersRedis', 'livekit']) {
@@ -54,7 +57,7 @@ export async function makeBed(parts: readonly StackPart[] = ['redis', 'workersRe
     },
     async startWorker(topic: string) {
       const { egress } = await ensureComponents(['egress'], () => {});
-      const child = await startEgressWorker({ stack, redis: stack.workersRedis, egress, topic });
+      const child = await startEgressWorker({ stack, redis: stack.workersRedis, egress, topic, cores: CORES });
       workers.push(child);
       return child;
     },

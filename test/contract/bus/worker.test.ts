@@ -1,5 +1,6 @@
 // The caller, and the server of IOInfo, against an egress worker with the official psrpc: the stand-in, or what
 // REELKIT_EGRESS_BIN names.
+import { readFile } from 'node:fs/promises';
 import { EgressInfo, EgressStatus } from '@livekit/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRpcClient, type RpcReply } from '../../../src/bus/client.ts';
@@ -133,6 +134,11 @@ describe('a worker with a topic of its own', () => {
     const bus = await bed.workersBus();
     process.kill(workerProcess.pid, 'SIGSTOP');
     try {
+      await waitFor(
+        'the worker to be frozen',
+        () => readFile(`/proc/${workerProcess.pid}/stat`, 'utf8'),
+        (stat) => / T /.test(stat),
+      );
       expect(await bus.subscribers(TOPIC_CHANNEL)).toBe(1);
       expect(await workers.client.multi(QUESTION, { waitMs: 1_000 })).toEqual([]);
     } finally {
