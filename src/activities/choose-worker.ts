@@ -68,12 +68,7 @@ const SHOWN_REASONS = 3;
 
 export function createWorkerChoice(
   observe: () => Promise<Sight>,
-  {
-    cordoned,
-    answersFor = async () => true,
-    launchProblem = () => undefined,
-    now = Date.now,
-  }: WorkerChoiceOptions = {},
+  { cordoned, launchProblem = () => undefined, now = Date.now }: WorkerChoiceOptions = {},
 ): WorkerChoice {
   const holds = new Map<string, Hold>();
   const trust = createTrust(now);
