@@ -36,6 +36,8 @@ describe('record', () => {
       startWithin: '5m',
       maxDuration: '1h',
       priority: '1',
+      fleet: 'small',
+      tenant: 'school',
       label: ['course=7', 'note=a=b'],
     });
     expect(body).toEqual({
@@ -45,6 +47,8 @@ describe('record', () => {
       startWithin: '5m',
       maxDuration: '1h',
       priority: 1,
+      fleet: 'small',
+      tenant: 'school',
       labels: { course: '7', note: 'a=b' },
     });
     expect(recordingRequestSchema.safeParse(body).success).toBe(true);
