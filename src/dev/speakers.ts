@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import type { RoomConfiguration } from '@livekit/protocol';
 import { AccessToken } from 'livekit-server-sdk';
 import { messageOf } from '../error-message.ts';
 import { reportToStderr, reportToStdout } from './reporter.ts';
@@ -23,6 +24,8 @@ export interface SpeakerOptions {
   logFile?: string;
   /** A process for this speaker alone, so that `kill` takes no other with it. */
   ownProcess?: boolean;
+  /** Of the room that opens with this speaker: its token carries it. */
+  roomConfig?: RoomConfiguration;
 }
 
 export interface Speaker {
@@ -61,9 +64,10 @@ function chooseHost({ logFile = join(tmpdir(), `reelkit-speakers-${process.pid}.
   return sharedHost;
 }
 
-function speakerToken({ livekit, room, identity }: SpeakerOptions): Promise<string> {
+function speakerToken({ livekit, room, identity, roomConfig }: SpeakerOptions): Promise<string> {
   const token = new AccessToken(livekit.apiKey, livekit.apiSecret, { identity, ttl: '6h' });
   token.addGrant({ room, roomJoin: true, canPublish: true, canSubscribe: false });
+  if (roomConfig) token.roomConfig = roomConfig;
   return token.toJwt();
 }
 

@@ -109,13 +109,18 @@ export function infoOf(facts: RecordFacts): EgressInfo {
   info.retryCount = facts.retries;
   info.error = facts.state.error ?? '';
   info.errorCode = facts.state.errorCode ?? 0;
-  info.details = facts.state.details ?? '';
   info.updatedAt = later(info.updatedAt, toNs(facts.changedAtMs ?? 0));
   const reports = facts.reports.flatMap(decoded);
+  info.details = facts.state.details ?? reasonOfEnding(facts, reports.at(-1));
   addReports(info, reports);
   endedAt(info, facts, reports.at(-1));
   closeStreams(info, facts.state.status);
   return withSingleResult(info);
+}
+
+/** Told while the egress finishes: what its worker has said of it, else who stops it is Reelkit. */
+function reasonOfEnding({ state }: RecordFacts, last: EgressInfo | undefined): string {
+  return state.status === 'ENDING' ? last?.details || 'End reason: StopEgress API' : '';
 }
 
 /** One that was signalled by hand may hold anything, and must not keep LiveKit from the others. */
@@ -199,19 +204,24 @@ export function reportOf(info: EgressInfo): EgressReport {
       .filter((file) => file.filename || file.location)
       .map(fileOf),
     info: keptInfo(info),
-    ...(info.streamResults.length > 0 ? { hasStreams: true } : {}),
+    ...(info.streamResults.length > 0 ? { streams: info.streamResults.map(stateOfStream).join(' ') } : {}),
     ...present({
       room: info.roomName || undefined,
       // What EgressInfo calls started is when the worker took the request; Chrome may need seconds from there to the first frame.
       acceptedAtMs: toMs(info.startedAt),
       startedAtMs: toMs(beganAt(info)),
-      updatedAtMs: toMs(info.updatedAt),
+      // With its fraction: reports follow each other within a millisecond.
+      updatedAtMs: info.updatedAt > 0n ? Number(info.updatedAt) / 1e6 : undefined,
       endedAtMs: toMs(info.endedAt),
       error: redactText(info.error) || undefined,
       errorCode: info.errorCode || undefined,
       details: redactText(info.details) || undefined,
     }),
   };
+}
+
+function stateOfStream({ status, startedAt, retries }: StreamInfo): string {
+  return `${StreamInfo_Status[status]}${startedAt > 0n ? '' : '-not-yet'}${retries > 0 ? `-${retries}` : ''}`;
 }
 
 function keptInfo(info: EgressInfo): string {

@@ -42,5 +42,7 @@ export function stopRecheckMs(look: number): number {
   return Math.min(15_000 * 2 ** (look - 1), 300_000);
 }
 
+/** What is stopped before it records is gone by then: soon enough for LiveKit's caller, who waits 3 s. */
+export const ABORT_LIMIT_MS = 2_000;
 /** An egress that lives on so long after a stop will not end: the longest upload a worker allows is an hour. */
 export const STOP_LIMIT_MS = 6 * 3_600_000;

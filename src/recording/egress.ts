@@ -43,8 +43,8 @@ export interface EgressReport extends EgressSnapshot {
   info?: string;
   /** LiveKit had its room no more when the end was reported. */
   roomGone?: true;
-  /** It streams, so that more may have changed than its status. */
-  hasStreams?: boolean;
+  /** The state of each of its streams: one that changes is news as well. */
+  streams?: string;
 }
 
 export function isTerminal(status: EgressStatus): boolean {

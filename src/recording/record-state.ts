@@ -46,8 +46,13 @@ const FAILURE = 'End reason: Failure';
 /** @param errorCode of a refusal, when the recording failed before any part ended */
 export function recordStateOf(view: RecordingView, errorCode?: number): RecordState {
   if (isEnded(view.stage)) return endedState(view, errorCode);
-  if (view.stage === 'stopping') return { status: 'ENDING' };
-  return { status: view.startedAtMs === undefined ? 'STARTING' : 'ACTIVE' };
+  if (view.startedAtMs === undefined) return { status: 'STARTING' };
+  return { status: view.stage === 'stopping' ? 'ENDING' : 'ACTIVE' };
+}
+
+/** A worker answers a stop before its file is finished, and applications expect just that; only what never started is ABORTED. */
+export function asStopping(facts: RecordFacts): RecordFacts {
+  return facts.state.status === 'ABORTED' ? facts : { ...facts, state: { status: 'ENDING' } };
 }
 
 function endedState(view: RecordingView, errorCode: number | undefined): RecordState {

@@ -1,7 +1,7 @@
 // UpdateStream while a recording is open: what runs changes at once, and what comes after it begins with the same URLs.
 import { ApplicationFailure, condition } from '@temporalio/workflow';
 import type { StreamsChanged } from '../activities/contract.ts';
-import type { RecordFacts } from '../recording/record-state.ts';
+import { asStopping, type RecordFacts } from '../recording/record-state.ts';
 import type { StreamChange } from '../recording/streams.ts';
 import { problemOf, streams } from './calls.ts';
 import type { RecordKeeper } from './record-keeper.ts';
@@ -26,7 +26,7 @@ export async function changeStreams(
   }
   // What is answered is what LiveKit's list says from now on.
   await condition(() => keeper.isUpToDate && (!isStopped || state.isEnded));
-  return state.record();
+  return state.cancelled ? asStopping(state.record()) : state.record();
 }
 
 /** @returns whether nothing is left to be made, and no worker is there to end it */
@@ -35,6 +35,11 @@ async function makeChange(state: RecordingState, change: StreamChange): Promise<
   const egressId = state.part?.end ? undefined : state.part?.egressId;
   if (egressId !== undefined) {
     const { report } = await changed(streams.changeRunningStreams({ ...change, egressId }));
+    // A worker ends with its last output, and nothing may follow it.
+    if (wanted.isEmpty) {
+      state.stop();
+      state.enter('stopping');
+    }
     if (report) state.heard(report);
   }
   const isStopped = wanted.isEmpty === true && egressId === undefined;

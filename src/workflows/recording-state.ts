@@ -91,9 +91,12 @@ export class RecordingState {
   /** LiveKit may not know of the recording yet. */
   private unlisted = true;
   private errorCode: number | undefined;
-  private published: { status: EgressStatus; retries: number } = { status: 'STARTING', retries: 0 };
+  private published: { status: EgressStatus; retries: number; streams?: string | undefined } = {
+    status: 'STARTING',
+    retries: 0,
+  };
   /** Attempt -> its last report. */
-  private readonly reports = new Map<number, string>();
+  private readonly reports = new Map<number, EgressReport & { info: string }>();
   /** Final report of the current part, once known. */
   ended: EgressReport | undefined;
   /** Egresses of ours that run beside the one we want: they must be stopped, and are taken out once they were told. */
@@ -332,8 +335,10 @@ export class RecordingState {
 
   private keep(report: EgressReport): void {
     const attempt = parseAttemptEgressId(report.egressId)?.attempt;
-    if (attempt === undefined || typeof report.info !== 'string') return;
-    if (report.info.length <= MAX_REPORT_CHARACTERS) this.reports.set(attempt, report.info);
+    const { info } = report;
+    if (attempt === undefined || typeof info !== 'string' || info.length > MAX_REPORT_CHARACTERS) return;
+    const known = this.reports.get(attempt);
+    if (!known || !isOlder(report, known)) this.reports.set(attempt, { ...report, info });
   }
 
   /** The id of the attempt that is made now. */
@@ -351,7 +356,7 @@ export class RecordingState {
       ...(this.changedAtMs === undefined ? {} : { changedAtMs: this.changedAtMs }),
       ...(this.view.endedAtMs === undefined ? {} : { endedAtMs: this.view.endedAtMs }),
       state: recordStateOf(this.view, this.errorCode),
-      reports: bounded([...this.reports].sort(([one], [other]) => one - other).map(([, info]) => info)),
+      reports: bounded([...this.reports].sort(([one], [other]) => one - other).map(([, { info }]) => info)),
       retries: Math.max(0, this.view.parts.filter(({ egressId }) => egressId !== undefined).length - 1),
       unlisted: this.unlisted,
       told: this.published.status,
@@ -360,7 +365,7 @@ export class RecordingState {
 
   /** One more event for each status, each continuation, and whatever changes about streams. */
   private isNewsToLiveKit(report: EgressReport): boolean {
-    if (report.hasStreams) return true;
+    if (report.streams !== this.published.streams) return true;
     // That it finishes its file was said with the stop, or is said with the end.
     if (this.view.stage === 'stopping') return false;
     const { state, retries } = this.record();
@@ -377,7 +382,7 @@ export class RecordingState {
 
   recordPublished({ state, retries }: RecordFacts): void {
     this.unlisted = false;
-    this.published = { status: state.status, retries };
+    this.published = { status: state.status, retries, streams: [...this.reports.values()].at(-1)?.streams };
   }
 
   /** Nobody knows whether it runs: it is stopped where it shows, and once more should it report later. */
@@ -398,7 +403,7 @@ export class RecordingState {
 
   private noteActive(part: PartView, workerMs: number): void {
     if (part.startedAtMs !== undefined) return;
-    const atMs = this.plausible(workerMs);
+    const atMs = this.plausible(Math.floor(workerMs));
     part.startedAtMs = atMs;
     if (this.view.startedAtMs !== undefined) return;
     this.view.startedAtMs = atMs;
@@ -535,8 +540,9 @@ function bounded(reports: string[]): string[] {
   return reports.slice(from);
 }
 
-/** Reports overtake each other; a status never goes back. */
+/** Reports overtake each other, and the answers to calls; a status never goes back. */
 function isOlder(one: EgressReport, other: EgressReport): boolean {
+  if (one.status === other.status) return (one.updatedAtMs ?? 0) < (other.updatedAtMs ?? 0);
   return EGRESS_STATUSES.indexOf(one.status) < EGRESS_STATUSES.indexOf(other.status);
 }
 

@@ -19,8 +19,8 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { resetOffset } from '../recording/attempt.ts';
-import { MAX_PARTS, MAX_SHORT_PARTS, nextPartDelayMs } from '../recording/delays.ts';
-import type { RecordFacts } from '../recording/record-state.ts';
+import { ABORT_LIMIT_MS, MAX_PARTS, MAX_SHORT_PARTS, nextPartDelayMs } from '../recording/delays.ts';
+import { asStopping } from '../recording/record-state.ts';
 import type { StreamChange } from '../recording/streams.ts';
 import type { RecordingView } from '../recording/view.ts';
 import { calls } from './calls.ts';
@@ -164,6 +164,8 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
       CancellationScope.nonCancellable(async () => {
         state.stop();
         await condition(() => (state.isEnded || state.view.stage === 'stopping') && keeper.isUpToDate);
+        const hasRecorded = state.view.startedAtMs !== undefined;
+        if (!hasRecorded) await condition(() => state.isEnded && keeper.isUpToDate, ABORT_LIMIT_MS);
         return asStopping(state.record());
       }),
     { validator: refuseWhenEnded },
@@ -185,11 +187,6 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
       },
     },
   );
-}
-
-/** A worker answers a stop before its file is finished, and applications expect just that; only what never started is ABORTED. */
-function asStopping(facts: RecordFacts): RecordFacts {
-  return facts.state.status === 'ABORTED' ? facts : { ...facts, state: { status: 'ENDING' } };
 }
 
 function refusal(why: { type: string; message: string }): ApplicationFailure {

@@ -1,6 +1,6 @@
 // Watches one part of a recording to its end: by itself, by cancel, by maxDuration, or because its worker died. What an end means
 // is decided in recording/end-outcome.ts, what a look means in recording/loss.ts.
-import { log } from '@temporalio/workflow';
+import { condition, log } from '@temporalio/workflow';
 import { SHORT_PART_MS, STOP_LIMIT_MS, stopRecheckMs } from '../recording/delays.ts';
 import { classifyEnd } from '../recording/end-outcome.ts';
 import { doubtRecheckMs, judgeSighting, type Verdict } from '../recording/loss.ts';
@@ -45,7 +45,8 @@ async function supervise(state: RecordingState): Promise<{ stopping?: Stopping; 
     if (state.ended) return { ...stopping };
     if (why && !stopped) {
       stopped = { why, sinceMs: Date.now(), looks: 1 };
-      await stopEgress(state);
+      // A worker may report the end and never answer the stop.
+      await Promise.race([stopEgress(state), condition(() => state.ended !== undefined)]);
       lookAtMs = Date.now() + stopRecheckMs(1);
     }
     await untilNews(state, lookAtMs, stopped !== undefined);

@@ -19,10 +19,12 @@ export interface WorkerOptions {
   topic?: string;
   cores?: number;
   env?: Record<string, string>;
+  /** More of its configuration. */
+  config?: Record<string, unknown>;
 }
 
 export async function startEgressWorker(options: WorkerOptions): Promise<Child> {
-  const { stack, redis, egress, topic, cores = 4, env = {} } = options;
+  const { stack, redis, egress, topic, cores = 4, env = {}, config = {} } = options;
   const { stateDir, logDir, livekit } = stack;
   const [health = 0, metrics = 0, template = 0] = await findFreePorts(3, new Set());
   const configFile = await writeEgressConfig(join(stateDir, `egress-${health}.yaml`), {
@@ -33,6 +35,7 @@ export async function startEgressWorker(options: WorkerOptions): Promise<Child> 
       health_port: health,
       prometheus_port: metrics,
       template_port: template,
+      ...config,
     },
   });
   return startChild({

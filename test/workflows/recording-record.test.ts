@@ -206,8 +206,9 @@ describe('StopEgress', () => {
     run.hold('dispatch');
     await run.untilCalled('dispatch');
     const [facts] = await Promise.all([run.stop(), run.release('dispatch')]);
-    expect(['ENDING', 'ABORTED']).toContain(facts.state.status);
+    expect(facts.state.status).toBe('ABORTED');
     expect(await run.result()).toMatchObject({ stage: 'cancelled' });
+    expect(run.published).not.toContain('ENDING');
     expect(run.published.at(-1)).toBe('ABORTED');
   });
 
@@ -293,7 +294,7 @@ describe('UpdateStream', () => {
     const run = await recordings.start({
       changeRunningStreams: (_, __, r) => ({
         kind: 'changed',
-        report: r.snapshot('ACTIVE', { hasStreams: true, info: 'with streams' }),
+        report: r.snapshot('ACTIVE', { streams: 'ACTIVE', info: 'with streams' }),
       }),
     });
     await run.becomesActive();
@@ -305,6 +306,42 @@ describe('UpdateStream', () => {
     await run.report(run.complete('CPU exhausted'));
     await run.untilAccepted(1);
     expect(run.inputs('dispatch').map(({ wire }) => wire)).toEqual(['wire', 'wire +rtmp://one']);
+  });
+
+  it('is not undone by an answer that a later report overtook', async () => {
+    const run = await recordings.start({
+      changeRunningStreams: async (_, __, r) => {
+        await r.report(r.snapshot('ACTIVE', { streams: 'ACTIVE ACTIVE', info: 'connected', updatedAtMs: 9.5 }));
+        const report = r.snapshot('ACTIVE', { streams: 'ACTIVE ACTIVE-not-yet', info: 'added', updatedAtMs: 9.25 });
+        return { kind: 'changed', report };
+      },
+    });
+    await run.becomesActive();
+    expect((await run.changeStreams(change('rtmp://one'))).reports).toEqual(['connected']);
+  });
+
+  it('tells LiveKit of a stream once, whatever else is told meanwhile', async () => {
+    const run = await recordings.start();
+    await run.report(run.snapshot('ACTIVE', { streams: 'ACTIVE' }));
+    await run.untilPublished('ACTIVE');
+    await run.report(run.snapshot('ACTIVE', { streams: 'ACTIVE' }));
+    await run.report(run.snapshot('ACTIVE', { streams: 'FAILED' }));
+    await run.stop();
+    await run.report(run.snapshot('ENDING', { streams: 'FAILED' }));
+    await run.report(run.complete('StopEgress API'));
+    await run.result();
+    expect(run.published).toEqual(['ACTIVE', 'ACTIVE', 'ENDING', 'COMPLETE']);
+  });
+
+  it('that takes the last output away is the end, and no part follows', async () => {
+    const run = await recordings.start({
+      changeWantedStreams: () => ({ kind: 'changed', wire: 'nothing', isEmpty: true }),
+      changeRunningStreams: (_, __, r) => ({ kind: 'changed', report: r.snapshot('ENDING') }),
+    });
+    await run.becomesActive();
+    expect((await run.changeStreams({ add: [], remove: ['rtmp://one'] })).state.status).toBe('ENDING');
+    await run.report(run.complete('All streams stopped'));
+    expect(await run.result()).toMatchObject({ stage: 'completed', reason: { code: 'stopped' }, parts: [{}] });
   });
 
   it('that is refused fails with its code and changes nothing', async () => {

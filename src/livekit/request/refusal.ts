@@ -5,7 +5,7 @@ import { roomNameOf } from './lift.ts';
 import { holdsNewer } from './newer.ts';
 import { fileFormatOf } from './pipeline.ts';
 import { type Refusal, Refused } from './refused.ts';
-import type { StartMessage } from './rpc.ts';
+import type { StartMessage, StartRequestOneof } from './rpc.ts';
 
 export type { Refusal } from './refused.ts';
 
@@ -21,11 +21,20 @@ export function refusalOf(message: StartMessage): Refusal | undefined {
   const fill = fillerOf({ roomName: roomNameOf(message), roomId: message.roomId, atMs: 0 });
   try {
     fileFormatOf(request, fill);
+    if (needsRoom(request) && !roomNameOf(message) && !message.token) return refusal(NO_ROOM);
     return undefined;
   } catch (error) {
     if (error instanceof Refused) return refusal(error.message);
     throw error;
   }
+}
+
+/** A worker makes its own token, for the room it is told. */
+const NO_ROOM = 'request has missing or invalid field: token or api key/secret';
+
+function needsRoom(request: StartRequestOneof): boolean {
+  if (request.case === 'egress' || request.case === 'replay') return request.value.source.case !== 'web';
+  return request.case !== 'web';
 }
 
 function refusal(text: string): Refusal {

@@ -2,35 +2,24 @@
 // Built on demand from tools/psrpc-peer; the first time takes a minute.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf';
 import { EgressInfo, EgressStatus } from '@livekit/protocol';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRpcServer, RpcError } from '../../../src/bus/server.ts';
-import { repositoryRoot } from '../../../src/dev/components/sources.ts';
-import { hashOfFolder, installOnce } from '../../../src/dev/components/store.ts';
 import { endAtExit } from '../../../src/dev/last-resort.ts';
 import { waitFor } from '../../support/stack-wait.ts';
+import { buildGoTool } from '../../support/tools.ts';
 import { type Bed, makeBed, makeWorkersSide } from './bed.ts';
 
-const SOURCE = join(repositoryRoot, 'tools/psrpc-peer');
 let bed: Bed;
 let binary: string;
 
 beforeAll(async () => {
-  binary = await buildPeer();
+  binary = await buildGoTool('psrpc-peer');
   bed = await makeBed(['workersRedis']);
 });
 afterAll(() => bed?.end());
-
-async function buildPeer(): Promise<string> {
-  const build = async (folder: string) => {
-    const args = ['build', '-trimpath', '-buildvcs=false', '-o', join(folder, 'psrpc-peer'), '.'];
-    await execa('go', args, { cwd: SOURCE, env: { CGO_ENABLED: '0', GOWORK: 'off' } });
-  };
-  return installOnce(`psrpc-peer-${await hashOfFolder(SOURCE)}`, 'psrpc-peer', build, () => {});
-}
 
 describe.each([
   ['as it is', []],

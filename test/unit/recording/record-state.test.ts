@@ -33,7 +33,8 @@ describe('an open recording', () => {
     // Between two parts.
     ['starting', 5, 'ACTIVE'],
     ['waiting', 5, 'ACTIVE'],
-    ['stopping', undefined, 'ENDING'],
+    // Nothing is finished that never began; its end follows in a moment.
+    ['stopping', undefined, 'STARTING'],
     ['stopping', 5, 'ENDING'],
   ] as const)('that is %s, ACTIVE since %s: %s', (stage, startedAtMs, status) => {
     expect(recordStateOf(view({ stage, ...(startedAtMs ? { startedAtMs } : {}) }))).toEqual({ status });

@@ -208,6 +208,7 @@ func TestRefusals(t *testing.T) {
 		{"RTMP without a key", "invalid url rtmp://h/app: rtmp urls must be of format rtmp(s)://{host}(/{path})/{app}/{stream_key}( live=1)", streams(livekit.StreamProtocol_RTMP, "rtmp://h/app")},
 		{"mixed protocols", "invalid url srt://h:1: invalid scheme", streams(livekit.StreamProtocol_DEFAULT_PROTOCOL, "rtmp://h/app/key", "srt://h:1")},
 		{"unknown protocol", "invalid url http://h/a/b: invalid protocol", streams(livekit.StreamProtocol_DEFAULT_PROTOCOL, "http://h/a/b")},
+		{"websocket by its protocol", "invalid url wss://h: invalid scheme", streams(livekit.StreamProtocol_WEBSOCKET, "wss://h")},
 		{"websocket", "websocket outputs", streams(livekit.StreamProtocol_DEFAULT_PROTOCOL, "wss://h")},
 		{"OGG beside a stream", "format audio/ogg incompatible with codec audio/aac", roomRequest(func(r *livekit.RoomCompositeEgressRequest) {
 			r.AudioOnly, r.FileOutputs[0].FileType = true, livekit.EncodedFileType_OGG

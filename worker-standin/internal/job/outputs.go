@@ -38,6 +38,9 @@ func (j *Job) encodedOutputs(conf *config.Config, req egress.EncodedOutput) erro
 		j.onlyFile(streams+lists+len(images) == 0)
 	}
 	if stream != nil {
+		if urls := stream.GetUrls(); stream.GetProtocol() == livekit.StreamProtocol_WEBSOCKET && len(urls) > 0 {
+			return errURL(urls[0], "invalid scheme") // here the real worker knows websockets by their URLs alone
+		}
 		if err := j.stream(stream); err != nil {
 			return err
 		}
@@ -98,7 +101,7 @@ func (j *Job) directOutput(conf *config.Config, req *livekit.TrackEgressRequest)
 		j.onlyFile(true)
 		return nil
 	case *livekit.TrackEgressRequest_WebsocketUrl:
-		return errUnsupported("websocket outputs")
+		return refuseWebsockets(o.WebsocketUrl)
 	}
 	return errInput("output")
 }
@@ -224,7 +227,7 @@ func streamProtocol(req *livekit.StreamOutput) (Container, error) {
 	case livekit.StreamProtocol_SRT:
 		return SRT, nil
 	case livekit.StreamProtocol_WEBSOCKET:
-		return AnyContainer, errUnsupported("websocket outputs")
+		return AnyContainer, refuseWebsockets(req.GetUrls()...)
 	}
 	if len(req.GetUrls()) == 0 {
 		return AnyContainer, errInput("stream protocol")
@@ -242,6 +245,20 @@ func streamProtocol(req *livekit.StreamOutput) (Container, error) {
 		return AnyContainer, errURL(first, "invalid protocol")
 	}
 	return protocol, nil
+}
+
+// refuseWebsockets complains of what the real worker would complain of, before it says what the stand-in cannot.
+func refuseWebsockets(urls ...string) error {
+	for _, raw := range urls {
+		u, err := url.Parse(raw)
+		if err != nil {
+			return errURL(raw, err.Error())
+		}
+		if u.Scheme != "ws" && u.Scheme != "wss" {
+			return errURL(raw, "invalid scheme")
+		}
+	}
+	return errUnsupported("websocket outputs")
 }
 
 // The deprecated single result is filled when there is one kind of output, because older clients read it.

@@ -17,6 +17,9 @@ import (
 	"reelkit/worker-standin/internal/job"
 )
 
+// finishing is the least that a file costs; without it ENDING would be over before anybody was told, and stops answered with the end.
+const finishing = 200 * time.Millisecond
+
 // conclude finishes every output and sends the terminal record.
 func (x *session) conclude(src source, endedAt time.Time) {
 	if x.endedWell() {
@@ -27,6 +30,9 @@ func (x *session) conclude(src source, endedAt time.Time) {
 	x.cutting.Wait()
 	var err error
 	if !x.brokeOff() {
+		if x.server.switches.NoMedia {
+			time.Sleep(finishing)
+		}
 		err = x.finishOutputs(tracks, endedAt)
 	}
 	x.mu.Lock()

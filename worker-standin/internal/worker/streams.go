@@ -166,7 +166,7 @@ func (x *session) changeStreams(req *livekit.UpdateStreamRequest) error {
 			errs = append(errs, err)
 		}
 	}
-	if !x.isEnded() {
+	if !x.isEnded() && x.job.OutputCount() > 0 { // without an output it is ENDING that is told
 		x.streamsChanged()
 	}
 	return joined(errs)

@@ -25,6 +25,7 @@ const route = (match: object) => ({ audio: { routes: [{ match }] } });
 describe('a request that every worker would refuse', () => {
   it.each([
     // sources
+    ['a participant of no room', start('participant', { identity: 'a', ...file }), field('token or api key/secret')],
     ['no request at all', start(undefined), field('request')],
     ['a web page without http', start('web', { url: 'ftp://x', ...file }), field('web url')],
     ['a template without http', room({ customBaseUrl: 'x', ...file }), field('template base url')],
