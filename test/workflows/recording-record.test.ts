@@ -279,17 +279,6 @@ describe('UpdateStream', () => {
     expect(run.published).toEqual(['ABORTED']);
   });
 
-  it('that takes the last stream from one that runs leaves the end to its worker', async () => {
-    const run = await recordings.start({
-      changeWantedStreams: () => ({ kind: 'changed', wire: 'without streams', isEmpty: true }),
-    });
-    await run.becomesActive();
-    expect((await run.changeStreams({ add: [], remove: ['rtmp://one'] })).state.status).toBe('ACTIVE');
-    await run.report(run.complete('All streams stopped'));
-    expect(await run.result()).toMatchObject({ stage: 'completed' });
-    expect(run.stopped).toEqual([]);
-  });
-
   it('while it records changes the running attempt at once, and the next one begins with it', async () => {
     const run = await recordings.start({
       changeRunningStreams: (_, __, r) => ({
