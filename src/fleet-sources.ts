@@ -27,7 +27,7 @@ export function createFleetSources(settings: FleetConfig, presence: Presence, lo
   const probe = createProbe({ costs: settings.costs });
   const see = () => observeWorkers({ provider, probe, presence, bootTimeoutMs: settings.bootTimeout, now: Date.now });
   const launchProblem = createLaunchProblem();
-  const choice = createWorkerChoice(see, { cordoned: presence.cordoned, launchProblem: launchProblem.fresh });
+  const choice = createWorkerChoice(see, { marks: presence, launchProblem: launchProblem.fresh });
   return { settings, provider, presence, see, observe: async () => (await see()).workers, choice, launchProblem };
 }
 
@@ -57,6 +57,9 @@ export const NO_PRESENCE: Presence = {
   cordon: noBus,
   uncordon: noBus,
   cordoned: noBus,
+  doubt: noBus,
+  trust: noBus,
+  doubts: noBus,
   epoch: () => 0,
 };
 

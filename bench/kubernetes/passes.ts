@@ -126,6 +126,7 @@ function depsOf(provider: CapacityProvider): FleetDeps {
       workers: async () => new Set((await provider.list()).flatMap(({ topic }) => topic ?? [])),
       egresses: async () => new Set(),
       cordoned: async () => new Set(),
+      doubts: async () => new Map(),
       cordon: async () => {},
       uncordon: async () => {},
     },

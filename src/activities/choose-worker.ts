@@ -2,6 +2,7 @@
 // just sent until a worker shows it. It promises no room: the worker's own claim decides.
 import { type Bin, binOf, place } from '../fleet/admission.ts';
 import type { ObservedWorker, Sight } from '../fleet/observation.ts';
+import type { Presence } from '../livekit/presence.ts';
 import { DISPATCH_LIMIT_MS } from '../livekit/workers.ts';
 import type { AssignedWorker } from '../recording/start-outcome.ts';
 import type { PartInspection } from './contract.ts';
@@ -41,8 +42,8 @@ export interface WorkerChoice {
 }
 
 export interface WorkerChoiceOptions {
-  /** The cordons as they are now: whoever chooses sends at once, and a look may be older than a cordon. Without it the look tells. */
-  cordoned?: (topics: readonly string[]) => Promise<ReadonlySet<string>>;
+  /** The marks as they are now: whoever chooses sends at once, and a look may be older than they. Without it the look tells. */
+  marks?: Pick<Presence, 'cordoned' | 'doubts' | 'doubt' | 'trust'>;
   /** Why no worker can be launched, as far as this process knows. */
   launchProblem?: () => string | undefined;
   now?: () => number;
@@ -53,6 +54,8 @@ interface Hold {
   costCores: number;
   untilMs: number;
   egressId?: string;
+  /** It may not take the start either. */
+  doubted?: boolean;
 }
 
 /** A look is shared this long, so that a burst of starts asks the workers once. */
@@ -63,15 +66,13 @@ const ADMITTED_FRESH_MS = 100;
 const CHOSEN_MS = 5_000 + DISPATCH_LIMIT_MS;
 /** By then a started egress shows in its worker's own answer. */
 const STARTED_MS = 3_000;
-const PASSED_OVER_MS = { first: 2_000, most: 60_000 };
 const SHOWN_REASONS = 3;
 
 export function createWorkerChoice(
   observe: () => Promise<Sight>,
-  { cordoned, launchProblem = () => undefined, now = Date.now }: WorkerChoiceOptions = {},
+  { marks, launchProblem = () => undefined, now = Date.now }: WorkerChoiceOptions = {},
 ): WorkerChoice {
   const holds = new Map<string, Hold>();
-  const trust = createTrust(now);
   let shared: { atMs: number; sight: Promise<Sight> } | undefined;
 
   function look(notBeforeMs: number): Promise<Sight> {
@@ -84,10 +85,17 @@ export function createWorkerChoice(
     return mine.sight;
   }
 
-  async function withCordons({ workers, ...rest }: Sight): Promise<Sight> {
-    if (!cordoned) return { workers, ...rest };
-    const marked = await cordoned(workers.flatMap(({ topic }) => topic ?? []));
-    return { ...rest, workers: workers.map((one) => ({ ...one, cordoned: marked.has(one.topic ?? '') })) };
+  async function withMarks({ workers, ...rest }: Sight): Promise<Sight> {
+    if (!marks) return { workers, ...rest };
+    const topics = workers.flatMap(({ topic }) => topic ?? []);
+    const [cordoned, doubts] = await Promise.all([marks.cordoned(topics), marks.doubts(topics)]);
+    return {
+      ...rest,
+      workers: workers.map(({ doubt: _, ...one }) => {
+        const doubt = doubts.get(one.topic ?? '');
+        return { ...one, cordoned: cordoned.has(one.topic ?? ''), ...(doubt ? { doubt } : {}) };
+      }),
+    };
   }
 
   /** Those that may be sent to, filled with what others hold there. */
@@ -104,15 +112,15 @@ export function createWorkerChoice(
 
   return {
     async choose(recordingId, costCores, not = new Set(), admitted = false) {
-      const sight = await withCordons(await look(now() - (admitted ? ADMITTED_FRESH_MS : FRESH_MS)));
+      const sight = await withMarks(await look(now() - (admitted ? ADMITTED_FRESH_MS : FRESH_MS)));
       const found = candidates(sight.workers, recordingId).filter(({ worker: { topic } }) => !not.has(topic));
-      const trusted = found.filter(({ worker: { topic } }) => trust.has(topic));
+      const trusted = found.filter(({ worker: { doubt } }) => (doubt?.untilMs ?? 0) <= now());
       const chosen = fullest(trusted, costCores);
       if (!chosen) {
         return { missing: [whyNone(sight, found, trusted, costCores), launchProblem()].filter(Boolean).join('; ') };
       }
-      const { id, topic } = chosen.worker;
-      holds.set(recordingId, { topic, costCores, untilMs: now() + CHOSEN_MS });
+      const { id, topic, doubt } = chosen.worker;
+      holds.set(recordingId, { topic, costCores, untilMs: now() + CHOSEN_MS, ...(doubt ? { doubted: true } : {}) });
       return { id, topic };
     },
 
@@ -121,11 +129,11 @@ export function createWorkerChoice(
     started(recordingId, egressId) {
       const hold = holds.get(recordingId);
       if (!hold) return;
-      trust.restore(hold.topic);
+      if (hold.doubted) told(marks?.trust(hold.topic));
       holds.set(recordingId, { ...hold, egressId, untilMs: now() + STARTED_MS });
     },
 
-    noteUnanswered: (topic) => trust.doubt(topic),
+    noteUnanswered: (topic) => told(marks?.doubt(topic)),
 
     async whereIs(egressId, active, worker) {
       const seen = witness(await look(now()), egressId, worker?.topic);
@@ -191,19 +199,9 @@ function cannotRun({ answered, portClosed, state, runs, cutOff }: ObservedWorker
   return answered || portClosed === true || state === 'gone' || (state === 'booting' && !runs) || cutOff === true;
 }
 
-/** Workers that do not answer a start. Bounded: who is trusted again is forgotten. */
-function createTrust(now: () => number) {
-  const doubts = new Map<string, { untilMs: number; times: number }>();
-  return {
-    has: (topic: string) => (doubts.get(topic)?.untilMs ?? 0) <= now(),
-    restore: (topic: string) => void doubts.delete(topic),
-    doubt(topic: string) {
-      for (const [name, { untilMs }] of doubts) if (now() - untilMs > PASSED_OVER_MS.most) doubts.delete(name);
-      const times = (doubts.get(topic)?.times ?? 0) + 1;
-      const forMs = Math.min(PASSED_OVER_MS.most, PASSED_OVER_MS.first * 2 ** Math.min(times - 1, 20));
-      doubts.set(topic, { times, untilMs: now() + forMs });
-    },
-  };
+/** A mark that cannot be set is set with the next start. */
+function told(mark: Promise<void> | undefined): void {
+  mark?.catch(() => undefined);
 }
 
 function whyNone(sight: Sight, found: Candidate[], trusted: Candidate[], costCores: number): string {
@@ -214,7 +212,7 @@ function whyNone(sight: Sight, found: Candidate[], trusted: Candidate[], costCor
       trusted.map(({ bin }) => bin),
       costCores,
     ),
-    ...(passedOver > 0 ? [`${passedOver} did not answer a moment ago`] : []),
+    ...(passedOver > 0 ? [`${passedOver} did not take the last start`] : []),
     ...whyNoneBoots(sight.workers),
   ].join('; ');
 }

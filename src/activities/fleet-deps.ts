@@ -28,7 +28,7 @@ export interface FleetDeps {
   /** Names of all fleets that share the bus, the one for what names none first. */
   fleets: readonly string[];
   provider: CapacityProvider;
-  presence: Pick<Presence, 'workers' | 'egresses' | 'cordon' | 'uncordon' | 'cordoned'>;
+  presence: Pick<Presence, 'workers' | 'egresses' | 'cordon' | 'uncordon' | 'cordoned' | 'doubts'>;
   /** On its worker, by its worker-side id. Ended or unknown: does nothing. */
   stopEgress(egressId: string): Promise<void>;
   probe: Probe;

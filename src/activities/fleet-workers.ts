@@ -1,6 +1,7 @@
 // The workers as the fleet sees them: the platform's list, each worker's own answer, and who listens on the bus, joined. Only reads.
 import type { CapacityProvider, Worker } from '../capacity/provider.ts';
 import { messageOf } from '../error-message.ts';
+import { type Doubt, isSetAside, whyDoubted } from '../fleet/doubt.ts';
 import type { FleetMemory, ObservedEgress, ObservedWorker, Sight } from '../fleet/observation.ts';
 import { stateOf } from '../fleet/worker-state.ts';
 import type { Presence } from '../livekit/presence.ts';
@@ -10,7 +11,7 @@ import { parseAttemptEgressId } from '../recording/attempt.ts';
 export interface WorkerSources {
   provider: Pick<CapacityProvider, 'list'>;
   probe: Probe;
-  presence: Pick<Presence, 'workers' | 'egresses' | 'cordoned'>;
+  presence: Pick<Presence, 'workers' | 'egresses' | 'cordoned' | 'doubts'>;
   bootTimeoutMs: number;
   now: () => number;
   /** The workers' Redis did not answer. */
@@ -22,6 +23,7 @@ interface BusSight {
   workers: ReadonlySet<string>;
   egresses: ReadonlySet<string>;
   cordoned: ReadonlySet<string>;
+  doubts: ReadonlyMap<string, Doubt>;
 }
 
 /** Ports first, the bus last: an egress that starts in between is then seen as one that lives. */
@@ -38,6 +40,7 @@ export async function observeWorkers(
   const observed = workers.map((worker, index) => {
     const answer = answers[index] ?? NOT_ASKED;
     const present = bus && worker.topic !== undefined && bus.workers.has(worker.topic);
+    const doubt = bus?.doubts.get(worker.topic ?? '');
     const seen = {
       platform: worker.state,
       owned: worker.owned,
@@ -45,9 +48,11 @@ export async function observeWorkers(
       answered: answer.answered,
       outOfService: answer.answered && answer.outOfService,
       present,
+      setAside: doubt !== undefined && isSetAside(doubt),
     };
     const state = stateOf(seen, notes[worker.id], now(), bootTimeoutMs);
-    return { ...join(worker, answer, state, present), ...onBus(worker, bus) };
+    const named = doubt && !worker.reason ? { ...worker, reason: whyDoubted(doubt, now()) } : worker;
+    return { ...join(named, answer, state, present), ...onBus(worker, bus), ...(doubt ? { doubt } : {}) };
   });
   return { workers: observed, ...(bus ? { activeEgresses: liveEgresses(observed, bus.egresses) } : {}) };
 }
@@ -59,12 +64,14 @@ async function probeWorker(worker: Worker, probe: Probe): Promise<ProbeAnswer> {
 }
 
 async function askBus(presence: WorkerSources['presence'], known: readonly Worker[]): Promise<BusSight> {
-  const [workers, egresses, cordoned] = await Promise.all([
+  const topics = known.flatMap(({ topic }) => topic ?? []);
+  const [workers, egresses, cordoned, doubts] = await Promise.all([
     presence.workers(),
     presence.egresses(),
-    presence.cordoned(known.flatMap(({ topic }) => topic ?? [])),
+    presence.cordoned(topics),
+    presence.doubts(topics),
   ]);
-  return { workers, egresses, cordoned };
+  return { workers, egresses, cordoned, doubts };
 }
 
 function onBus({ topic }: Worker, bus: BusSight | undefined): Pick<ObservedWorker, 'topic' | 'present' | 'cordoned'> {

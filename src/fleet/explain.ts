@@ -1,6 +1,7 @@
 // Puts a plan into words: structured reasons, one line for the log, Markdown for the Web UI. Pure.
 import { formatDuration } from '../recording/duration.ts';
 import type { Demand } from './demand.ts';
+import { isSetAside } from './doubt.ts';
 import type { FleetMemory, Observation, ObservedWorker, WaitingRecording } from './observation.ts';
 import type { Sizing } from './sizing.ts';
 import type { Strays } from './strays.ts';
@@ -22,6 +23,7 @@ type ReasonCode =
   | 'orphan'
   | 'look'
   | 'stranger'
+  | 'doubted'
   | 'bus_unknown';
 
 export interface Reason {
@@ -74,6 +76,7 @@ export function renderReasons(observation: Observation, memory: FleetMemory, dec
       .filter(({ again }) => !again)
       .map(({ recordingId, why }) => one('look', recordingId, `${recordingId} is asked to look: ${why}`)),
     ...strangers(strays.strangers),
+    ...doubted(observation.workers),
     ...(observation.activeEgresses ? [] : [busUnknown]),
   ];
 }
@@ -99,6 +102,15 @@ const busUnknown: Reason = {
   ids: [],
   lasting: true,
 };
+
+/** Told once for each, however often it is tried again. */
+function doubted(workers: readonly ObservedWorker[]): Reason[] {
+  return list(
+    'doubted',
+    workers.filter(({ doubt }) => doubt && isSetAside(doubt)),
+    (ids) => `${ids}: set aside, because starts are not taken there`,
+  ).map((reason) => ({ ...reason, lasting: true, ids: [...reason.ids].sort().slice(0, SHOWN_IDS) }));
+}
 
 /** Somebody else uses the workers' Redis. */
 function strangers(ids: readonly string[]): Reason[] {

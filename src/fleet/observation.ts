@@ -1,4 +1,5 @@
 // What one pass sees and what it remembers between passes. Plain data; the plan is a pure function of these two.
+import type { Doubt } from './doubt.ts';
 
 /** An egress that lives: it listens for its stop on the bus, or a worker's own port shows it. */
 export interface ObservedEgress {
@@ -50,6 +51,8 @@ export interface ObservedWorker {
   present?: boolean;
   /** Nothing is sent to it any more. Absent when the bus could not be asked. */
   cordoned?: boolean;
+  /** It did not take what it was sent last. */
+  doubt?: Doubt;
   reason?: string;
   /** The platform says that its process runs; without an answer it may be booting, or busy and out of reach. */
   runs?: boolean;

@@ -11,6 +11,8 @@ export interface Witnesses {
   answered: boolean;
   /** The worker says it is disabled or terminating. */
   outOfService: boolean;
+  /** It keeps not taking starts. */
+  setAside?: boolean;
   /** It listens for starts; undefined when the bus could not be asked. */
   present?: boolean | undefined;
 }
@@ -23,7 +25,7 @@ export function stateOf(
 ): WorkerState {
   if (seen.platform === 'gone') return 'gone';
   if (seen.platform === 'draining' || notes?.drainAskedMs !== undefined) return 'draining';
-  if (seen.answered && seen.outOfService) return 'draining';
+  if (seen.answered && (seen.outOfService || seen.setAside)) return 'draining';
   if (seen.answered && seen.present !== false) return 'ready';
   if (seen.platform !== 'running') return 'booting';
   // Silent or deaf, but running: one that was ready may be busy, and one nobody remembers may have been.

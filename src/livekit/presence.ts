@@ -1,7 +1,8 @@
 // Who lives on the workers' Redis: a worker listens on its own topic for starts, an egress on its own id for its stop, and both
-// subscriptions end with their process. Also the cordons, marks by which all processes know whom to send nothing. Decides nothing.
+// subscriptions end with their process. Also the cordons and doubts, marks by which all processes know whom to send nothing.
 import { ANY_TOPIC, requestChannel, topicOf } from '../bus/topics.ts';
 import type { BusTransport } from '../bus/transport.ts';
+import { DOUBT_REMEMBERED_MS, type Doubt, nextDoubt } from '../fleet/doubt.ts';
 
 export interface Presence {
   /** Topics of workers that take starts; one that drains is none of them. */
@@ -13,6 +14,11 @@ export interface Presence {
   uncordon(topic: string): Promise<void>;
   /** Those of them that are cordoned. */
   cordoned(topics: readonly string[]): Promise<Set<string>>;
+  /** It did not take what it was sent: all processes pass it over for a while, and the fleet names it. */
+  doubt(topic: string): Promise<void>;
+  /** It takes starts. */
+  trust(topic: string): Promise<void>;
+  doubts(topics: readonly string[]): Promise<Map<string, Doubt>>;
   /**
    * Changes whenever the connection was made anew: whoever listened before may not listen again yet. NaN, which equals nothing,
    * while it is being made.
@@ -23,30 +29,51 @@ export interface Presence {
 const STARTS = requestChannel({ service: 'EgressInternal', method: 'StartEgress', topic: ANY_TOPIC });
 const STOPS = requestChannel({ service: 'EgressHandler', method: 'StopEgress', topic: ANY_TOPIC });
 const CORDON_KEY = 'reelkit:cordon:';
+const DOUBT_KEY = 'reelkit:doubt:';
 
 /** What presence is read from, and cordons are written to. */
 export type PresenceBus = Pick<BusTransport, 'channels' | 'setKey' | 'getKeys' | 'deleteKey' | 'health'>;
 
-export function createPresence(bus: PresenceBus): Presence {
+export function createPresence(bus: PresenceBus, now: () => number = Date.now): Presence {
   const topicsOf = async (pattern: string) => {
     const channels = await bus.channels(pattern);
     return new Set(channels.flatMap((channel) => topicOf(channel) ?? []));
+  };
+  const marksOf = async (prefix: string, topics: readonly string[]) => {
+    const marks = topics.length === 0 ? [] : await bus.getKeys(topics.map((topic) => prefix + topic));
+    return new Map(topics.flatMap((topic, index) => (marks[index] == null ? [] : [[topic, marks[index]] as const])));
+  };
+  const doubts = async (topics: readonly string[]) => {
+    const marks = await marksOf(DOUBT_KEY, topics);
+    return new Map([...marks].flatMap(([topic, mark]) => readDoubt(mark).map((doubt) => [topic, doubt] as const)));
   };
   return {
     workers: () => topicsOf(STARTS),
     egresses: () => topicsOf(STOPS),
     cordon: (topic, ttlMs) => bus.setKey(CORDON_KEY + topic, '1', ttlMs),
     uncordon: (topic) => bus.deleteKey(CORDON_KEY + topic),
-    async cordoned(topics) {
-      if (topics.length === 0) return new Set();
-      const marks = await bus.getKeys(topics.map((topic) => CORDON_KEY + topic));
-      return new Set(topics.filter((_, index) => marks[index] != null));
+    cordoned: async (topics) => new Set((await marksOf(CORDON_KEY, topics)).keys()),
+    async doubt(topic) {
+      const next = nextDoubt((await doubts([topic])).get(topic), now());
+      await bus.setKey(DOUBT_KEY + topic, JSON.stringify(next), next.untilMs - now() + DOUBT_REMEMBERED_MS);
     },
+    trust: (topic) => bus.deleteKey(DOUBT_KEY + topic),
+    doubts,
     epoch() {
       const { ok, reconnects } = bus.health();
       return ok ? reconnects : Number.NaN;
     },
   };
+}
+
+/** Empty for what is none: an older or newer process may have written it. */
+function readDoubt(mark: string): [Doubt] | [] {
+  try {
+    const { times, untilMs } = JSON.parse(mark) as Partial<Doubt>;
+    return Number.isFinite(times) && Number.isFinite(untilMs) ? [{ times, untilMs } as Doubt] : [];
+  } catch {
+    return [];
+  }
 }
 
 export interface Gone {

@@ -2,6 +2,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createWorkerChoice, type WorkerChoiceOptions } from '../../../src/activities/choose-worker.ts';
 import type { PartInspection } from '../../../src/activities/contract.ts';
+import { type Doubt, nextDoubt } from '../../../src/fleet/doubt.ts';
 import type { ObservedWorker, Sight } from '../../../src/fleet/observation.ts';
 import { CORDON_SETTLE_MS } from '../../../src/fleet/policy.ts';
 import { DISPATCH_LIMIT_MS } from '../../../src/livekit/workers.ts';
@@ -15,6 +16,30 @@ function bed(sight: Sight | Sight[], options: WorkerChoiceOptions = {}) {
   const clock = { nowMs: 1_000_000 };
   const observe = vi.fn(async () => (sights.length > 1 ? sights.shift() : sights[0]) as Sight);
   return { clock, observe, choice: createWorkerChoice(observe, { now: () => clock.nowMs, ...options }) };
+}
+
+const noMarks = {
+  cordoned: async () => new Set<string>(),
+  doubts: async () => new Map<string, Doubt>(),
+  doubt: async () => undefined,
+  trust: async () => undefined,
+};
+
+/** As the workers' Redis keeps them. */
+function keptMarks() {
+  const doubts = new Map<string, Doubt>();
+  let nowMs = 1_000_000;
+  return {
+    marks: {
+      ...noMarks,
+      doubts: async () => doubts,
+      doubt: async (topic: string) => void doubts.set(topic, nextDoubt(doubts.get(topic), nowMs)),
+      trust: async (topic: string) => void doubts.delete(topic),
+    },
+    at: (ms: number) => {
+      nowMs = ms;
+    },
+  };
 }
 
 const see = (...workers: ObservedWorker[]): Sight => ({
@@ -47,7 +72,9 @@ describe('the worker that is chosen', () => {
   });
 
   it('is none that was cordoned after the look, and one whose cordon was lifted since', async () => {
-    const { choice } = bed(see(onBus('a'), onBus('b', { cordoned: true })), { cordoned: async () => new Set(['t-a']) });
+    const { choice } = bed(see(onBus('a'), onBus('b', { cordoned: true })), {
+      marks: { ...noMarks, cordoned: async () => new Set(['t-a']) },
+    });
     expect(await choice.choose('r1', 4)).toMatchObject({ id: 'b' });
   });
 
@@ -86,30 +113,49 @@ describe('the worker that is chosen', () => {
 
 describe('a worker that does not claim', () => {
   it('is passed over, longer each time, until one starts there', async () => {
-    const { choice, clock } = bed(see(onBus('a')));
+    const { marks, at } = keptMarks();
+    const { choice, clock } = bed(see(onBus('a')), { marks });
     const isChosen = async () => 'topic' in (await choice.choose('r1', 4));
+    const wait = (ms: number) => {
+      clock.nowMs += ms;
+      at(clock.nowMs);
+    };
     choice.noteUnanswered('t-a');
     expect(await isChosen()).toBe(false);
-    clock.nowMs += 2_000;
+    wait(2_000);
     expect(await isChosen()).toBe(true);
     choice.noteUnanswered('t-a');
-    clock.nowMs += 2_000;
+    wait(2_000);
     expect(await isChosen()).toBe(false);
-    clock.nowMs += 2_000;
+    wait(2_000);
     expect(await isChosen()).toBe(true);
     choice.started('r1', 'EG_r1');
     choice.noteUnanswered('t-a');
-    clock.nowMs += 2_000;
+    wait(2_000);
     expect(await isChosen()).toBe(true);
   });
 
+  it('is passed over by every other process, too', async () => {
+    const { marks } = keptMarks();
+    const [one, other] = [bed(see(onBus('a'), onBus('b')), { marks }), bed(see(onBus('a'), onBus('b')), { marks })];
+    one.choice.noteUnanswered('t-a');
+    expect(await other.choice.choose('r1', 4)).toMatchObject({ id: 'b' });
+  });
+
   it('leaves the others to be chosen, and is told of when there is none', async () => {
-    const { choice } = bed(see(onBus('a'), onBus('b')));
+    const { choice } = bed(see(onBus('a'), onBus('b')), keptMarks());
     choice.noteUnanswered('t-a');
     expect(await choice.choose('r1', 4)).toMatchObject({ id: 'b' });
     expect(await choice.choose('r2', 4)).toEqual({
-      missing: 'one worker is ready, none has 4 cores free; 1 did not answer a moment ago',
+      missing: 'one worker is ready, none has 4 cores free; 1 did not take the last start',
     });
+  });
+
+  it('is chosen all the same while no mark can be set', async () => {
+    const marks = { ...noMarks, doubt: () => Promise.reject(new Error('READONLY')) };
+    const { choice } = bed(see(onBus('a')), { marks });
+    choice.noteUnanswered('t-a');
+    expect(await choice.choose('r1', 4)).toMatchObject({ id: 'a' });
   });
 });
 

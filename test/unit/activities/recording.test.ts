@@ -10,12 +10,14 @@ import { createRecordingActivities, type RecordingDeps } from '../../../src/acti
 import type { ObservedWorker } from '../../../src/fleet/observation.ts';
 import type { LiveKitClient } from '../../../src/livekit/client.ts';
 import { createGrants, type Grants } from '../../../src/livekit/grants.ts';
+import { createPresence } from '../../../src/livekit/presence.ts';
 import { decodeStart, StartMessage } from '../../../src/livekit/request/index.ts';
 import { WorkerRefusal, WorkerSilent, type Workers } from '../../../src/livekit/workers.ts';
 import type { RecordFacts } from '../../../src/recording/record-state.ts';
 import { recordingRequestSchema } from '../../../src/recording/request.ts';
 import type { DispatchReply, StartOutcome } from '../../../src/recording/start-outcome.ts';
 import { egress, worker } from '../../support/fleet.ts';
+import { createMemoryBroker } from '../../support/memory-bus.ts';
 
 const ID = 'EG_23456789abcd';
 const request = recordingRequestSchema.parse({ source: { type: 'room', room: 'demo' } });
@@ -108,7 +110,9 @@ function activities(world: World = {}) {
       [
         'default',
         {
-          choice: createWorkerChoice(async () => ({ workers: await observe(), activeEgresses: [] })),
+          choice: createWorkerChoice(async () => ({ workers: await observe(), activeEgresses: [] }), {
+            marks: createPresence(createMemoryBroker().connect()),
+          }),
           protectBusy: (egressId: string) => void protectedEgresses.push(egressId),
         },
       ],
@@ -260,7 +264,7 @@ describe('dispatch', () => {
     const { all, run, topics } = activities({ workers: [worker('w1')], start: () => SILENT });
     await run(all.dispatch, dispatchInput());
     const again = await run(all.dispatch, dispatchInput({ recordingId: 'EG_another23456' }));
-    expect(again).toMatchObject({ kind: 'no_capacity', message: expect.stringContaining('did not answer') });
+    expect(again).toMatchObject({ kind: 'no_capacity', message: expect.stringContaining('did not take') });
     expect(topics()).toEqual(['w1']);
   });
 

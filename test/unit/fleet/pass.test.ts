@@ -5,6 +5,7 @@ import type { FleetDeps } from '../../../src/activities/fleet-deps.ts';
 import { type OpenRecording, type RecordingState, toOpenRecording } from '../../../src/activities/open-recordings.ts';
 import { CapacityError, type Worker } from '../../../src/capacity/provider.ts';
 import { createArrivals } from '../../../src/fleet/arrivals.ts';
+import type { Doubt } from '../../../src/fleet/doubt.ts';
 import { EMPTY_MEMORY } from '../../../src/fleet/observation.ts';
 import type { ProbeAnswer } from '../../../src/livekit/probe.ts';
 import { LIMITS, memory, NOW, POLICY, rec } from '../../support/fleet.ts';
@@ -19,6 +20,7 @@ interface World {
   /** Egresses that listen, or why nobody can say. */
   egresses?: string[] | Error;
   cordoned?: string[];
+  doubts?: Record<string, Doubt>;
 }
 
 const idle: ProbeAnswer = { answered: true, egresses: [], freeCores: 4, outOfService: false };
@@ -74,6 +76,7 @@ function createWorld(world: World = {}) {
         return new Set(world.egresses);
       }),
       cordoned: vi.fn(async () => new Set(world.cordoned)),
+      doubts: vi.fn(async () => new Map(Object.entries(world.doubts ?? {}))),
       cordon: vi.fn(async () => {}),
       uncordon: vi.fn(async () => {}),
     },
@@ -378,5 +381,28 @@ describe('a pass beside other fleets', () => {
     const shown = beside('gpu', shows);
     await shown.run();
     expect(shown.deps.stopEgress.mock.calls.flat().sort()).toEqual([unknown, theirs].sort());
+  });
+});
+
+describe('a worker that keeps not taking starts', () => {
+  const doubts = { w1: { times: 3, untilMs: NOW + 8_000 } };
+
+  it('is named once, and is no capacity: another one is launched', async () => {
+    const deps = createWorld({ open: [[waitingFor('a')]], workers: [running('w1')], doubts });
+    const first = await pass(deps);
+    expect(first.line).toContain('w1: set aside, because starts are not taken there');
+    expect(first.summary).toContain('it did not take 3 starts in a row, and is passed over for 8s');
+    expect(deps.recordings.admit).not.toHaveBeenCalled();
+    expect(deps.provider.launch).toHaveBeenCalledTimes(1);
+    expect((await pass(deps, first.memory)).line ?? '').not.toContain('set aside');
+  });
+
+  it('counts again once it is trusted, and after one start alone is only shown with the reason', async () => {
+    const once = { w1: { times: 1, untilMs: NOW - 1 } };
+    const deps = createWorld({ open: [[waitingFor('a')]], workers: [running('w1')], doubts: once });
+    const report = await pass(deps);
+    expect(deps.recordings.admit).toHaveBeenCalledTimes(1);
+    expect(report.line).not.toContain('set aside');
+    expect(report.summary).toContain('it did not take the last start, and is tried again');
   });
 });

@@ -54,6 +54,42 @@ describe('presence', () => {
   });
 });
 
+describe('doubts', () => {
+  function beginDoubting() {
+    const clock = { nowMs: 1_000_000 };
+    const bus = createBus([]);
+    const presences = [createPresence(bus, () => clock.nowMs), createPresence(bus, () => clock.nowMs)] as const;
+    return { clock, bus, presences };
+  }
+
+  it('are shared, grow with each start in a row that is not taken, and end with one that is', async () => {
+    const { clock, presences } = beginDoubting();
+    const [one, other] = presences;
+    const doubt = async () => (await other.doubts(['w-a', 'w-b'])).get('w-a');
+    expect(await doubt()).toBeUndefined();
+    for (const [times, forMs] of [1, 2, 3, 4, 5, 6, 7].map((n) => [n, Math.min(60_000, 1_000 * 2 ** n)] as const)) {
+      await one.doubt('w-a');
+      expect(await doubt()).toEqual({ times, untilMs: clock.nowMs + forMs });
+      clock.nowMs += forMs;
+    }
+    await one.trust('w-a');
+    expect(await doubt()).toBeUndefined();
+  });
+
+  it('count a burst that is not taken as one', async () => {
+    const { presences } = beginDoubting();
+    for (const presence of presences) await presence.doubt('w-a');
+    expect((await presences[0].doubts(['w-a'])).get('w-a')?.times).toBe(1);
+  });
+
+  it('are none where the mark is nothing that can be read', async () => {
+    const { bus, presences } = beginDoubting();
+    bus.keys.set('reelkit:doubt:w-a', '7');
+    bus.keys.set('reelkit:doubt:w-b', '{');
+    expect([...(await presences[0].doubts(['w-a', 'w-b']))]).toEqual([]);
+  });
+});
+
 interface Step {
   atMs: number;
   /** Undefined: Redis did not answer. */
