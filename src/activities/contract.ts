@@ -91,7 +91,7 @@ export interface PartInspection {
   /** What LiveKit's UpdateLayout told that recorder last. */
   layout?: string;
   /**
-   * `yes`: the bus or a worker shows it. `no`: its worker lives and neither shows it. `dead`: two witnesses agree that its worker
+   * `yes`: a worker says so, by its port or on the bus. `no`: its worker lives and neither shows it. `dead`: two witnesses agree that its worker
    * is gone. `unknown`: not everybody could be asked.
    */
   onWorker: 'yes' | 'no' | 'dead' | 'unknown';

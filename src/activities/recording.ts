@@ -144,12 +144,13 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     if (!fleet) return noCapacity(unknownFleet(input.fleet, [...fleets.keys()]));
     const { choice, protectBusy } = fleet;
     const egressId = attemptEgressId(recordingId, attempt);
+    // Counted from here: whoever does not hear of this dispatch for longer has given the attempt up, and then nobody may be granted it.
+    const untilMs = Date.now() + DISPATCH_LIMIT_MS;
     const hindrance = input.admitted ? undefined : await whyNotYet(input, choice).catch(notLooked);
     if (hindrance) return hindrance;
     const start = await prepare(input, egressId).catch(notSent);
     if ('kind' in start) return start;
     const passedOver = new Set<string>();
-    const untilMs = Date.now() + DISPATCH_LIMIT_MS;
     let last: StartOutcome | undefined;
     while (passedOver.size < WORKERS_ASKED && Date.now() < untilMs) {
       const worker = await choice.choose(recordingId, costCores, passedOver, input.admitted).catch(notSent);

@@ -45,7 +45,7 @@ beforeAll(async () => {
   await e2e.service.stop();
   service = await createReelkitService({
     stack: e2e.stack,
-    egressBin: 'egress',
+    egressBin: e2e.egressBin,
     name: 'dispatcher',
     config: {
       logLevel: 'debug',

@@ -45,7 +45,7 @@ beforeAll(async () => {
   const config = { logLevel: 'debug', ...idle } as const;
   other = await createReelkitService({
     stack: { ...stack, redis: { address: late.address } },
-    egressBin: 'egress',
+    egressBin: e2e.egressBin,
     config,
     name: 'other',
   });
@@ -55,7 +55,7 @@ beforeAll(async () => {
       redis: { address: chosen.address },
       api: { host: '127.0.0.1', port, url: `http://127.0.0.1:${port}` },
     },
-    egressBin: 'egress',
+    egressBin: e2e.egressBin,
     config,
     name: 'doomed',
     env: { TEMPORAL_ADDRESS: `127.0.0.1:${temporal.port}` },

@@ -3,7 +3,7 @@
 import { EgressInfo, EgressStatus, EncodedFileOutput, RoomCompositeEgressRequest } from '@livekit/protocol';
 import type { Client } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createWorkerChoice } from '../../../src/activities/choose-worker.ts';
 import type { DispatchInput } from '../../../src/activities/contract.ts';
 import { createRecordingActivities, type RecordingDeps } from '../../../src/activities/recording.ts';
@@ -12,7 +12,7 @@ import type { LiveKitClient } from '../../../src/livekit/client.ts';
 import { createGrants, type Grants } from '../../../src/livekit/grants.ts';
 import { createPresence } from '../../../src/livekit/presence.ts';
 import { decodeStart, StartMessage } from '../../../src/livekit/request/index.ts';
-import { WorkerRefusal, WorkerSilent, type Workers } from '../../../src/livekit/workers.ts';
+import { DISPATCH_LIMIT_MS, WorkerRefusal, WorkerSilent, type Workers } from '../../../src/livekit/workers.ts';
 import type { RecordFacts } from '../../../src/recording/record-state.ts';
 import { recordingRequestSchema } from '../../../src/recording/request.ts';
 import type { DispatchReply, StartOutcome } from '../../../src/recording/start-outcome.ts';
@@ -63,6 +63,8 @@ interface World {
   livekit?: Partial<LiveKitClient>;
   workers?: ObservedWorker[];
   observe?: () => Promise<ObservedWorker[]>;
+  /** Egresses that listen there. */
+  onBus?: string[];
   /** What the worker of a topic answers to a start. */
   start?: (topic: string, message: StartMessage, grants: Grants) => DispatchReply;
   bus?: Partial<Workers>;
@@ -110,9 +112,13 @@ function activities(world: World = {}) {
       [
         'default',
         {
-          choice: createWorkerChoice(async () => ({ workers: await observe(), activeEgresses: [] }), {
-            marks: createPresence(createMemoryBroker().connect()),
-          }),
+          choice: createWorkerChoice(
+            async () => ({
+              workers: await observe(),
+              activeEgresses: (world.onBus ?? []).map((egressId) => ({ egressId, onBus: true })),
+            }),
+            { marks: createPresence(createMemoryBroker().connect()) },
+          ),
           protectBusy: (egressId: string) => void protectedEgresses.push(egressId),
         },
       ],
@@ -268,6 +274,21 @@ describe('dispatch', () => {
     expect(topics()).toEqual(['w1']);
   });
 
+  it('grants nothing when preparing it took as long as the attempt is waited for', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      const roomSid = async () => {
+        vi.setSystemTime(Date.now() + DISPATCH_LIMIT_MS);
+        return 'RM_1';
+      };
+      const { all, run, topics } = activities({ workers: [worker('w1')], livekit: { roomSid } });
+      expect(await run(all.dispatch, dispatchInput())).toMatchObject({ kind: 'no_capacity' });
+      expect(topics()).toEqual([]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it.each<[string, DispatchReply, StartOutcome['kind'], ReturnType<Grants['stateOf']>]>([
     ['does not answer', { kind: 'no_answer', message: '' }, 'unknown', 'given_up'],
     ['has no room after all', { kind: 'error', code: 'resource_exhausted', message: '' }, 'declined', 'given_up'],
@@ -405,6 +426,17 @@ describe('inspectPart', () => {
     });
     const place = { egressId: ID, fleet: 'default', identity: ID, request, worker: { id: 'w1', topic: 'w1' } };
     expect(await run(all.inspectPart, place)).toEqual({ inRoom: true, room: 'alive', onWorker: 'yes' });
+  });
+
+  it.each<[what: string, Partial<Workers>, onWorker: string]>([
+    ['its worker names it', { active: async () => new Set([ID]) }, 'yes'],
+    ['no worker names it, as one that is frozen', { active: async () => new Set() }, 'unknown'],
+    ['no worker can be asked', { active: () => Promise.reject(new Error('away')) }, 'unknown'],
+  ])('asks the workers about one that only listens on the bus: %s', async (_, bus, onWorker) => {
+    const silent = worker('w1', { state: 'unreachable', answered: false });
+    const { all, run } = activities({ workers: [silent], onBus: [ID], bus });
+    const place = { egressId: ID, identity: ID, fleet: 'default', request, worker: { id: 'w1', topic: 'w1' } };
+    expect(await run(all.inspectPart, place)).toMatchObject({ onWorker });
   });
 
   it('knows a recorder by the name under which it joined', async () => {
