@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { EgressStatus, EncodedFileOutput } from 'livekit-server-sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createReelkitService, type ReelkitService } from '../../src/dev/reelkit-service.ts';
+import { parseAttemptEgressId } from '../../src/recording/attempt.ts';
 import type { RecordingView } from '../../src/recording/view.ts';
 import { type BusCuts, type CutPoint, createBusCuts } from '../support/bus-cuts.ts';
 import { type BusProxy, type Fate, startBusProxy } from '../support/bus-proxy.ts';
@@ -77,17 +78,20 @@ async function startMany(): Promise<string[]> {
   return started.map(({ egressId }) => egressId);
 }
 
+const lastOf = ({ parts }: RecordingView) => parts.at(-1)?.egressId ?? '';
+
 /** All record in the end, each with one recorder that is the one it believes in. */
 async function eachRecordsOnce(ids: string[]): Promise<RecordingView[]> {
-  const views = await Promise.all(ids.map((id) => e2e.api.untilStage(id, 'recording', 120_000)));
-  const believed = new Set(views.map(({ parts }) => parts.at(-1)?.egressId ?? ''));
-  const own = (living: string[]) => living.filter((one) => ids.includes(one.split('_').slice(0, 2).join('_')));
-  await waitFor(
-    'one recorder for each',
-    async () => own(living.now()),
-    (found) => found.length === ids.length && found.every((one) => believed.has(one)),
+  await Promise.all(ids.map((id) => e2e.api.untilStage(id, 'recording', 120_000)));
+  const isOf = (egressId: string) => ids.includes(parseAttemptEgressId(egressId)?.recordingId ?? '');
+  const { views } = await waitFor(
+    'the recorder each believes in, and no other',
+    async () => ({ views: await Promise.all(ids.map((id) => e2e.api.show(id))), alive: living.now().filter(isOf) }),
+    ({ views, alive }) => alive.length === ids.length && views.every((view) => alive.includes(lastOf(view))),
     SECONDS_MS * 5,
-  );
+  ).catch((error: unknown) => {
+    throw new Error(`alive: ${living.now().filter(isOf).join(' ')}`, { cause: error });
+  });
   for (const id of ids) expect(living.overlapMs(id), `two recorders of ${id}`).toBeLessThan(SECONDS_MS);
   return views;
 }
@@ -114,7 +118,7 @@ async function eachCompletes(ids: string[]): Promise<void> {
     const room = request.source.type === 'room' ? request.source.room : '';
     const written = names.filter((name) => name.startsWith(`${room}.`) || name.startsWith(`${room}-`));
     const files = written.filter((name) => name.endsWith('.ogg'));
-    const last = parts.at(-1)?.egressId ?? '';
+    const last = parts.at(-1)?.egressId ?? id;
     for (const name of files) {
       const attempt = /-(\d+)\.ogg$/.exec(name.slice(room.length))?.[1];
       const text = await readFile(`${service.recordingsDir}/${name}`, 'utf8');

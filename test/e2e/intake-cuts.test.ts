@@ -1,7 +1,7 @@
 // Two Reelkit processes, of which the one that LiveKit chose is killed at each point between its claim and its answer, with twenty
 // requests in its hands: the other one stands in for it. And alone, where only LiveKit's own repeat helps.
 import { EgressClient, EncodedFileOutput } from 'livekit-server-sdk';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { freePorts } from '../../src/dev/ports.ts';
 import { createReelkitService, type ReelkitService } from '../../src/dev/reelkit-service.ts';
 import { type BusCuts, type CutPoint, createBusCuts } from '../support/bus-cuts.ts';
@@ -13,7 +13,8 @@ import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { receiveWebhooks } from '../support/webhooks.ts';
 
 const STARTS = 20;
-const ANSWERED_P95_MS = 2_000;
+/** The benchmark holds one request at a time to 2 s; these are twenty at once, on a machine that does all the rest as well. */
+const ANSWERED_P95_MS = 3_000;
 /** LiveKit takes the first claim at once. */
 const LATER_MS = 200;
 
@@ -112,6 +113,9 @@ const POINTS: [what: string, point: CutPoint, fate: Fate][] = [
   ['with the answer ready', { way: 'sent', method: 'StartEgress', kind: 'RES' }, 'lost'],
 ];
 
+beforeEach(() => doomed.start());
+afterEach(() => cuts.heal());
+
 describe('with another process', () => {
   test.each(POINTS)('it is killed %s', async (what, point, fate) => {
     const kept = cuts.keep(point);
@@ -135,14 +139,12 @@ describe('with another process', () => {
 
   async function isAnswered(what: string, asked: ReturnType<typeof startMany>, ids: string[]): Promise<void> {
     const answers = await asked;
-    cuts.heal();
     expect(answers.map(({ id }) => id).sort()).toEqual([...ids].sort());
     const tookMs = answers.map((answer) => answer.tookMs).sort((a, b) => a - b);
     const p95 = tookMs[Math.ceil(0.95 * STARTS) - 1] ?? 0;
     process.stdout.write(`${what}: answered after ${tookMs[0]} to ${tookMs.at(-1)} ms, p95 ${p95} ms\n`);
     expect(p95).toBeLessThanOrEqual(ANSWERED_P95_MS);
     await eachIsOne(ids, other);
-    await doomed.start();
   }
 });
 
