@@ -168,7 +168,11 @@ class Search {
   }
 
   private wordFor(egressId: string, home: string | undefined): WorkerWord {
-    return home === undefined ? 'unknown' : wordOf(this.workers.get(home), egressId, this.silentMs(home));
+    if (home !== undefined) return wordOf(this.workers.get(home), egressId, this.silentMs(home));
+    // Nobody who answers shows it, so that it can only be with those who do not.
+    const silent = this.observation.workers.filter(({ state }) => state === 'unreachable');
+    const words = new Set(silent.map((worker) => wordOf(worker, egressId, this.silentMs(worker.id))));
+    return words.size === 1 && words.has('long_silent') ? 'long_silent' : 'unknown';
   }
 
   private silentMs(workerId: string | undefined): number {

@@ -104,6 +104,17 @@ describe('an egress that is lost', () => {
     ]);
   });
 
+  it('that no worker ever showed is with those that do not answer, once all of them have been silent for long', () => {
+    const frozen = { state: 'unreachable', answered: false, present: true } as const;
+    const seen = (...workers: ObservedWorker[]) => ({ workers, activeEgresses: [live(R)], running: running(R, R) });
+    const silentFor = (minutes: number) => ({ wasReady: true, silentSinceMs: NOW - minutes * MINUTE });
+    const alone = twice(seen(worker('a', frozen), worker('b')), { workers: { a: silentFor(3) } });
+    expect(alone.first.lost).toEqual([]);
+    expect(alone.second.lost).toMatchObject([{ egressId: R, recordingId: R }]);
+    const notes = { workers: { a: silentFor(3), b: silentFor(1) } };
+    expect(twice(seen(worker('a', frozen), worker('b', frozen)), notes).second.lost).toEqual([]);
+  });
+
   it('is not called lost while the bus has it and its worker is silent, until that was so for too long', () => {
     const seen = { ...dead, workers: [worker('a', { state: 'unreachable' })], activeEgresses: [live(R)] };
     const first = plan(seen, { ...seenOnA, workers: { a: { wasReady: true } } });
