@@ -13,8 +13,8 @@ import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { receiveWebhooks } from '../support/webhooks.ts';
 
 const STARTS = 20;
-/** The benchmark holds one request at a time to 2 s; these are twenty at once, on a machine that does all the rest as well. */
-const ANSWERED_P95_MS = 3_000;
+/** Half of the SDK's own time-out, and of LiveKit's repeat. The benchmark holds one request at a time to 2 s; these are twenty at once. */
+const ANSWERED_P95_MS = 5_000;
 /** LiveKit takes the first claim at once. */
 const LATER_MS = 200;
 
@@ -90,7 +90,8 @@ async function eachIsOne(ids: string[], service: ReelkitService): Promise<void> 
   const { show } = createApi(() => service.url, e2e.stack.livekit);
   const listed = (await e2e.livekit.list()).filter(({ egressId }) => ids.includes(egressId));
   expect(listed).toHaveLength(STARTS);
-  for (const id of ids) expect(await show(id)).toMatchObject({ id, parts: [] });
+  for (const id of ids)
+    expect(await show(id)).toMatchObject({ id, stage: expect.stringMatching(/^(starting|waiting)$/) });
   const begun = (id: string) => webhooks.of(id).filter((event) => event.startsWith('egress_started'));
   await waitFor(
     'each to be told of',
