@@ -195,7 +195,7 @@ test('the dispatching process is killed after the answer, before Temporal has it
 
 async function startedSoFar(): Promise<number> {
   const text = await e2e.api.metrics();
-  return Number(/reelkit_start_outcomes_total\{outcome="started"\} (\d+)/.exec(text)?.[1] ?? 0);
+  return Number(/reelkit_start_outcomes_total\{[^}]*outcome="started"[^}]*\} (\d+)/.exec(text)?.[1] ?? 0);
 }
 
 function report(what: string, views: RecordingView[]): void {
