@@ -31,7 +31,14 @@ function createBed() {
       remove: async () => {},
       check: async () => [],
     },
-    presence: { workers: nobody, egresses: nobody, cordoned: nobody, cordon: async () => {}, uncordon: async () => {} },
+    presence: {
+      workers: nobody,
+      egresses: nobody,
+      cordoned: nobody,
+      doubts: async () => new Map(),
+      cordon: async () => {},
+      uncordon: async () => {},
+    },
   }));
   async function* none() {}
   const client = { workflow: { list: none, count: async () => ({ count: 0 }) } } as unknown as Client;
