@@ -14,7 +14,7 @@ export async function changeStreams(
   change: StreamChange,
 ): Promise<RecordFacts> {
   // A start under way takes the URLs it left with: its answer tells whether to ask the worker or the request. One change after the other.
-  const isBusy = () => (state.isStarting || state.isChangingStreams) && !state.isEnded;
+  const isBusy = () => (state.attempts.isStarting || state.isChangingStreams) && !state.isEnded;
   while (isBusy()) await condition(() => !isBusy());
   if (state.isEnded) throw refused('failed_precondition', `the recording is ${state.view.stage}`);
   state.isChangingStreams = true;

@@ -2,12 +2,12 @@
 // Deterministic: time comes from the workflow's own clock.
 import { condition, log, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import type { Hindrance } from '../activities/contract.ts';
-import { attemptEgressId, parseAttemptEgressId } from '../recording/attempt.ts';
 import { checkExtension, extendedDeadline } from '../recording/deadline.ts';
 import { type DetailNotes, renderDetails } from '../recording/details.ts';
-import { EGRESS_STATUSES, type EgressReport, type EgressStatus, isTerminal } from '../recording/egress.ts';
+import { type EgressReport, type EgressStatus, isTerminal } from '../recording/egress.ts';
 import { dueAtMs, openRecording } from '../recording/open.ts';
 import { type RecordFacts, recordStateOf } from '../recording/record-state.ts';
+import { isReport, KeptReports, mayGoOn } from '../recording/reports.ts';
 import {
   type EndReason,
   type EndStage,
@@ -18,18 +18,12 @@ import {
 } from '../recording/stage.ts';
 import type { AssignedWorker } from '../recording/start-outcome.ts';
 import { INLINE_STORAGE, type PartView, type RecordingView } from '../recording/view.ts';
+import { Attempts } from './attempts.ts';
 import { measures } from './measures.ts';
 import type { ExtendBy, RecordingInput } from './messages.ts';
 import { KEYS } from './search-attributes.ts';
 
-/** What a worker reports is kept to 64 KiB, base64; more can only have been signalled by hand. */
-const MAX_REPORT_CHARACTERS = 100_000;
-const MAX_REPORTS_CHARACTERS = 1_000_000;
-
 const MAX_LAYOUT_CHARACTERS = 256;
-
-/** In place of the attempts of a run that this one was reset from: any of them may hold the recorder's name. */
-const RUN_BEFORE = 'the run before';
 
 /** Status of a part whose worker died: LiveKit's own words end with it. */
 const LOST = 'LOST';
@@ -70,20 +64,11 @@ export class RecordingState {
   /** What the first attempt that was accepted asked: LiveKit's record shows that. */
   private firstWire: string;
   private changedAtMs: number | undefined;
-  private readonly isReset: boolean;
-  /** The attempt that comes next, from 0: it counts over the whole recording. */
-  nextAttempt: number;
-  /** Egresses that hold the recorder's name in the room, or may. */
-  private readonly nameHolders = new Set<string>();
-  /** Egresses that were started under that name instead of their own. */
-  private readonly named = new Set<string>();
-  private asksForName = false;
+  readonly attempts: Attempts;
   /** What UpdateLayout has said since the start. */
   layout: string | undefined;
   /** Admissions in a row that found no worker after all. */
   turnsMissed = 0;
-  /** A worker is being asked. */
-  isStarting = false;
   /** A change of its stream URLs is under way. */
   isChangingStreams = false;
   /** LiveKit's record is not what it should be. */
@@ -95,27 +80,17 @@ export class RecordingState {
     status: 'STARTING',
     retries: 0,
   };
-  /** Attempt -> its last report. */
-  private readonly reports = new Map<number, EgressReport & { info: string }>();
+  private readonly reports = new KeptReports();
   /** Final report of the current part, once known. */
   ended: EgressReport | undefined;
-  /** Egresses of ours that run beside the one we want: they must be stopped, and are taken out once they were told. */
-  readonly strangers = new Set<string>();
-  private readonly knownStrangers = new Set<string>();
-  /** Egresses whose start was answered, or given up. */
-  private readonly used = new Set<string>();
-  /** What attempts reported while a worker is being asked, by egress id: whose start is answered tells what it means. */
-  private readonly early = new Map<string, EgressReport>();
   /** Set by extend; added to maxDuration, or replaces the deadline. */
   private extensionMs = 0;
   private fixedDeadlineMs: number | undefined;
   private readonly notes: DetailNotes;
 
   constructor(input: RecordingInput, attemptOffset = 0) {
-    this.nextAttempt = attemptOffset;
-    this.isReset = attemptOffset > 0;
-    if (this.isReset) this.nameHolders.add(RUN_BEFORE);
     this.input = input;
+    this.attempts = new Attempts(input.id, attemptOffset);
     this.view = openRecording(input);
     this.wire = input.wire;
     this.firstWire = input.wire;
@@ -223,26 +198,10 @@ export class RecordingState {
   /** A start was answered after `shown` had reported that it records. */
   answeredLate(shown: string, { egressId, worker, roomId }: Pick<Accepted, 'egressId' | 'worker' | 'roomId'>): void {
     // In a run that was reset both may run: one records already.
-    if (egressId !== shown) this.giveUp(egressId);
+    if (egressId !== shown) this.attempts.giveUp(egressId);
     const part = this.view.parts.find((one) => one.egressId === egressId);
     if (part && worker) part.worker ??= worker;
     this.roomId ??= roomId;
-  }
-
-  /** For the attempt that is made next. The first one needs no other name: its egress id is the name. */
-  askForName(): boolean {
-    this.asksForName = this.used.size > 0 && this.nameHolders.size === 0;
-    return this.asksForName;
-  }
-
-  /** Under which name the recorder of an attempt joins. */
-  identityOf(egressId: string): string {
-    return this.named.has(egressId) ? this.view.id : egressId;
-  }
-
-  /** It has ended, or its worker is proven dead: nobody comes back under its name. */
-  leftTheRoom(egressId: string): void {
-    this.nameHolders.delete(egressId);
   }
 
   noteLayout(layout: unknown): void {
@@ -252,19 +211,19 @@ export class RecordingState {
   /** News of an attempt, from its worker; late, twice and out of order. */
   heard(report: EgressReport): void {
     if (this.isEnded || !isReport(report)) return;
-    const attempt = parseAttemptEgressId(report.egressId);
-    if (attempt?.recordingId !== this.view.id) return;
-    if (isTerminal(report.status)) this.leftTheRoom(report.egressId);
+    const { attempts } = this;
+    if (attempts.numberOf(report.egressId) === undefined) return;
+    if (isTerminal(report.status)) attempts.leftTheRoom(report.egressId);
     const owner = this.view.parts.find((part) => part.egressId === report.egressId);
-    if (!owner && this.isStarting) this.heardEarly(report);
-    else if (!owner) this.heardOfUnwanted(report, attempt.attempt);
+    if (!owner && attempts.isStarting) attempts.heardEarly(report);
+    else if (!owner) attempts.heardOfUnwanted(report);
     else if (owner.end) this.heardOfClosed(owner, report);
     else this.heardOfCurrent(owner, report);
   }
 
   private heardOfCurrent(part: PartView, report: EgressReport): void {
     if (this.ended) return;
-    this.keep(report);
+    this.reports.keep(report);
     if (isTerminal(report.status)) {
       this.ended = report;
       if (report.startedAtMs) this.noteActive(part, report.startedAtMs);
@@ -275,44 +234,16 @@ export class RecordingState {
     }
   }
 
-  private heardEarly(report: EgressReport): void {
-    const known = this.early.get(report.egressId);
-    if (!known || !isOlder(report, known)) this.early.set(report.egressId, report);
-  }
-
-  /** It was given up, or nobody knows of it, and may not go on. Its id is used up. */
-  private heardOfUnwanted(report: EgressReport, attempt: number): void {
-    if (attempt === this.nextAttempt) this.nextAttempt += 1;
-    if (mayGoOn(report)) this.addStranger(report.egressId);
-  }
-
-  /**
-   * What the attempt that is made now reported, from ACTIVE on. A run that was reset repeats starts whose numbers are not its own: there
-   * it is what is news.
-   */
-  get shown(): EgressReport | undefined {
-    const isIt = (id: string) => (this.isReset ? !this.used.has(id) : id === this.attemptId);
-    const its = [...this.early.values()].filter(({ egressId }) => isIt(egressId));
-    return its.find(({ status }) => status === 'ACTIVE') ?? its.find(({ status }) => status !== 'STARTING');
-  }
-
   /** The start of this attempt was answered, or never will be. @returns what it reported meanwhile */
   answered(egressId: string): EgressReport | undefined {
-    this.isStarting = false;
-    const report = this.early.get(egressId);
-    this.early.delete(egressId);
-    const others = [...this.early.values()];
-    this.early.clear();
+    const { early, others } = this.attempts.answered(egressId);
     for (const other of others) this.heard(other);
-    return report;
+    return early;
   }
 
-  /** A worker may have been granted it: its id is used up. */
+  /** A worker may have been granted it. */
   made(egressId: string): void {
-    this.used.add(egressId);
-    if (this.asksForName) this.named.add(egressId);
-    if (this.asksForName || egressId === this.view.id) this.nameHolders.add(egressId);
-    this.nextAttempt += 1;
+    this.attempts.made(egressId);
     if (this.part) this.part.attempts += 1;
   }
 
@@ -320,30 +251,17 @@ export class RecordingState {
   private heardOfClosed(part: PartView, report: EgressReport): void {
     if (part.end?.status !== LOST) return;
     if (isTerminal(report.status)) {
-      this.keep(report);
+      this.reports.keep(report);
       this.writeEnd(part, report);
-    } else if (part !== this.part && mayGoOn(report)) this.addStranger(report.egressId);
+    } else if (part !== this.part && mayGoOn(report)) this.attempts.addStranger(report.egressId);
   }
 
   askedToLook(request: { why?: string; egressId?: string } | null | undefined): void {
     const { why, egressId } = request ?? {};
     this.look = why ?? 'somebody asked';
-    const isWaiting = this.part !== undefined && this.part.egressId === undefined && !this.isStarting;
-    const isOurs = typeof egressId === 'string' && parseAttemptEgressId(egressId)?.recordingId === this.view.id;
-    if (isWaiting && isOurs) this.giveUp(egressId);
-  }
-
-  private keep(report: EgressReport): void {
-    const attempt = parseAttemptEgressId(report.egressId)?.attempt;
-    const { info } = report;
-    if (attempt === undefined || typeof info !== 'string' || info.length > MAX_REPORT_CHARACTERS) return;
-    const known = this.reports.get(attempt);
-    if (!known || !isOlder(report, known)) this.reports.set(attempt, { ...report, info });
-  }
-
-  /** The id of the attempt that is made now. */
-  get attemptId(): string {
-    return attemptEgressId(this.view.id, this.nextAttempt);
+    const isWaiting = this.part !== undefined && this.part.egressId === undefined && !this.attempts.isStarting;
+    if (isWaiting && egressId !== undefined && this.attempts.numberOf(egressId) !== undefined)
+      this.attempts.giveUp(egressId);
   }
 
   /** What LiveKit's record is made of, as things are now. */
@@ -356,7 +274,7 @@ export class RecordingState {
       ...(this.changedAtMs === undefined ? {} : { changedAtMs: this.changedAtMs }),
       ...(this.view.endedAtMs === undefined ? {} : { endedAtMs: this.view.endedAtMs }),
       state: recordStateOf(this.view, this.errorCode),
-      reports: bounded([...this.reports].sort(([one], [other]) => one - other).map(([, { info }]) => info)),
+      reports: this.reports.infos(),
       retries: Math.max(0, this.view.parts.filter(({ egressId }) => egressId !== undefined).length - 1),
       unlisted: this.unlisted,
       told: this.published.status,
@@ -382,23 +300,7 @@ export class RecordingState {
 
   recordPublished({ state, retries }: RecordFacts): void {
     this.unlisted = false;
-    this.published = { status: state.status, retries, streams: [...this.reports.values()].at(-1)?.streams };
-  }
-
-  /** Nobody knows whether it runs: it is stopped where it shows, and once more should it report later. */
-  giveUp(egressId: string): void {
-    this.strangers.add(egressId);
-  }
-
-  /** Nobody confirmed that it was stopped: its next report stops it again. */
-  stopFailed(egressId: string): void {
-    this.knownStrangers.delete(egressId);
-  }
-
-  private addStranger(egressId: string): void {
-    if (this.knownStrangers.has(egressId)) return;
-    this.knownStrangers.add(egressId);
-    this.strangers.add(egressId);
+    this.published = { status: state.status, retries, streams: this.reports.streams };
   }
 
   private noteActive(part: PartView, workerMs: number): void {
@@ -522,52 +424,4 @@ export async function until(state: RecordingState, done: () => boolean, atMs: nu
   state.resting = true;
   await condition(done, leftMs, { summary });
   state.resting = false;
-}
-
-/** One that is ending needs no stop. */
-function mayGoOn({ status }: EgressReport): boolean {
-  return status === 'STARTING' || status === 'ACTIVE';
-}
-
-/** Temporal takes 2 MB in one piece: of a recording in very many parts the last ones count. */
-function bounded(reports: string[]): string[] {
-  let left = MAX_REPORTS_CHARACTERS;
-  let from = reports.length;
-  while (from > 0 && (reports[from - 1]?.length ?? 0) <= left) {
-    from -= 1;
-    left -= reports[from]?.length ?? 0;
-  }
-  return reports.slice(from);
-}
-
-/** Reports overtake each other, and the answers to calls; a status never goes back. */
-function isOlder(one: EgressReport, other: EgressReport): boolean {
-  if (one.status === other.status) return (one.updatedAtMs ?? 0) < (other.updatedAtMs ?? 0);
-  return EGRESS_STATUSES.indexOf(one.status) < EGRESS_STATUSES.indexOf(other.status);
-}
-
-/** A signal may be sent by hand and carry anything. */
-function isReport(report: Partial<EgressReport> | undefined): boolean {
-  const { egressId, status, files } = report ?? {};
-  return (
-    typeof egressId === 'string' &&
-    status !== undefined &&
-    EGRESS_STATUSES.includes(status) &&
-    Array.isArray(files) &&
-    files.every(isFile) &&
-    TIMES.every((key) => isAbsent(report?.[key]) || Number.isFinite(report?.[key])) &&
-    TEXTS.every((key) => isAbsent(report?.[key]) || typeof report?.[key] === 'string')
-  );
-}
-
-const TIMES = ['acceptedAtMs', 'startedAtMs', 'updatedAtMs', 'endedAtMs', 'errorCode'] as const;
-const TEXTS = ['error', 'details'] as const;
-
-function isAbsent(value: unknown): boolean {
-  return value === undefined || value === null;
-}
-
-function isFile(file: unknown): boolean {
-  const { filename, sizeBytes, durationMs } = (file ?? {}) as Partial<EgressReport['files'][number]>;
-  return typeof filename === 'string' && typeof sizeBytes === 'number' && typeof durationMs === 'number';
 }

@@ -47,10 +47,10 @@ async function tryStart(state: RecordingState): Promise<Attempted> {
   // What comes after a change of the streams begins with them.
   while (state.isChangingStreams) await condition(() => !state.isChangingStreams);
   const askedAtMs = Date.now();
-  state.isStarting = true;
+  state.attempts.isStarting = true;
   const outcome = await askedFor(state, admitted);
-  const found = outcome.kind === 'unknown' && !state.shown ? await find(state, outcome.egressId) : null;
-  const egressId = 'egressId' in outcome ? outcome.egressId : state.attemptId;
+  const found = outcome.kind === 'unknown' && !state.attempts.shown ? await find(state, outcome.egressId) : null;
+  const egressId = 'egressId' in outcome ? outcome.egressId : state.attempts.egressId;
   const early = state.answered(egressId);
   if (outcome.kind !== 'no_capacity' && outcome.kind !== 'room_missing') state.made(egressId);
   if (outcome.kind === 'no_capacity') state.turnsMissed += admitted ? 1 : 0;
@@ -61,11 +61,11 @@ async function tryStart(state: RecordingState): Promise<Attempted> {
 /** The answer, or the attempt's own report that it records: who was asked may have died with the answer. */
 async function askedFor(state: RecordingState, admitted: boolean): Promise<StartOutcome> {
   const { fleet, request, costCores, storages } = state.input;
-  const egressId = state.attemptId;
+  const egressId = state.attempts.egressId;
   const asked = start
     .dispatch({
       recordingId: state.view.id,
-      attempt: state.nextAttempt,
+      attempt: state.attempts.next,
       fleet,
       request,
       wire: state.wire,
@@ -73,18 +73,18 @@ async function askedFor(state: RecordingState, admitted: boolean): Promise<Start
       costCores,
       queuedSinceMs: state.dueAtMs,
       admitted,
-      keepsIdentity: state.askForName(),
+      keepsIdentity: state.attempts.askForName(),
       ...(state.layout === undefined ? {} : { layout: state.layout }),
     })
-    .catch((error: unknown) => interrupted(state.shown?.egressId ?? egressId, error));
+    .catch((error: unknown) => interrupted(state.attempts.shown?.egressId ?? egressId, error));
   let answer: StartOutcome | undefined;
   const answered = asked.then((outcome) => {
     answer = outcome;
   });
   // A mistake of our own must show.
-  await Promise.race([answered, condition(() => answer !== undefined || state.shown?.status === 'ACTIVE')]);
+  await Promise.race([answered, condition(() => answer !== undefined || state.attempts.shown?.status === 'ACTIVE')]);
   if (answer) return answer;
-  const shown = state.shown?.egressId ?? egressId;
+  const shown = state.attempts.shown?.egressId ?? egressId;
   void asked.then((late) => {
     if (late.kind === 'started') state.answeredLate(shown, late);
   });
@@ -109,7 +109,7 @@ function attempted(state: RecordingState, outcome: StartOutcome, { early, found,
   // Its answer was lost, and nobody else was asked. A start that was only taken may come to nothing.
   if (found || (early && early.status !== 'STARTING'))
     return { kind: 'started', egressId, acceptedAtMs: early?.acceptedAtMs ?? askedAtMs, early, ...found };
-  state.giveUp(egressId);
+  state.attempts.giveUp(egressId);
   return { kind: 'no_capacity', message };
 }
 
@@ -142,7 +142,7 @@ async function waitForTurn(
   const wakeAtMs = Math.min(Date.now() + recheckMs, state.startDeadlineMs());
   const hasNews = () => state.admitted || state.cancelled || state.look !== undefined;
   while (!hasNews() && Date.now() < wakeAtMs) {
-    await until(state, () => hasNews() || state.strangers.size > 0, wakeAtMs, `waiting for ${waitsFor}`);
+    await until(state, () => hasNews() || state.attempts.strangers.size > 0, wakeAtMs, `waiting for ${waitsFor}`);
     await stopStrangers(state);
   }
   return state.look === undefined ? undefined : lookWhileWaiting(state);

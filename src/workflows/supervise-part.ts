@@ -79,7 +79,7 @@ async function untilNews(state: RecordingState, lookAtMs: number, stopped: boole
     () =>
       state.ended !== undefined ||
       state.look !== undefined ||
-      state.strangers.size > 0 ||
+      state.attempts.strangers.size > 0 ||
       (!stopped && (state.cancelled || state.endDeadlineMs() + TIMER_SLACK_MS < wakeAtMs)),
     wakeAtMs,
     stopped ? 'until the egress has ended' : 'until maxDuration',
@@ -126,7 +126,7 @@ async function lookAtPart(state: RecordingState, doubt: Doubt): Promise<{ verdic
   const egressId = part?.egressId ?? '';
   const { inRoom, onWorker, room, layout } = await calls.inspectPart({
     egressId,
-    identity: state.identityOf(egressId),
+    identity: state.attempts.identityOf(egressId),
     fleet,
     request,
     ...(part?.worker ? { worker: part.worker } : {}),
@@ -147,8 +147,8 @@ async function lookAtPart(state: RecordingState, doubt: Doubt): Promise<{ verdic
   doubt.note(verdict);
   if (verdict === 'lost') {
     // Should it live on after all, it must not record beside its successor.
-    if (onWorker === 'dead') state.leftTheRoom(egressId);
-    else state.giveUp(egressId);
+    if (onWorker === 'dead') state.attempts.leftTheRoom(egressId);
+    else state.attempts.giveUp(egressId);
   }
   return { verdict, evidence: `${egressId} is ${WHERE[onWorker]}${hasRoom && !inRoom ? ' and not in the room' : ''}` };
 }
@@ -161,10 +161,10 @@ const WHERE = {
 } as const;
 
 export async function stopStrangers(state: RecordingState): Promise<void> {
-  for (const egressId of [...state.strangers]) {
-    state.strangers.delete(egressId);
+  for (const egressId of [...state.attempts.strangers]) {
+    state.attempts.strangers.delete(egressId);
     log.warn('another egress runs for the same recording and is stopped', { recordingId: state.view.id, egressId });
-    if (await tryStop(state, egressId)) state.stopFailed(egressId);
+    if (await tryStop(state, egressId)) state.attempts.stopFailed(egressId);
   }
 }
 
