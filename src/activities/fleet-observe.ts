@@ -6,11 +6,13 @@ import type { FleetDeps } from './fleet-deps.ts';
 import { observeWorkers } from './fleet-workers.ts';
 import type { OpenRecording } from './open-recordings.ts';
 
-/** A burst is over when this many looks in a row count the same. Counting is cheap; listing 200 costs a Temporal server 0.1 s. */
+/** Requests have stopped coming when this many looks in a row count the same. Counting is cheap; listing 200 costs a Temporal server 0.1 s. */
 const SETTLED_LOOKS = 2;
 const SETTLE_STEP_MS = 100;
-/** However long requests keep coming: what comes later is launched for by the next pass, and every launch takes a boot from its own moment. */
-const SETTLE_LIMIT_MS = 1_200;
+/** However long they keep coming: what comes later is launched for by the next pass, and takes a boot from its own moment. */
+const SETTLE_LIMIT_MS = 300;
+/** Temporal's index lags behind the kick, by 50-140 ms on an idle server and by seconds on a busy one. */
+const UNSEEN_LIMIT_MS = 3_000;
 
 /**
  * Recordings first, workers and egresses last: an egress that starts in between is then seen as one that is in flight, never as
@@ -22,7 +24,7 @@ export async function observe(
   memory: FleetMemory,
   kicked: boolean,
 ): Promise<Observation> {
-  if (kicked) await untilBurstIsIn(deps, fleet);
+  if (kicked) await untilRequestsAreIn(deps, fleet);
   const open = await deps.recordings.list(fleet);
   for (const { id } of open) deps.arrivals?.listed(id);
   const notListed = arrivals(deps, fleet);
@@ -47,13 +49,14 @@ export async function observe(
   };
 }
 
-/** Lets a burst arrive, so that the fleet asks for its whole need in one step. Waiting here costs no Temporal action. */
-async function untilBurstIsIn(deps: FleetDeps, fleet: string): Promise<void> {
+/** Lets requests of one moment arrive, so that they are one launch. Waiting here costs no Temporal action. */
+async function untilRequestsAreIn(deps: FleetDeps, fleet: string): Promise<void> {
   const sinceMs = deps.now();
   let queued = 0;
   let same = 0;
-  // Also by the clock: on a busy server each look takes long, and a burst must not wait for all of them.
-  for (let looks = 0; looks < SETTLE_LIMIT_MS / SETTLE_STEP_MS && deps.now() - sinceMs < SETTLE_LIMIT_MS; looks += 1) {
+  // Also by the clock: on a busy server each look takes long.
+  for (let spentMs = 0; spentMs < limitMs(queued); spentMs += SETTLE_STEP_MS) {
+    if (deps.now() - sinceMs >= limitMs(queued)) return;
     const before = queued;
     // Whoever is in both counts twice: only a change tells.
     queued = (await deps.recordings.countQueue(fleet)) + arrivals(deps, fleet).length;
@@ -61,6 +64,10 @@ async function untilBurstIsIn(deps: FleetDeps, fleet: string): Promise<void> {
     if (same === SETTLED_LOOKS) return;
     await deps.sleep(SETTLE_STEP_MS);
   }
+}
+
+function limitMs(queued: number): number {
+  return queued > 0 ? SETTLE_LIMIT_MS : UNSEEN_LIMIT_MS;
 }
 
 function arrivals(deps: FleetDeps, fleet: string): readonly Arrival[] {

@@ -2,11 +2,13 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Look } from '../fleet/strays.ts';
+import { ASLEEP_MS } from '../recording/delays.ts';
 import { DEFAULTS } from '../recording/request.ts';
 import { OPEN_STAGES, type OpenStage, type WaitingFor } from '../recording/stage.ts';
 import { openIn, queueOf } from '../temporal/recording-index.ts';
 import {
   admittedSignal,
+  admittedUpdate,
   lookSignal,
   type RecordingMemo,
   recordingWorkflowId,
@@ -23,6 +25,8 @@ export interface OpenRecording {
   /** When it was asked for, or became due. */
   sinceMs: number;
   startAtMs?: number;
+  /** It may have had no workflow task before this. */
+  asleepUntilMs?: number;
 }
 
 interface LookPayload {
@@ -50,6 +54,9 @@ export interface OpenRecordings {
   currentEgress(id: string): Promise<string | undefined>;
 }
 
+/** Temporal's clock and ours differ; an update does no harm to one that is awake. */
+const CLOCKS_MS = 1_000;
+const WAKE_MS = 5_000;
 /** Recordings whose fleet is remembered; looking one up costs a call. */
 const REMEMBERED = 20_000;
 
@@ -61,18 +68,29 @@ export function createOpenRecordings(client: Client): OpenRecordings {
     const [oldest] = fleets.keys();
     if (fleets.size > REMEMBERED && oldest !== undefined) fleets.delete(oldest);
   };
+  const asleepUntil = new Map<string, number>();
+  const noteAsleep = (found: readonly OpenRecording[]) => {
+    for (const [id, untilMs] of asleepUntil) if (untilMs < Date.now()) asleepUntil.delete(id);
+    for (const { id, asleepUntilMs = 0 } of found) if (asleepUntilMs > Date.now()) asleepUntil.set(id, asleepUntilMs);
+  };
   return {
     async list(fleet) {
       const query = openIn(fleet);
       const found: OpenRecording[] = [];
       for await (const info of client.workflow.list({ query, pageSize: 1_000 })) found.push(toOpenRecording(info));
       for (const { id } of found) noteFleet(id, fleet);
+      noteAsleep(found);
       return found;
     },
     async countQueue(fleet) {
       return (await client.workflow.count(queueOf(fleet))).count;
     },
-    admit: (id) => unlessEnded(() => handle(id).signal(admittedSignal)),
+    admit: (id) =>
+      unlessEnded(() =>
+        (asleepUntil.get(id) ?? 0) > Date.now()
+          ? client.withDeadline(Date.now() + WAKE_MS, () => handle(id).executeUpdate(admittedUpdate))
+          : handle(id).signal(admittedSignal),
+      ),
     look: (id, look) => unlessEnded(() => handle(id).signal(lookSignal, look)),
     async stateOf(id) {
       let state: RecordingState = 'unknown';
@@ -122,6 +140,7 @@ export function toOpenRecording(
     costCores: memo.costCores ?? 0,
     sinceMs: Math.max(memo.requestedAtMs ?? info.startTime.getTime(), memo.startAtMs ?? 0),
     ...(memo.startAtMs === undefined ? {} : { startAtMs: memo.startAtMs }),
+    ...(memo.noRoom === undefined ? {} : { asleepUntilMs: info.startTime.getTime() + ASLEEP_MS + CLOCKS_MS }),
   };
 }
 

@@ -15,6 +15,7 @@ import {
 import { ApplicationFailure } from '@temporalio/common';
 import type { Arrivals } from '../fleet/arrivals.ts';
 import type { PlaceRecording } from '../place-recording.ts';
+import { ASLEEP_MS } from '../recording/delays.ts';
 import { isTerminal } from '../recording/egress.ts';
 import { roomOf } from '../recording/source.ts';
 import type { RecordingView } from '../recording/view.ts';
@@ -57,11 +58,6 @@ const CALL_MS = 10_000;
 /** Longer than this for an update means that no Temporal worker is there; a busy one may need a while. */
 const UPDATE_MS = 8_000;
 const QUERY_MS = 3_000;
-/**
- * One that begins in the queue has nothing to do at first: its first task is due when a burst has been accepted, long before a worker
- * has booted. An update wakes it at once; a signal waits.
- */
-const ASLEEP_MS = 2_000;
 /** More recordings of one room than this wait for the fleet pass instead. */
 const ROOM_SIGNALS = 100;
 

@@ -23,6 +23,12 @@ export function roomRecheckMs(round: number): number {
   return Math.min(ROOM_FIRST_MS * 2 ** (round - 1), ROOM_MAX_MS);
 }
 
+/**
+ * One that begins in the queue has nothing to do at first: its first task is due when a burst has been accepted. An update wakes it at
+ * once; a signal waits.
+ */
+export const ASLEEP_MS = 2_000;
+
 /** Parts that failed within this time of their start count as failures in a row. */
 export const SHORT_PART_MS = 60_000;
 /** So many short parts in a row and the recording gives up. */

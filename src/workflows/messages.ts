@@ -45,6 +45,8 @@ export interface RecordingMemo {
 
 /** The fleet has capacity for this recording now. */
 export const admittedSignal = defineSignal<[]>('admitted');
+/** The same for one that is still asleep: a signal would wait until its first task is due. */
+export const admittedUpdate = defineUpdate<void, []>('admitAsleep');
 /** What the worker of one of its attempts reported. */
 export const reportSignal = defineSignal<[EgressReport]>('report');
 /**

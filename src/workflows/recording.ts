@@ -28,6 +28,7 @@ import { changeStreams } from './change-streams.ts';
 import type { delivery } from './delivery.ts';
 import {
   admittedSignal,
+  admittedUpdate,
   cancelSignal,
   cancelUpdate,
   extendSignal,
@@ -134,9 +135,11 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
     if (state.isEnded) throw refusal({ type: 'RecordingEnded', message: `the recording is ${state.view.stage}` });
   };
   setHandler(viewQuery, () => state.view);
-  setHandler(admittedSignal, () => {
+  const admit = () => {
     state.admitted = true;
-  });
+  };
+  setHandler(admittedSignal, admit);
+  setHandler(admittedUpdate, admit);
   setHandler(reportSignal, (report) => state.heard(report));
   setHandler(lookSignal, (request) => state.askedToLook(request));
   setHandler(layoutSignal, (layout) => state.noteLayout(layout));

@@ -1,5 +1,7 @@
 // From request to an accepted part: at once, after waiting, after attempts that came to nothing, or not at all.
+
 import { describe, expect, it } from 'vitest';
+import { admittedUpdate } from '../../src/workflows/messages.ts';
 import {
   DECLINED,
   FULL,
@@ -74,6 +76,14 @@ describe('no worker is free', () => {
     await run.handle.query('view');
     expect(run.calls.filter(({ name }) => name !== 'publishRecord')).toEqual([]);
     await run.admit();
+    await run.becomesActive();
+    expect(run.inputs('dispatch')).toMatchObject([{ admitted: true }]);
+  });
+
+  it('is woken by an update of the fleet, as by its signal', async () => {
+    const run = await recordings.start({}, { noRoom: 'no worker is ready' });
+    await run.until(({ stage }) => stage === 'waiting');
+    await run.handle.executeUpdate(admittedUpdate);
     await run.becomesActive();
     expect(run.inputs('dispatch')).toMatchObject([{ admitted: true }]);
   });

@@ -9,6 +9,42 @@ function clientOf(describeWorkflow: () => Promise<unknown>): Client {
 
 const described = (status: string, type = 'recording') => clientOf(async () => ({ status: { name: status }, type }));
 
+describe('an admission', () => {
+  function admitting(startedMs: number, noRoom?: string) {
+    const sent: string[] = [];
+    const info = {
+      workflowId: 'EG_x',
+      startTime: new Date(startedMs),
+      memo: { costCores: 1, requestedAtMs: startedMs, ...(noRoom === undefined ? {} : { noRoom }) },
+      typedSearchAttributes: { get: () => undefined },
+    };
+    const client = {
+      withDeadline: (_: number, call: () => Promise<unknown>) => call(),
+      workflow: {
+        async *list() {
+          yield info;
+        },
+        getHandle: () => ({
+          signal: async ({ name }: { name: string }) => void sent.push(`signal ${name}`),
+          executeUpdate: async ({ name }: { name: string }) => void sent.push(`update ${name}`),
+        }),
+      },
+    } as unknown as Client;
+    return { recordings: createOpenRecordings(client), sent };
+  }
+
+  it.each<[who: string, ageMs: number, noRoom: string | undefined, how: string]>([
+    ['that may still be asleep is an update, which wakes it', 0, 'no worker is ready', 'update admitAsleep'],
+    ['that has been awake for long is a signal', 60_000, 'no worker is ready', 'signal admitted'],
+    ['that never slept is a signal', 0, undefined, 'signal admitted'],
+  ])('of a recording %s', async (_, ageMs, noRoom, how) => {
+    const { recordings, sent } = admitting(Date.now() - ageMs, noRoom);
+    await recordings.list('default');
+    expect(await recordings.admit('EG_x')).toBe(true);
+    expect(sent).toEqual([how]);
+  });
+});
+
 describe('the state of a recording', () => {
   it.each<[says: string, client: Client, state: string]>([
     ['runs', described('RUNNING'), 'open'],

@@ -95,9 +95,9 @@ const pass = (deps: FleetDeps, remembered = EMPTY_MEMORY, kicked = false) =>
   runPass(deps, { fleet: 'test', pass: 7, memory: remembered, kicked, token: 'run-7' });
 
 describe('a kicked pass', () => {
-  it('lets a burst arrive, so that its whole need is asked for in one step', async () => {
+  it('lets requests of one moment arrive, so that their whole need is asked for in one step', async () => {
     const burst = (count: number) => Array.from({ length: count }, (_, index) => waitingFor(`r${index}`));
-    const deps = createWorld({ open: [burst(1), burst(4), burst(6), burst(6)] });
+    const deps = createWorld({ open: [burst(1), burst(4), burst(6)] });
     const report = await pass(deps, EMPTY_MEMORY, true);
     expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(6, 'run-7');
     expect(report.line).toContain('launching 6');
@@ -134,16 +134,16 @@ describe('a kicked pass', () => {
     expect(ended.provider.launch).not.toHaveBeenCalled();
   });
 
-  it('waits while requests still arrive, shown or not', async () => {
+  it('of a stream of requests launches for those that are there, and waits for no others', async () => {
     const arrivals = createArrivals();
     const deps = { ...createWorld({ open: [[waitingFor('r0')]] }), arrivals };
     let looks = 0;
     deps.sleep.mockImplementation(async () => {
       looks += 1;
-      if (looks <= 6) arrivals.add({ id: `late-${looks}`, fleet: 'test', costCores: 4, atMs: NOW });
+      arrivals.add({ id: `late-${looks}`, fleet: 'test', costCores: 4, atMs: NOW });
     });
     await pass(deps, EMPTY_MEMORY, true);
-    expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(7, 'run-7');
+    expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(4, 'run-7');
   });
 
   it('does not wait for ever: a stream of requests is served while it comes', async () => {
@@ -152,7 +152,7 @@ describe('a kicked pass', () => {
     );
     const deps = createWorld({ open: stream });
     await pass(deps, EMPTY_MEMORY, true);
-    expect(deps.sleep.mock.calls.length).toBeLessThanOrEqual(34);
+    expect(deps.sleep.mock.calls.length).toBeLessThanOrEqual(4);
   });
 
   it('waits a moment for what it was kicked about, and looks again later when nothing shows', async () => {
