@@ -32,6 +32,7 @@ import {
   undecidedInRoom,
   waitingForCapacity,
 } from '../temporal/recording-index.ts';
+import { someAtOnce } from '../temporal/some-at-once.ts';
 import {
   cancelUpdate,
   extendUpdate,
@@ -61,6 +62,9 @@ const QUERY_MS = 3_000;
 /** More recordings of one room than this wait for the fleet pass instead. */
 const ROOM_SIGNALS = 100;
 
+/** In a burst the fleet is to hear of the first ones while the others are being accepted: with all at once, everybody waits for all. */
+const STARTS_AT_ONCE = 16;
+
 export interface TemporalRecordingsSettings {
   /** Of the configuration. */
   fleets: readonly string[];
@@ -74,6 +78,7 @@ export interface TemporalRecordingsSettings {
 export function createTemporalRecordings(client: Client, settings: TemporalRecordingsSettings): Recordings {
   const within = <T>(ms: number, call: () => Promise<T>) => client.withDeadline(Date.now() + ms, call);
   const handle = (id: string) => client.workflow.getHandle(recordingWorkflowId(id));
+  const turn = someAtOnce(STARTS_AT_ONCE);
   const codecs = client.options.loadedDataConverter.payloadCodecs;
 
   async function describe(id: string) {
@@ -121,19 +126,20 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
   }
 
   return {
-    async start(asked) {
-      const input = (await settings.place?.(asked)) ?? asked;
-      const memo = recordingMemo(input);
-      try {
-        await within(CALL_MS, () => client.workflow.start('recording', startOptions(input, memo, settings)));
-        const { id, fleet, costCores } = input;
-        if (memo.startAtMs === undefined) settings.arrivals?.add({ id, fleet, costCores, atMs: Date.now() });
-        return { isNew: true, memo };
-      } catch (error) {
-        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw asApiError(error, input.id);
-        return { isNew: false, memo: (await describe(input.id)).memo };
-      }
-    },
+    start: (asked) =>
+      turn(async () => {
+        const input = (await settings.place?.(asked)) ?? asked;
+        const memo = recordingMemo(input);
+        try {
+          await within(CALL_MS, () => client.workflow.start('recording', startOptions(input, memo, settings)));
+          const { id, fleet, costCores } = input;
+          if (memo.startAtMs === undefined) settings.arrivals?.add({ id, fleet, costCores, atMs: Date.now() });
+          return { isNew: true, memo };
+        } catch (error) {
+          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw asApiError(error, input.id);
+          return { isNew: false, memo: (await describe(input.id)).memo };
+        }
+      }),
 
     list: (query) => within(CALL_MS, () => listPage(client, settings.fleets, query)).catch(rethrow),
 
