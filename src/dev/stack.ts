@@ -43,6 +43,8 @@ export interface StackOptions {
   report?: Report;
   /** LiveKit's Redis keeps its data across `restart('redis')`. */
   redisPersistence?: boolean;
+  /** Of LiveKit's key pair; made up by default. */
+  apiSecret?: string;
   /** Also told of LiveKit's webhooks, besides Reelkit. */
   webhookUrls?: readonly string[];
   namespace?: string;
@@ -136,7 +138,7 @@ async function layOut(options: StackOptions, stateDir: string): Promise<Layout> 
   const logDir = join(stateDir, 'logs');
   const redisDir = join(stateDir, 'redis');
   for (const folder of [logDir, redisDir]) await mkdir(folder, { recursive: true, mode: 0o700 });
-  const apiSecret = randomBytes(24).toString('hex');
+  const apiSecret = options.apiSecret ?? randomBytes(24).toString('hex');
   const configFile = join(stateDir, 'livekit.yaml');
   const livekit = livekitConfig({
     ports: { http: ports.livekit, rtcTcp: ports.rtcTcp, rtcUdp: ports.rtcUdp },

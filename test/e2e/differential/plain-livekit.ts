@@ -7,16 +7,17 @@ import { startStack } from '../../../src/dev/stack.ts';
 import { startEgressWorker } from '../../support/plain-worker.ts';
 
 export interface PlainOptions {
-  webhookUrls: string[];
+  webhookUrls?: string[];
+  apiSecret?: string;
   cores: number;
   egress: Record<string, unknown>;
   workerEnv: Record<string, string>;
 }
 
-export async function startPlainLiveKit({ webhookUrls, cores, egress: config, workerEnv: env }: PlainOptions) {
+export async function startPlainLiveKit({ cores, egress: config, workerEnv: env, ...options }: PlainOptions) {
   const stateDir = await mkdtemp(join(tmpdir(), 'reelkit-plain-'));
   const egress = await ensureStandIn(() => {});
-  const stack = await startStack({ stateDir, parts: ['redis', 'livekit'], webhookUrls });
+  const stack = await startStack({ stateDir, parts: ['redis', 'livekit'], ...options });
   const worker = await startEgressWorker({ stack, redis: stack.redis, egress, cores, env, config });
   return {
     livekit: stack.livekit,
