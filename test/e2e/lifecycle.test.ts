@@ -1,5 +1,6 @@
 // The life of single recordings, asked for and followed over HTTP: cancel, extend, repeat, schedule, list, watch.
 // The tests run side by side: each has rooms of its own, and the fleet is large enough for all.
+import { EgressStatus, EncodedFileOutput } from 'livekit-server-sdk';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { RecordingView } from '../../src/recording/view.ts';
 import { useStack } from '../support/stack.ts';
@@ -10,6 +11,7 @@ import { holdsFor, waitFor } from '../support/stack-wait.ts';
 const e2e = useStack({
   fleet: { minWorkers: 1, maxWorkers: 2, bootTimeout: '30s' },
   capacity: { coresPerWorker: 64 },
+  config: { rules: [{ match: { room: 'ruled-*' }, maxDuration: '3s' }] },
   workerEnv: {
     STANDIN_FAULTS: JSON.stringify([
       { room: '^slow-stop', step: 'stop', action: 'hang' },
@@ -237,6 +239,24 @@ describe.concurrent('time', () => {
     const ended = await api.untilEnded(id);
     expect(ended).toMatchObject({ stage: 'completed', reason: { code: 'max_duration' } });
     const lastedMs = (ended.parts[0]?.endedAtMs ?? 0) - (ended.startedAtMs ?? 0);
+    expect(lastedMs).toBeGreaterThanOrEqual(2_500);
+    expect(lastedMs).toBeLessThan(60_000);
+  });
+
+  test("a rule's maxDuration ends one that LiveKit's SDK began, which cannot ask for any", async () => {
+    const { api, livekit, service } = e2e;
+    const room = await livekit.createRoom('ruled');
+    const file = new EncodedFileOutput({ filepath: `${service.recordingsDir}/${room}.mp4` });
+    const { egressId } = await livekit.egresses.startRoomCompositeEgress(room, { file });
+    expect(await api.untilEnded(egressId)).toMatchObject({ stage: 'completed', reason: { code: 'max_duration' } });
+    const [info] = await waitFor(
+      'its end in the list',
+      () => livekit.egresses.listEgress({ egressId }),
+      ([seen]) => seen?.status === EgressStatus.EGRESS_COMPLETE,
+    );
+    const [result, ...more] = info?.fileResults ?? [];
+    expect([result?.filename, more]).toEqual([`${service.recordingsDir}/${room}.mp4`, []]);
+    const lastedMs = Number((result?.endedAt ?? 0n) - (result?.startedAt ?? 0n)) / 1e6;
     expect(lastedMs).toBeGreaterThanOrEqual(2_500);
     expect(lastedMs).toBeLessThan(60_000);
   });

@@ -1,11 +1,15 @@
 // While a recording waits for capacity: cancel, the end of its room, a false report of that end, its deadline. One worker, and it is
 // taken.
+import { EgressStatus, EncodedFileOutput } from 'livekit-server-sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useStack } from '../support/stack.ts';
 import { isLive } from '../support/stack-livekit.ts';
-import { holdsFor } from '../support/stack-wait.ts';
+import { holdsFor, waitFor } from '../support/stack-wait.ts';
 
-const e2e = useStack({ fleet: { maxWorkers: 1 } });
+const e2e = useStack({
+  fleet: { maxWorkers: 1 },
+  config: { rules: [{ match: { room: 'hurried-*' }, startWithin: '20s' }] },
+});
 
 let blockerRoom = '';
 
@@ -27,6 +31,22 @@ async function waitingRecording(more: object = {}) {
   return { room, id };
 }
 
+/** As an application that knows LiveKit alone begins it. */
+async function waitingEgress(label: string) {
+  const room = await e2e.livekit.createRoom(label);
+  const file = new EncodedFileOutput({ filepath: `${e2e.service.recordingsDir}/${room}.mp4` });
+  const { egressId } = await e2e.livekit.egresses.startRoomCompositeEgress(room, { file });
+  await e2e.api.untilStage(egressId, 'waiting');
+  return { room, egressId };
+}
+
+const untilEnd = (egressId: string) =>
+  waitFor(
+    `the end of ${egressId} in LiveKit's list`,
+    async () => (await e2e.livekit.egresses.listEgress({ egressId }))[0],
+    (info) => info !== undefined && info.status > EgressStatus.EGRESS_ENDING,
+  );
+
 test.concurrent('cancelling it ends it at once, and nothing is started', async () => {
   const { id } = await waitingRecording();
   await e2e.api.cancel(id);
@@ -45,6 +65,17 @@ test.concurrent('the end of its room expires it, and nothing is started', async 
     reason: { code: 'room_ended' },
     parts: [],
   });
+});
+
+test.concurrent("the end of its room aborts one that LiveKit's SDK began, with nothing recorded", async () => {
+  const { egressId, room } = await waitingEgress('waits');
+  await e2e.livekit.closeRoom(room);
+  expect(await untilEnd(egressId)).toMatchObject({
+    status: EgressStatus.EGRESS_ABORTED,
+    errorCode: 412,
+    details: 'End reason: Source closed',
+  });
+  expect(await e2e.api.untilEnded(egressId)).toMatchObject({ reason: { code: 'room_ended' }, parts: [] });
 });
 
 test.concurrent('a room_finished webhook for a room that lives changes nothing', async () => {
@@ -71,4 +102,14 @@ test.concurrent('no capacity within startWithin expires it, and says what it wai
     reason: { code: 'start_deadline', message: expect.stringMatching(/capacity/) },
     parts: [],
   });
+});
+
+test.concurrent("a rule's startWithin fails one that LiveKit's SDK began, and LiveKit's list says why", async () => {
+  const { egressId } = await waitingEgress('hurried');
+  expect(await untilEnd(egressId)).toMatchObject({
+    status: EgressStatus.EGRESS_FAILED,
+    errorCode: 503,
+    error: expect.stringMatching(/capacity/),
+  });
+  expect(await e2e.api.untilEnded(egressId)).toMatchObject({ reason: { code: 'start_deadline' }, parts: [] });
 });
