@@ -362,12 +362,12 @@ test('the fleet, the metrics and readiness tell what is there', async () => {
 
   const metrics = await api.metrics();
   for (const name of [
-    'reelkit_recordings{stage="recording"}',
+    'reelkit_recordings{fleet="default",stage="recording"}',
     'reelkit_recording_start_seconds_count',
-    'reelkit_start_outcomes_total{outcome="started"}',
-    'reelkit_workers{state="busy"}',
-    'reelkit_cores{kind="demand"}',
-    'reelkit_cores{kind="capacity"}',
+    'reelkit_start_outcomes_total{fleet="default",outcome="started"}',
+    'reelkit_workers{fleet="default",state="busy"}',
+    'reelkit_cores{fleet="default",kind="demand"}',
+    'reelkit_cores{fleet="default",kind="capacity"}',
     'reelkit_fleet_pass_seconds_count',
     'reelkit_http_request_seconds_count',
     'temporal_workflow_completed',
