@@ -26,6 +26,7 @@ import { runPhases } from './shutdown.ts';
 import { createPayloadCodec } from './temporal/codec.ts';
 import { keyProblem } from './temporal/key-check.ts';
 import { type Keyring, loadKeyring } from './temporal/keys.ts';
+import { patiently } from './temporal/patiently.ts';
 import {
   createTemporalClient,
   ensureSearchAttributes,
@@ -235,8 +236,9 @@ async function prepare(context: Context): Promise<void> {
   const loading = context.parts.worker ? loadWorkerCode() : undefined;
   loading?.catch(() => undefined);
   await untilTemporalAnswers(temporal.client, settings, log, stopping.signal);
-  await ensureSearchAttributes(temporal.client, settings.namespace, log);
-  await requireKeys(context);
+  const insist = (call: () => Promise<unknown>) => patiently(call, log, stopping.signal);
+  await insist(() => ensureSearchAttributes(temporal.client, settings.namespace, log));
+  await insist(() => requireKeys(context));
   const buses = await connectBuses(config, log, stopping.signal);
   context.buses = buses;
   const grants = createGrants();
@@ -266,7 +268,7 @@ async function prepare(context: Context): Promise<void> {
       log,
     );
     // Adopts what a former process left, and boots the workers that the minimum asks for.
-    await Promise.all(namesOf(config).map((fleet) => kickFleet(fleet, 'Reelkit started')));
+    await Promise.all(namesOf(config).map((fleet) => insist(() => kickFleet(fleet, 'Reelkit started'))));
     for (const { settings, provider } of fleets) {
       provider.onChange?.((why) => {
         kickFleet(settings.name, why, false).catch((error: unknown) =>

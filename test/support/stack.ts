@@ -3,6 +3,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { FleetView } from '../../src/api/schemas.ts';
@@ -81,6 +82,7 @@ const FLEET: ServiceConfig['fleet'] = {
   confirmAfter: '2s',
 };
 const SERVICE_READY_MS = 90_000;
+const LEAVING_MS = 5_000;
 
 type Options = ServiceOptions & { stack?: Partial<StackOptions>; cluster?: ClusterOptions };
 
@@ -209,7 +211,7 @@ async function startRunning({ stack: stackOptions = {}, cluster: wanted, ...give
       await connection.close();
       await cluster?.stop();
       await stack.stop();
-      const left = [...(await findLeftovers(stateDir)), ...(await livingWorkers(stateDir))];
+      const left = await leftAfter(stateDir);
       if (!keepFiles) await rm(stateDir, { recursive: true, force: true });
       expect(left, 'processes that outlived the test file').toEqual([]);
     },
@@ -256,6 +258,14 @@ function withMedia(cluster: ClusterOptions, media: boolean | undefined): Cluster
 }
 
 /** Each worker writes its own process id into its folder, and its command line names the folder. */
+/** A process that was just ended needs a moment. @returns those that are still there later */
+async function leftAfter(stateDir: string): Promise<(number | LiveWorker)[]> {
+  for (const sinceMs = performance.now(); ; await sleep(50)) {
+    const left = [...(await findLeftovers(stateDir)), ...(await livingWorkers(stateDir))];
+    if (left.length === 0 || performance.now() - sinceMs > LEAVING_MS) return left;
+  }
+}
+
 async function livingWorkers(stateDir: string): Promise<LiveWorker[]> {
   return (await Promise.all((await workersFolders(stateDir)).map(livingIn))).flat();
 }
