@@ -72,8 +72,11 @@ async function expectRecordedOnce(rooms: readonly string[], perRoom = 1) {
 
   await Promise.all(rooms.map((room) => e2e.livekit.closeRoom(room)));
   for (const { egressId } of egresses) {
-    const { stage, parts } = await e2e.api.untilEnded(egressId);
-    expect({ stage, files: parts.map(({ files }) => files.length) }).toEqual({ stage: 'completed', files: [1] });
+    const { stage, reason, parts } = await e2e.api.untilEnded(egressId);
+    expect({ stage, files: parts.map(({ files }) => files.length) }, `${egressId}: ${reason?.message}`).toEqual({
+      stage: 'completed',
+      files: [1],
+    });
   }
   expect((await egressesIn(rooms)).map(({ egressId }) => egressId).sort()).toEqual(
     egresses.map(({ egressId }) => egressId).sort(),
