@@ -100,8 +100,14 @@ async function eachRecordsOnce(ids: string[]): Promise<RecordingView[]> {
 async function eachCompletes(ids: string[]): Promise<void> {
   await Promise.all(ids.map((id) => e2e.livekit.egresses.stopEgress(id)));
   const views = await Promise.all(ids.map((id) => e2e.api.untilEnded(id)));
-  const records = (await e2e.livekit.egresses.listEgress()).filter(({ egressId }) => ids.includes(egressId));
-  expect(records.map(({ status }) => status)).toEqual(ids.map(() => EgressStatus.EGRESS_COMPLETE));
+  // LiveKit is told of an end a moment after the recording has it.
+  await waitFor(
+    'one complete record of each in LiveKit',
+    async () => (await e2e.livekit.egresses.listEgress()).filter(({ egressId }) => ids.includes(egressId)),
+    (records) =>
+      records.length === ids.length && records.every(({ status }) => status === EgressStatus.EGRESS_COMPLETE),
+    30_000,
+  );
   const events = (id: string, kind: string) => webhooks.of(id).filter((event) => event.startsWith(kind));
   await waitFor(
     'each end to be told',
