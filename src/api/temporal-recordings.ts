@@ -2,7 +2,6 @@
 // failure of Temporal leaves as an error of the catalogue.
 import {
   type Client,
-  isGrpcServiceError,
   QueryNotRegisteredError,
   QueryRejectedError,
   WorkflowExecutionAlreadyStartedError,
@@ -19,7 +18,9 @@ import { ASLEEP_MS } from '../recording/delays.ts';
 import { isTerminal } from '../recording/egress.ts';
 import { roomOf } from '../recording/source.ts';
 import type { RecordingView } from '../recording/view.ts';
+import { someAtOnce } from '../some-at-once.ts';
 import { PayloadKeyError } from '../temporal/codec.ts';
+import { causes, grpcCode } from '../temporal/grpc.ts';
 import { labelKeywords, roomKeyword } from '../temporal/keywords.ts';
 import {
   fleetOf,
@@ -32,7 +33,6 @@ import {
   undecidedInRoom,
   waitingForCapacity,
 } from '../temporal/recording-index.ts';
-import { someAtOnce } from '../temporal/some-at-once.ts';
 import {
   cancelUpdate,
   extendUpdate,
@@ -317,17 +317,4 @@ function rethrow(error: unknown): never {
 
 function ignoreEnded(error: unknown): void {
   if (!(error instanceof WorkflowNotFoundError)) throw asApiError(error);
-}
-
-/** The client wraps gRPC's errors in its own, once or twice. */
-function grpcCode(error: unknown): number | undefined {
-  for (const inner of causes(error)) {
-    if (isGrpcServiceError(inner)) return inner.code;
-    if ('code' in inner && typeof inner.code === 'number') return inner.code;
-  }
-  return undefined;
-}
-
-function causes(error: unknown): Error[] {
-  return error instanceof Error ? [error, ...causes(error.cause)] : [];
 }

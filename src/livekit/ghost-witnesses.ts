@@ -2,6 +2,7 @@
 import { type EgressInfo, StopEgressRequest } from '@livekit/protocol';
 import type { RpcClient } from '../bus/client.ts';
 import { isReelkitServer } from '../bus/ids.ts';
+import { messageOf } from '../error-message.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
 import type { RecordingView } from '../recording/view.ts';
 import type { Witness } from './ghosts.ts';
@@ -33,7 +34,7 @@ export interface Questioned {
 /** Names who cannot be asked: without one of them nothing is proven. */
 export class WitnessUnavailable extends Error {
   constructor(who: string, cause: unknown) {
-    super(`${who} cannot be asked: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`${who} cannot be asked: ${messageOf(cause)}`, { cause });
     this.name = 'WitnessUnavailable';
   }
 }

@@ -58,8 +58,8 @@ export function isInline(storage: InlineStorage | string | undefined): storage i
   return typeof storage === 'object';
 }
 
-/** With what LiveKit shows in their place. */
-const HIDDEN: Record<string, string> = {
+/** What is never shown of a storage, in Reelkit's words and in LiveKit's, with what a worker writes in its place. */
+export const STORAGE_SECRETS = {
   accessKey: '{access_key}',
   secret: '{secret}',
   sessionToken: '{session_token}',
@@ -67,9 +67,10 @@ const HIDDEN: Record<string, string> = {
   credentials: '{credentials}',
   accountName: '{account_name}',
   accountKey: '{account_key}',
-};
+} as const;
 
 export function withoutKeys(storage: InlineStorage): InlineStorage {
-  const shown = Object.entries(storage).map(([name, value]) => [name, value && (HIDDEN[name] ?? value)]);
+  const hidden: Record<string, string> = STORAGE_SECRETS;
+  const shown = Object.entries(storage).map(([name, value]) => [name, value && (hidden[name] ?? value)]);
   return Object.fromEntries(shown) as InlineStorage;
 }

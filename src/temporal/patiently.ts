@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../error-message.ts';
 import type { Log } from '../log.ts';
+import { grpcCode } from './grpc.ts';
 
 const RETRY_MIN_MS = 250;
 const RETRY_MAX_MS = 10_000;
@@ -14,15 +15,9 @@ export async function patiently<T>(call: () => Promise<T>, log: Pick<Log, 'warn'
     try {
       return await call();
     } catch (error) {
-      if (!isPassing(error) || stopping.aborted) throw error;
+      if (!PASSING.has(grpcCode(error) ?? 0) || stopping.aborted) throw error;
       log.warn({ retryInMs: delayMs, problem: messageOf(error) }, 'Temporal did not answer in time; it is asked again');
       await sleep(delayMs, undefined, { signal: stopping }).catch(() => undefined);
     }
   }
-}
-
-/** The client wraps gRPC's errors in its own. */
-function isPassing(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return ('code' in error && PASSING.has(Number(error.code))) || isPassing(error.cause);
 }

@@ -8,14 +8,7 @@ import { type EgressReport, type EgressStatus, isTerminal } from '../recording/e
 import { dueAtMs, openRecording } from '../recording/open.ts';
 import { type RecordFacts, recordStateOf } from '../recording/record-state.ts';
 import { isReport, KeptReports, mayGoOn } from '../recording/reports.ts';
-import {
-  type EndReason,
-  type EndStage,
-  isEnded,
-  type OpenStage,
-  type Stage,
-  type WaitingFor,
-} from '../recording/stage.ts';
+import { type EndReason, type EndStage, isEnded, type OpenStage, type WaitingFor } from '../recording/stage.ts';
 import type { AssignedWorker } from '../recording/start-outcome.ts';
 import { INLINE_STORAGE, type PartView, type RecordingView } from '../recording/view.ts';
 import { Attempts } from './attempts.ts';
@@ -141,7 +134,7 @@ export class RecordingState {
     // Whoever stops through LiveKit is answered what its record says.
     this.recordIsStale ||= isEnded(stage) || (stage === 'stopping' && this.asked === 'stopped');
     // A stop is over within seconds, and the index is written to once more then.
-    if (stage !== 'stopping') this.index(hadWaiting);
+    if (stage !== 'stopping') this.index(hadWaiting ? null : undefined);
     log.info(`recording is ${stage}`, { recordingId: this.view.id });
     this.show();
   }
@@ -149,12 +142,13 @@ export class RecordingState {
   /** A stop that lasts is told to everybody. */
   stopLasts(): void {
     this.recordIsStale ||= this.published.status !== 'ENDING';
-    this.index(false);
+    this.index();
   }
 
-  private index(hadWaiting: boolean): void {
+  /** @param waitingFor null: for nothing any more */
+  private index(waitingFor?: WaitingFor | null): void {
     const stage = { key: KEYS.stage, value: this.view.stage };
-    upsertSearchAttributes([stage, ...(hadWaiting ? [{ key: KEYS.waitingFor, value: null }] : [])]);
+    upsertSearchAttributes([stage, ...(waitingFor === undefined ? [] : [{ key: KEYS.waitingFor, value: waitingFor }])]);
   }
 
   /** Stays in the queue while it is tried again, so that newcomers stand behind it. */
@@ -165,10 +159,7 @@ export class RecordingState {
     if (!same) {
       if (this.view.stage !== 'waiting') this.notes.stageSinceMs = Date.now();
       this.view.stage = 'waiting';
-      upsertSearchAttributes([
-        { key: KEYS.stage, value: 'waiting' satisfies Stage },
-        { key: KEYS.waitingFor, value: what },
-      ]);
+      this.index(what);
       log.info(`recording waits for ${what}: ${detail}`, { recordingId: this.view.id });
     }
     this.show();

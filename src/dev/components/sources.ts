@@ -5,18 +5,18 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa, type Options, type Result } from 'execa';
+import { someAtOnce } from '../../some-at-once.ts';
 import { lastLines } from '../text.ts';
 import type { Component, Source } from './catalog.ts';
 import { isReachable, liftBinary, unpackRelease } from './release.ts';
-import { oneAtATime } from './turns.ts';
 
 export const repositoryRoot = fileURLToPath(new URL('../../../', import.meta.url));
 
 type Of<K extends Source['kind']> = Extract<Source, { kind: K }>;
 
 /** Go builds use every core: two at once only slow each other down. Debian's packager holds a lock of its own. */
-const buildTurn = oneAtATime();
-const aptTurn = oneAtATime();
+const buildTurn = someAtOnce(1);
+const aptTurn = someAtOnce(1);
 
 export function describeSource(source: Source): string {
   switch (source.kind) {

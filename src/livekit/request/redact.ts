@@ -1,6 +1,7 @@
 // Secrets of a request, replaced as LiveKit's workers replace them before they answer (livekit/protocol egress/redact.go), and those
 // that workers forget: proxies, passwords in URLs. Pure: works on a copy.
 import type { AliOSSUpload, AzureBlobUpload, GCPUpload, ProxyConfig, S3Upload } from '@livekit/protocol';
+import { STORAGE_SECRETS } from '../../recording/request-storage.ts';
 import { dropNewer } from './newer.ts';
 import { allOutputs, type Upload, uploadsOf } from './outputs.ts';
 import type { StartRequestOneof } from './rpc.ts';
@@ -20,20 +21,9 @@ export function redactRequest(request: StartRequestOneof): StartRequestOneof {
   return copy;
 }
 
-/** With what a worker writes in their place. */
-const UPLOAD_SECRETS = {
-  accessKey: '{access_key}',
-  secret: '{secret}',
-  sessionToken: '{session_token}',
-  assumeRoleExternalId: '{external_id}',
-  credentials: '{credentials}',
-  accountName: '{account_name}',
-  accountKey: '{account_key}',
-} as const;
-
 function redactUpload(upload: Upload): void {
-  const fields = upload as Partial<Record<keyof typeof UPLOAD_SECRETS, string>> & Upload;
-  for (const [name, shown] of Object.entries(UPLOAD_SECRETS) as [keyof typeof UPLOAD_SECRETS, string][])
+  const fields = upload as Partial<Record<keyof typeof STORAGE_SECRETS, string>> & Upload;
+  for (const [name, shown] of Object.entries(STORAGE_SECRETS) as [keyof typeof STORAGE_SECRETS, string][])
     if (fields[name]) fields[name] = shown;
   const { proxy } = upload as S3Upload & GCPUpload & AzureBlobUpload & AliOSSUpload;
   if (proxy) redactProxy(proxy);

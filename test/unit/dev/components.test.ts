@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { catalog, componentNames, livekitVersion } from '../../../src/dev/components/catalog.ts';
 import { imageWrapper, remedyFor, repositoryRoot } from '../../../src/dev/components/sources.ts';
-import { oneAtATime } from '../../../src/dev/components/turns.ts';
 import { formatVersion, isAtLeast, parseVersion } from '../../../src/dev/components/version.ts';
 
 describe('the version of a binary', () => {
@@ -78,21 +77,5 @@ describe('the wrapper around the egress image', () => {
     expect(script).toContain('--network host');
     expect(script).toContain('-v "$state:$state"');
     expect(script.trim().endsWith('livekit/egress:v1 "$@"')).toBe(true);
-  });
-});
-
-describe('a queue of one', () => {
-  it('runs tasks one after the other, and goes on after one that failed', async () => {
-    const turn = oneAtATime();
-    const events: string[] = [];
-    const task = (name: string, fails = false) =>
-      turn(async () => {
-        events.push(`${name} begins`);
-        await new Promise((resolve) => setTimeout(resolve, 5));
-        events.push(`${name} ends`);
-        if (fails) throw new Error(name);
-      });
-    await Promise.allSettled([task('a', true), task('b')]);
-    expect(events).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
   });
 });

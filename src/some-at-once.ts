@@ -1,6 +1,6 @@
 // Lets some tasks run at once; the others wait, first come first. A task that fails lets the next one in.
 
-export type Turn = <T>(task: () => Promise<T>) => Promise<T>;
+type Turn = <T>(task: () => Promise<T>) => Promise<T>;
 
 export function someAtOnce(most: number): Turn {
   const waiting: (() => void)[] = [];

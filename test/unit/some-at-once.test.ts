@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { someAtOnce } from '../../../src/temporal/some-at-once.ts';
+import { someAtOnce } from '../../src/some-at-once.ts';
 
 describe('some at once', () => {
   it('runs so many at a time, in the order they came, and all of them', async () => {
@@ -33,5 +33,21 @@ describe('some at once', () => {
     const next = turn(async () => 'next');
     await expect(failed).rejects.toThrow('no');
     expect(await next).toBe('next');
+  });
+});
+
+describe('a queue of one', () => {
+  it('runs tasks one after the other, and goes on after one that failed', async () => {
+    const turn = someAtOnce(1);
+    const events: string[] = [];
+    const task = (name: string, fails = false) =>
+      turn(async () => {
+        events.push(`${name} begins`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        events.push(`${name} ends`);
+        if (fails) throw new Error(name);
+      });
+    await Promise.allSettled([task('a', true), task('b')]);
+    expect(events).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
   });
 });
