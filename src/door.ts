@@ -6,7 +6,7 @@ import type { Served } from './bus/server.ts';
 import type { Buses } from './buses.ts';
 import type { Config } from './config/schema.ts';
 import { createIntakeRecordings } from './intake-recordings.ts';
-import { createLiveKitClient } from './livekit/client.ts';
+import type { LiveKitClient } from './livekit/client.ts';
 import { endGhost } from './livekit/ghosts.ts';
 import type { Grants } from './livekit/grants.ts';
 import { serveIntake } from './livekit/intake.ts';
@@ -20,6 +20,7 @@ export interface DoorParts {
   buses: Buses;
   config: Config;
   client: Client;
+  livekit: Pick<LiveKitClient, 'recordOf' | 'roomExists'>;
   recordings: Recordings;
   grants: Grants;
   /** Whether this process takes requests from LiveKit. */
@@ -36,9 +37,9 @@ export interface Door {
 
 export async function openDoor(parts: DoorParts): Promise<Door> {
   const { buses, client, recordings, grants, log } = parts;
+  const { recordOf, roomExists } = parts.livekit;
   const report: Recordings['report'] = (id, what) => recordings.report(id, what);
   const records = createLiveKitRecords(buses.livekit.client);
-  const { recordOf, roomExists } = createLiveKitClient(parts.config.livekit);
   const reports = await serveReports(buses.workers.server, {
     grants,
     report,

@@ -12,7 +12,7 @@ import type { Arrivals } from './fleet/arrivals.ts';
 import type { Demand } from './fleet/demand.ts';
 import type { ObservedWorker } from './fleet/observation.ts';
 import type { FleetSources } from './fleet-sources.ts';
-import { createLiveKitClient } from './livekit/client.ts';
+import type { LiveKitClient } from './livekit/client.ts';
 import type { Grants } from './livekit/grants.ts';
 import { createLiveKitRecords } from './livekit/records.ts';
 import { createWorkers, WorkerRefusal, WorkerSilent, type Workers } from './livekit/workers.ts';
@@ -24,6 +24,7 @@ export interface ActivityParts {
   buses: Buses;
   config: Config;
   client: Client;
+  livekit: LiveKitClient;
   grants: Grants;
   metrics: Metrics;
   log: Log;
@@ -34,9 +35,8 @@ export interface ActivityParts {
 }
 
 export function createServiceActivities(parts: ActivityParts): object {
-  const { buses, config, client, grants, metrics, log, fleets, arrivals, kickFleet } = parts;
+  const { buses, config, client, livekit, grants, metrics, log, fleets, arrivals, kickFleet } = parts;
   const { livekit: livekitConfig } = config;
-  const livekit = createLiveKitClient(livekitConfig);
   const workers = createWorkers(buses.workers.client);
   const door = ({ settings: { name }, provider, choice, observe }: FleetSources): FleetDoor => ({
     choice,

@@ -14,7 +14,7 @@ import { type Config, defaultStorageOf } from './config/schema.ts';
 import { type Door, openDoor } from './door.ts';
 import { type Arrivals, createArrivals } from './fleet/arrivals.ts';
 import { createFleetSources, type FleetSources } from './fleet-sources.ts';
-import { createLiveKitClient } from './livekit/client.ts';
+import { createLiveKitClient, type LiveKitClient } from './livekit/client.ts';
 import { createGrants } from './livekit/grants.ts';
 import { createPresence, type Presence, type PresenceWatch } from './livekit/presence.ts';
 import { createHintOf } from './livekit/webhook.ts';
@@ -85,6 +85,7 @@ interface Context {
   log: Log;
   metrics: Metrics;
   presence: Presence;
+  livekit: LiveKitClient;
   fleets: readonly FleetSources[];
   arrivals: Arrivals;
   kickFleet: FleetKicker;
@@ -115,9 +116,10 @@ function createContext(config: Config, parts: ServiceParts, log: Log): Context {
   const presence = createPresence(lateTransport(() => context.buses?.workers.transport));
   const fleets = config.fleets.map((fleet) => createFleetSources(fleet, presence, log));
   const kickFleet = createFleetKicker(temporal.client, taskQueue);
+  const livekit = createLiveKitClient(config.livekit);
   const place = createPlaceRecording({
     choices: new Map(fleets.map((fleet) => [fleet.settings.name, fleet.choice])),
-    roomExists: createLiveKitClient(config.livekit).roomExists,
+    roomExists: livekit.roomExists,
     wakeFleet: kickFleet,
   });
   const context: Context = {
@@ -126,6 +128,7 @@ function createContext(config: Config, parts: ServiceParts, log: Log): Context {
     log,
     metrics: createMetrics(),
     presence,
+    livekit,
     fleets,
     arrivals,
     kickFleet,
@@ -217,7 +220,7 @@ function createApiApp(context: Context) {
     readFleets: new Map(context.fleets.map((fleet) => [fleet.settings.name, readerOf(fleet)])),
     repair: createRepair({
       buses: () => context.buses,
-      livekit: createLiveKitClient(config.livekit),
+      livekit: context.livekit,
       recordings: context.recordings,
       log: context.log,
     }),
@@ -250,6 +253,7 @@ async function prepare(context: Context): Promise<void> {
       buses,
       config,
       client: temporal.client,
+      livekit: context.livekit,
       grants,
       metrics,
       log,
@@ -281,8 +285,18 @@ async function prepare(context: Context): Promise<void> {
   }
   // Last: whoever asks through LiveKit finds everything running.
   const takesRequests = context.parts.api;
+  const { livekit } = context;
   const { client } = temporal;
-  context.door = await openDoor({ buses, config, client, recordings: context.recordings, grants, takesRequests, log });
+  context.door = await openDoor({
+    buses,
+    config,
+    client,
+    livekit,
+    recordings: context.recordings,
+    grants,
+    takesRequests,
+    log,
+  });
   log.info({ durationMs: Math.round(performance.now() - sinceMs), namespace: settings.namespace }, 'ready');
 }
 
