@@ -81,7 +81,6 @@ async function expectRecordedOnce(rooms: readonly string[], perRoom = 1) {
   expect((await egressesIn(rooms)).map(({ egressId }) => egressId).sort()).toEqual(
     egresses.map(({ egressId }) => egressId).sort(),
   );
-  expect((await egressesIn(rooms)).filter(isLive)).toEqual([]);
   for (const { egressId } of egresses) {
     const told = await waitFor(
       `the webhooks of ${egressId}`,
@@ -95,6 +94,7 @@ async function expectRecordedOnce(rooms: readonly string[], perRoom = 1) {
       'egress_ended COMPLETE',
     ]);
   }
+  expect((await egressesIn(rooms)).filter(isLive)).toEqual([]);
   return egresses;
 }
 

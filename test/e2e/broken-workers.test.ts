@@ -93,7 +93,7 @@ test('the part after a killed worker has the name of the one before it in the ro
   await livekit.egresses.updateLayout(id, 'grid');
   await e2e.killWorkerOf(id);
   await untilPart(id, 2);
-  expect(await livekit.egressesOf(id)).toMatchObject([{ status: ACTIVE }]);
+  await livekit.untilStatus(id, ACTIVE);
   await livekit.egresses.updateLayout(id, 'speaker');
   const [recorder] = (await livekit.rooms.listParticipants(ROOM)).filter(({ kind }) => kind === RECORDER);
   expect(recorder).toMatchObject({ identity: id, metadata: expect.stringContaining('speaker') });
@@ -116,7 +116,7 @@ test('a worker that freezes is replaced, and when it wakes up it disturbs nobody
     20_000,
   );
   await holdsFor('the second part records alone', 3_000, recorders, (all) => all.join() === `${id}_1`);
-  expect(await livekit.egressesOf(id)).toMatchObject([{ status: ACTIVE }]);
+  await livekit.untilStatus(id, ACTIVE);
   const view = await finish(id);
   expect(view.parts.map(({ files }) => files.length)).toEqual([1, 1]);
 });

@@ -1,7 +1,7 @@
 // The service is killed at every stage of a recording and started again: the same recording, one egress, the right end.
 import { afterEach, expect, test } from 'vitest';
 import { useStack } from '../support/stack.ts';
-import { ACTIVE } from '../support/stack-livekit.ts';
+import { ACTIVE, COMPLETE } from '../support/stack-livekit.ts';
 
 // Booting and starting take seconds here, so that there is time to be killed in.
 const e2e = useStack({
@@ -9,8 +9,6 @@ const e2e = useStack({
   capacity: { bootDelay: '3s' },
   workerEnv: { STANDIN_LAUNCH_DELAY: '3s' },
 });
-
-const COMPLETE = 3;
 
 afterEach(() => e2e.service.start());
 
@@ -28,7 +26,7 @@ async function finish(id: string, room: string) {
   expect(ended).toMatchObject({ stage: 'completed', reason: { code: 'finished' }, parts: [{ number: 1 }] });
   expect(ended.parts).toHaveLength(1);
   expect(ended.parts[0]?.files).toHaveLength(1);
-  expect(await e2e.livekit.egressesOf(id)).toMatchObject([{ status: COMPLETE }]);
+  await e2e.livekit.untilStatus(id, COMPLETE);
 }
 
 test('killed while a recording waits for a worker, it is started once by the next service', async () => {
@@ -58,7 +56,7 @@ test('killed while a worker starts, the recorder goes on: the attempt is believe
     const shown = workers.flatMap(({ egressIds }) => egressIds.filter((one) => one.startsWith(id)));
     return shown.length === 1 && shown[0] === id;
   });
-  expect(await livekit.egressesOf(id)).toMatchObject([{ status: ACTIVE }]);
+  await livekit.untilStatus(id, ACTIVE);
   await finish(id, room);
   await finish(warm.id, warm.room);
 });

@@ -9,6 +9,7 @@ import { decodeRequest } from '../../src/bus/wire.ts';
 import { type Speaker, startSpeaker } from '../../src/dev/speakers.ts';
 import { decodeStart } from '../../src/livekit/request/index.ts';
 import { useStack } from '../support/stack.ts';
+import { ACTIVE } from '../support/stack-livekit.ts';
 import { waitFor } from '../support/stack-wait.ts';
 
 /** A worker that ends its first recording early, as one whose CPU is exhausted. */
@@ -54,6 +55,7 @@ const untilPart = (id: string, number: number) =>
   );
 
 async function setLayout(id: string, room: string, layout: string) {
+  await e2e.livekit.untilStatus(id, ACTIVE);
   const info = await e2e.livekit.egresses.updateLayout(id, layout);
   expect(info).toMatchObject({ egressId: id, status: EgressStatus.EGRESS_ACTIVE });
   const recorder = (await e2e.livekit.rooms.listParticipants(room)).find(({ identity }) => identity === id);

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { RecordingView } from '../../src/recording/view.ts';
 import { useStack } from '../support/stack.ts';
 import { accessToken, type Problem, readEvents } from '../support/stack-api.ts';
-import { isLive } from '../support/stack-livekit.ts';
+import { ABORTED, FAILED, isLive } from '../support/stack-livekit.ts';
 import { holdsFor, waitFor } from '../support/stack-wait.ts';
 
 const e2e = useStack({
@@ -49,7 +49,7 @@ describe.concurrent('cancel', () => {
     expect(await api.show(id)).toMatchObject({ waiting: { for: 'room' } });
     await api.cancel(id);
     expect(await api.untilEnded(id)).toMatchObject({ stage: 'cancelled', reason: { code: 'cancelled' }, parts: [] });
-    expect(await livekit.egressesOf(id)).toMatchObject([{ status: 5 }]);
+    await livekit.untilStatus(id, ABORTED);
   });
 
   test('cancelling while the egress starts stops that egress', async () => {
@@ -62,7 +62,7 @@ describe.concurrent('cancel', () => {
     );
     await api.cancel(id);
     expect(await api.untilEnded(id)).toMatchObject({ stage: 'cancelled', reason: { code: 'cancelled' } });
-    expect((await livekit.egressesOf(id)).filter(isLive)).toEqual([]);
+    await livekit.untilNotLive(id);
   });
 
   test('cancelling while it records finishes the file and keeps it', async () => {
@@ -73,7 +73,7 @@ describe.concurrent('cancel', () => {
     const ended = await api.untilEnded(id);
     expect(ended).toMatchObject({ stage: 'cancelled', reason: { code: 'cancelled' }, parts: [{ number: 1 }] });
     expect(ended.parts[0]?.files).toHaveLength(1);
-    expect((await livekit.egressesOf(id)).filter(isLive)).toEqual([]);
+    await livekit.untilNotLive(id);
   });
 
   test('cancelling while it stops is no error, and once it has ended it is a 409', async () => {
@@ -217,7 +217,7 @@ describe.concurrent('the room', () => {
     const { api, livekit } = e2e;
     const { id } = await api.record({ ...ofRoom('never-opens'), startWithin: '3s' });
     expect(await api.untilEnded(id)).toMatchObject({ stage: 'expired', reason: { code: 'room_never_appeared' } });
-    expect(await livekit.egressesOf(id)).toMatchObject([{ status: 4 }]);
+    await livekit.untilStatus(id, FAILED);
   });
 });
 

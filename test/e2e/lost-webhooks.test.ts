@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { freePorts } from '../../src/dev/ports.ts';
 import { useStack } from '../support/stack.ts';
+import { ACTIVE } from '../support/stack-livekit.ts';
 
 const [apiPort = 0] = await freePorts(1);
 const e2e = useStack({ apiPort });
@@ -11,7 +12,7 @@ test('without a single webhook start, end and file of a recording are known', as
   const room = await livekit.createRoom('unheard');
   const { id } = await api.record({ source: { type: 'room', room } });
   await api.untilStage(id, 'recording', 90_000);
-  expect(await livekit.egressesOf(id)).toMatchObject([{ egressId: id, status: 1 }]);
+  await livekit.untilStatus(id, ACTIVE);
   await livekit.closeRoom(room);
   const ended = await api.untilEnded(id, 90_000);
   expect(ended).toMatchObject({ stage: 'completed', reason: { code: 'finished' } });

@@ -17,11 +17,7 @@ async function recordingRoom() {
 
 async function endsRight(id: string, room: string) {
   const { api, livekit } = e2e;
-  await waitFor(
-    'its one egress, active',
-    () => livekit.egressesOf(id),
-    (all) => all.length === 1 && all[0]?.status === ACTIVE,
-  );
+  await livekit.untilStatus(id, ACTIVE);
   await api.untilStage(id, 'recording');
   // A server that has just come back may answer late, and then have done it.
   const close = () =>

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePorts } from '../../src/dev/ports.ts';
 import { createReelkitService, type ReelkitService } from '../../src/dev/reelkit-service.ts';
 import { useStack } from '../support/stack.ts';
+import { waitFor } from '../support/stack-wait.ts';
 import { receiveWebhooks } from '../support/webhooks.ts';
 
 const webhooks = await receiveWebhooks();
@@ -61,7 +62,9 @@ async function eachOnce(ids: string[]): Promise<void> {
   expect(listed).toHaveLength(ids.length);
   for (const id of ids) {
     expect(await e2e.api.show(id)).toMatchObject({ id });
-    expect(webhooks.of(id).filter((event) => event.startsWith('egress_started'))).toHaveLength(1);
+    const told = async () => webhooks.of(id).filter((event) => event.startsWith('egress_started'));
+    await waitFor(`egress_started of ${id}`, told, (events) => events.length > 0, 30_000);
+    expect(await told()).toHaveLength(1);
   }
 }
 

@@ -1,7 +1,7 @@
 // Workers die, and workflows are ended from outside: what the fleet's pass finds and stops.
 import { expect, test } from 'vitest';
 import { useStack } from '../support/stack.ts';
-import { ACTIVE, isLive } from '../support/stack-livekit.ts';
+import { ACTIVE, COMPLETE } from '../support/stack-livekit.ts';
 import { terminateRecording } from '../support/stack-temporal.ts';
 import { waitFor } from '../support/stack-wait.ts';
 
@@ -44,7 +44,7 @@ test.concurrent('a recording whose worker is killed goes on with a next part on 
   const ended = await api.untilEnded(id);
   expect(ended).toMatchObject({ stage: 'completed', reason: { code: 'finished' } });
   expect(ended.parts.map(({ files }) => files.length)).toEqual([0, 1]);
-  expect(await livekit.egressesOf(id)).toMatchObject([{ status: 3 }]);
+  await livekit.untilStatus(id, COMPLETE);
 });
 
 test.concurrent('a recording whose worker is killed and whose room is gone fails with worker_lost', async () => {
@@ -65,14 +65,10 @@ test.concurrent('the egress of a recording that was terminated in Temporal is st
   const other = await record();
   await Promise.all([recordingEgress(id), recordingEgress(other.id)]);
   await terminateRecording(temporal, id);
-  await waitFor(
-    'its egress to be stopped',
-    () => livekit.egressesOf(id),
-    (all) => !all.some(isLive),
-  );
+  await livekit.untilNotLive(id);
   const view = await api.show(id);
   expect(view).toMatchObject({ stage: 'failed', reason: { code: 'terminated' } });
-  expect(await livekit.egressesOf(other.id)).toMatchObject([{ status: ACTIVE }]);
+  await livekit.untilStatus(other.id, ACTIVE);
   await livekit.closeRoom(other.room);
   expect(await api.untilEnded(other.id)).toMatchObject({ stage: 'completed' });
 });

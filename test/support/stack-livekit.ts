@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { EgressInfo } from '@livekit/protocol';
 import { AccessToken, EgressClient, RoomServiceClient } from 'livekit-server-sdk';
+import { waitFor } from './stack-wait.ts';
 
 export interface SeenEgress {
   egressId: string;
@@ -13,6 +14,9 @@ export interface SeenEgress {
 }
 
 export const ACTIVE = 1;
+export const COMPLETE = 3;
+export const FAILED = 4;
+export const ABORTED = 5;
 export const isLive = ({ status }: SeenEgress) => status <= 2;
 
 export type LiveKit = ReturnType<typeof createLiveKit>;
@@ -41,6 +45,23 @@ export function createLiveKit({ url, apiKey, apiSecret }: { url: string; apiKey:
     list,
     /** To LiveKit a recording is one egress, whatever happens to its parts. */
     egressesOf: async (recordingId: string) => (await list()).filter(({ egressId }) => egressId === recordingId),
+    /** LiveKit is told of an end a moment after Reelkit's own API knows it. */
+    untilStatus(recordingId: string, status: number): Promise<SeenEgress[]> {
+      return waitFor(
+        `LiveKit to list ${recordingId} once, with status ${status}`,
+        () => this.egressesOf(recordingId),
+        (all) => all.length === 1 && all[0]?.status === status,
+        30_000,
+      );
+    },
+    untilNotLive(recordingId: string): Promise<SeenEgress[]> {
+      return waitFor(
+        `LiveKit to list ${recordingId} as ended`,
+        () => this.egressesOf(recordingId),
+        (all) => !all.some(isLive),
+        30_000,
+      );
+    },
     /** A webhook as LiveKit would send it, signed with any key. */
     async signedWebhook(body: string, secret = apiSecret): Promise<string> {
       const token = new AccessToken(apiKey, secret);
