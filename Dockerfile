@@ -6,7 +6,7 @@ COPY package.json package-lock.json ./
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
-RUN npm run build && node dist/bundle-workflows.js && mkdir /state
+RUN npm run build && node dist/temporal/bundle-workflows.js && mkdir /state
 
 FROM node:22.21.1-bookworm AS dependencies
 WORKDIR /app

@@ -1,15 +1,15 @@
 // A Reelkit process that dies with a request of LiveKit's in its hands, and another one that lives. The one that dies is played here:
 // on the bus it is a peer, it claims and is granted, goes as far as it is told to, and is never heard of again.
 import { EgressStatus } from 'livekit-server-sdk';
-import { createTemporalRecordings } from '../src/api/temporal-recordings.ts';
+import { createTemporalRecordings } from '../src/api/recordings/temporal-recordings.ts';
 import { createRpcClient } from '../src/bus/client.ts';
 import { createRedisTransport } from '../src/bus/redis.ts';
 import { createRpcServer } from '../src/bus/server.ts';
 import { DEFAULT_COSTS } from '../src/fleet/cost.ts';
-import { createIntakeRecordings } from '../src/intake-recordings.ts';
 import { acceptedInfo } from '../src/livekit/record.ts';
 import { createLiveKitRecords } from '../src/livekit/records.ts';
 import { decodeStart, renderNames } from '../src/livekit/request/index.ts';
+import { createIntakeRecordings } from '../src/service/intake-recordings.ts';
 import { type Bed, startBed } from './bed.ts';
 import type { Bench } from './context.ts';
 import { startOne } from './crowd.ts';

@@ -1,6 +1,6 @@
 // The apply step of a pass: does what the plan says and writes down what could not be done. Every act may be repeated.
 import { CapacityError } from '../capacity/provider.ts';
-import { messageOf } from '../error-message.ts';
+import { messageOf } from '../common/error-message.ts';
 import { afterLaunch, type LaunchRefusal } from '../fleet/backoff.ts';
 import type { FleetMemory, WorkerNotes } from '../fleet/observation.ts';
 import type { FleetPlan } from '../fleet/plan.ts';

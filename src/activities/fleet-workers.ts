@@ -1,6 +1,6 @@
 // The workers as the fleet sees them: the platform's list, each worker's own answer, and who listens on the bus, joined. Only reads.
 import type { CapacityProvider, Worker } from '../capacity/provider.ts';
-import { messageOf } from '../error-message.ts';
+import { messageOf } from '../common/error-message.ts';
 import { type Doubt, isSetAside, whyDoubted } from '../fleet/doubt.ts';
 import type { FleetMemory, ObservedEgress, ObservedWorker, Sight } from '../fleet/observation.ts';
 import { stateOf } from '../fleet/worker-state.ts';

@@ -1,7 +1,7 @@
 // Tells the platform at once that a worker is busy. The fleet's pass would do it too, up to a watch interval later, and until
 // then a node that looks empty may be taken away.
 import type { CapacityProvider } from '../capacity/provider.ts';
-import { messageOf } from '../error-message.ts';
+import { messageOf } from '../common/error-message.ts';
 import type { ObservedWorker } from '../fleet/observation.ts';
 
 /** Never awaited, never fails: the pass is the safety net. */

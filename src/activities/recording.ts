@@ -1,8 +1,8 @@
 // The recording's activities: thin calls to the workers' bus, LiveKit and Temporal. No decision is made here.
 import { heartbeat, log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
+import { messageOf } from '../common/error-message.ts';
 import type { Storage } from '../config/storages.ts';
-import { messageOf } from '../error-message.ts';
 import { unknownFleet } from '../fleet/serving.ts';
 import type { LiveKitClient } from '../livekit/client.ts';
 import type { Grants } from '../livekit/grants.ts';

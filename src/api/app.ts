@@ -2,11 +2,12 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import { rateLimit } from 'express-rate-limit';
 import type { HintOf } from '../livekit/webhook.ts';
-import type { Log } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
-import { createAuthenticate, type KeyPair } from './auth.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { createAuthenticate, type KeyPair } from './auth/auth.ts';
 import { type ApiError, errors, problemDocument } from './errors.ts';
-import type { Recordings } from './recordings.ts';
+import type { Recordings } from './recordings/recordings.ts';
+import type { StartSettings } from './recordings/start-recording.ts';
 import { mountRoutes, type Route, toApiError } from './route.ts';
 import { allowOrigins, type CodecRouteParts, codecRoutes } from './routes/codec.ts';
 import { docsRoutes } from './routes/docs.ts';
@@ -16,7 +17,6 @@ import { recordingRoutes } from './routes/recordings.ts';
 import { type Repair, repairRoutes } from './routes/repair.ts';
 import { type ServiceRouteParts, serviceRoutes } from './routes/service.ts';
 import { webhookRoutes } from './routes/webhook.ts';
-import type { StartSettings } from './start-recording.ts';
 
 export interface HttpParts extends ServiceRouteParts {
   /** Those whose tokens are accepted. */

@@ -1,9 +1,9 @@
 // Is what this process needs there? Asked of each dependency, remembered for a moment.
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
-import type { Bus, Buses } from '../buses.ts';
-import { hideUrl } from '../log.ts';
-import { namespaceProblem, type TemporalSettings } from '../temporal.ts';
+import type { Bus, Buses } from '../service/buses.ts';
+import { hideUrl } from '../telemetry/log.ts';
+import { namespaceProblem, type TemporalSettings } from '../temporal/client.ts';
 import { cached } from './cached.ts';
 import type { ReadReadiness } from './routes/service.ts';
 

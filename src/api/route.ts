@@ -2,9 +2,9 @@
 // the same value feeds /openapi.json. Handlers return data and never touch the response.
 import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import type { z } from 'zod';
-import type { Authenticate, Caller } from './auth.ts';
+import type { Authenticate, Caller } from './auth/auth.ts';
+import { authorizationOf } from './auth/operator-cookie.ts';
 import { ApiError, type ErrorCode, errors } from './errors.ts';
-import { authorizationOf } from './operator-cookie.ts';
 import { fieldProblems } from './validation.ts';
 
 const BODY_LIMIT_BYTES = 64 * 1_024;

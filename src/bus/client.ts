@@ -1,6 +1,6 @@
 // psrpc's caller: request, claims, grant, reply. It works on bytes and knows no service. Without a grant nobody starts anything,
 // so every outcome says whether one was given. Nothing here calls twice.
-import { messageOf } from '../error-message.ts';
+import { messageOf } from '../common/error-message.ts';
 import { RpcError, type RpcErrorCode } from './error.ts';
 import { newClientId, newRequestId } from './ids.ts';
 import { subscribeAll } from './subscribe-all.ts';

@@ -1,7 +1,7 @@
 // The bus on Redis: one server, Sentinel or Cluster. One connection asks and publishes, another listens. Nothing waits for a
 // Redis that is away: every call ends within seconds. No error of ioredis is passed on, for it carries arguments.
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
-import type { Log } from '../log.ts';
+import type { Log } from '../telemetry/log.ts';
 import {
   COMMAND_TIMEOUT_MS,
   commandOptions,

@@ -1,8 +1,8 @@
 // psrpc's server: it claims what it would handle, and handles what the caller grants. It works on bytes and knows no service.
 // What is malformed, expired or not wanted is passed over in silence; an answer goes only to a granted request.
 import { createHash } from 'node:crypto';
-import { messageOf } from '../error-message.ts';
-import type { Log } from '../log.ts';
+import { messageOf } from '../common/error-message.ts';
+import type { Log } from '../telemetry/log.ts';
 import { RpcError } from './error.ts';
 import { isReelkitServer, newServerId } from './ids.ts';
 import { subscribeAll } from './subscribe-all.ts';

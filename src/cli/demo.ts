@@ -1,14 +1,14 @@
 // reelkit demo: the whole main job on real parts on this machine. Options in, exit status out; the story is in demo/run.ts.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../common/error-message.ts';
 import { Closing } from '../demo/backstage.ts';
 import { MAX_DURATION_MS, MAX_ROOMS, MIN_DURATION_MS, SOURCES, type SourceKind } from '../demo/cast.ts';
 import { Interrupted, interruptedStatus, leaveNothing, watchForInterruption } from '../demo/interrupt.ts';
-import { closingLine, failureLines, type Outcome, resultData, resultTable } from '../demo/report.ts';
 import { type DemoOptions, runDemo } from '../demo/run.ts';
-import { createScreen } from '../demo/screen.ts';
+import { closingLine, failureLines, type Outcome, resultData, resultTable } from '../demo/screen/report.ts';
+import { createScreen } from '../demo/screen/screen.ts';
 import { reportToStdout } from '../dev/reporter.ts';
-import { messageOf } from '../error-message.ts';
 import { formatDuration, parseDuration } from '../recording/duration.ts';
 import { usageError } from './errors.ts';
 

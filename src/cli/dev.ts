@@ -2,13 +2,13 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../common/error-message.ts';
 import { type Backstage, Closing, openBackstage } from '../demo/backstage.ts';
 import { castOf, MAX_ROOMS } from '../demo/cast.ts';
 import { environmentFile, welcome } from '../demo/dev-texts.ts';
 import { Interrupted, interruptedStatus, leaveNothing, watchForInterruption } from '../demo/interrupt.ts';
 import { isAlive } from '../dev/components/store.ts';
 import { reportToStderr, reportToStdout } from '../dev/reporter.ts';
-import { messageOf } from '../error-message.ts';
 import { CliError, usageError } from './errors.ts';
 
 export interface DevArguments {

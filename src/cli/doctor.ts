@@ -1,6 +1,6 @@
 // reelkit doctor: asks everything Reelkit depends on, and says what to fix. Changes nothing.
 import { loadConfig } from '../config/load.ts';
-import { runChecks } from '../doctor.ts';
+import { runChecks } from '../service/doctor/doctor.ts';
 import { CliError } from './errors.ts';
 import { printJson, stdout } from './print.ts';
 

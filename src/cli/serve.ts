@@ -1,9 +1,9 @@
 // reelkit serve | api | worker: the service until a signal ends it.
 import { loadConfig } from '../config/load.ts';
 import { redactConfig } from '../config/secrets.ts';
-import { createLog } from '../log.ts';
-import { type ServiceParts, startService } from '../service.ts';
-import { stopOnSignals } from '../shutdown.ts';
+import { type ServiceParts, startService } from '../service/service.ts';
+import { stopOnSignals } from '../service/shutdown.ts';
+import { createLog } from '../telemetry/log.ts';
 import { CliError } from './errors.ts';
 
 export async function serve(parts: ServiceParts, options: { config?: string }): Promise<void> {

@@ -1,17 +1,17 @@
 // The story of a demo, from an empty machine to the verdict. Order of steps only: how each is done is in the files beside this one.
-import { messageOf } from '../error-message.ts';
+import { messageOf } from '../common/error-message.ts';
 import { formatDuration } from '../recording/duration.ts';
 import type { RecordingRequestInput } from '../recording/request.ts';
 import { type Backstage, type Closing, openBackstage, type Tell } from './backstage.ts';
 import { type Actor, castOf, requestFor, type SourceKind, startWithin, type Timing, timingOf } from './cast.ts';
+import type { Evidence } from './checks/evidence.ts';
+import { judge } from './checks/expectations.ts';
+import { lookIntoFiles } from './checks/gather.ts';
 import { createClient, type DemoClient } from './client.ts';
-import type { Evidence } from './evidence.ts';
-import { judge } from './expectations.ts';
-import { lookIntoFiles } from './gather.ts';
 import { allEnded, allRecordingOrBeyond, describeWorkers, fleetIsEmpty, liveWorkers } from './look.ts';
-import type { Outcome } from './report.ts';
-import type { Screen } from './screen.ts';
-import { secondsText } from './text-table.ts';
+import type { Outcome } from './screen/report.ts';
+import type { Screen } from './screen/screen.ts';
+import { secondsText } from './screen/text-table.ts';
 import { createWatch, type Watch } from './watch.ts';
 
 export interface DemoOptions {

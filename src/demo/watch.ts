@@ -1,16 +1,16 @@
 // Looks at the recordings and the fleet again and again, shows what changed, does what each role asks for when it is time.
 // Waits for conditions with a limit; what a condition that never came means is judged later, from the evidence.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../error-message.ts';
+import { messageOf } from '../common/error-message.ts';
 import { formatDuration } from '../recording/duration.ts';
 import { isEnded } from '../recording/stage.ts';
 import type { RecordingView } from '../recording/view.ts';
 import type { Actor, Timing } from './cast.ts';
 import type { DemoClient } from './client.ts';
-import { liveTable } from './live-table.ts';
 import { type Action, dueAction, type Look, liveWorkers } from './look.ts';
-import { changedRecordings, changedWorkers, named, newDecisions, newProblems } from './progress.ts';
-import type { Screen } from './screen.ts';
+import { liveTable } from './screen/live-table.ts';
+import { changedRecordings, changedWorkers, named, newDecisions, newProblems } from './screen/progress.ts';
+import type { Screen } from './screen/screen.ts';
 
 export interface WatchParts {
   cast: readonly Actor[];

@@ -2,7 +2,7 @@
 // It never prompts and never replaces what a person installed.
 import { delimiter, join } from 'node:path';
 import { execa } from 'execa';
-import { messageOf } from '../error-message.ts';
+import { messageOf } from '../common/error-message.ts';
 import { type Component, type ComponentName, catalog, currentPlatform, type Source } from './components/catalog.ts';
 import {
   describeSource,

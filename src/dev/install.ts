@@ -1,6 +1,6 @@
 // `node --import tsx src/dev/install.ts [names…]`: installs what the local stack needs and prints one line a component.
 // Works before anything else of Reelkit does; Ctrl-C leaves no half-installed component and no lock.
-import { messageOf } from '../error-message.ts';
+import { messageOf } from '../common/error-message.ts';
 import { removeOwnLeftovers } from './components/store.ts';
 import {
   type ComponentName,

@@ -1,7 +1,7 @@
 // Looks into recorded files with ffprobe and ffmpeg: streams, durations, a picture, the dominant tone. Changes nothing in them.
 import { stat } from 'node:fs/promises';
 import { ExecaError, execa } from 'execa';
-import { messageOf } from '../error-message.ts';
+import { messageOf } from '../common/error-message.ts';
 
 interface MediaStream {
   type: 'video' | 'audio' | 'other';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { RoomConfiguration } from '@livekit/protocol';
 import { AccessToken } from 'livekit-server-sdk';
-import { messageOf } from '../error-message.ts';
+import { messageOf } from '../common/error-message.ts';
 import { reportToStderr, reportToStdout } from './reporter.ts';
 import { type SpeakerHost, startSpeakerHost } from './speakers/host-process.ts';
 

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { stopAllProcessWorkers } from '../capacity/process/provider.ts';
-import { messageOf } from '../error-message.ts';
+import { messageOf } from '../common/error-message.ts';
 import { SEARCH_ATTRIBUTES } from '../recording/search-attributes.ts';
 import { type Child, startChild } from './child.ts';
 import { ensureComponents } from './components.ts';

@@ -2,7 +2,7 @@
 import { type EgressInfo, StopEgressRequest } from '@livekit/protocol';
 import type { RpcClient } from '../bus/client.ts';
 import { isReelkitServer } from '../bus/ids.ts';
-import { messageOf } from '../error-message.ts';
+import { messageOf } from '../common/error-message.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
 import type { RecordingView } from '../recording/view.ts';
 import type { Witness } from './ghosts.ts';

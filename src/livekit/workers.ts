@@ -2,7 +2,7 @@
 // streams. It chooses no worker and retries nothing.
 import { EgressInfo, StopEgressRequest, UpdateStreamRequest } from '@livekit/protocol';
 import type { RpcClient, RpcReply } from '../bus/client.ts';
-import { messageOf } from '../error-message.ts';
+import { messageOf } from '../common/error-message.ts';
 import type { DispatchReply } from '../recording/start-outcome.ts';
 import { ActiveEgresses, redactText } from './request/index.ts';
 

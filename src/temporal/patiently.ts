@@ -1,7 +1,7 @@
 // Asks Temporal again while it is away or overloaded: at the start of a process a slow answer is no reason to end.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../error-message.ts';
-import type { Log } from '../log.ts';
+import { messageOf } from '../common/error-message.ts';
+import type { Log } from '../telemetry/log.ts';
 import { grpcCode } from './grpc.ts';
 
 const RETRY_MIN_MS = 250;

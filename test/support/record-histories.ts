@@ -7,7 +7,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { pino } from 'pino';
 import { ensureComponents } from '../../src/dev/components.ts';
 import { reportToStderr } from '../../src/dev/reporter.ts';
-import { loadWorkflowBundle } from '../../src/workflow-bundle.ts';
+import { loadWorkflowBundle } from '../../src/temporal/workflow-bundle.ts';
 import { withFleet } from './fleet-env.ts';
 import { createRecordingEnv } from './recording-env.ts';
 import { FLEET_SCENARIOS, play, SCENARIOS } from './scenarios.ts';

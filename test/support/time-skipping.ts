@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import type { TestProject } from 'vitest/node';
 import { ensureComponents } from '../../src/dev/components.ts';
 import { reportToStderr } from '../../src/dev/reporter.ts';
-import { loadWorkflowBundle } from '../../src/workflow-bundle.ts';
+import { loadWorkflowBundle } from '../../src/temporal/workflow-bundle.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {

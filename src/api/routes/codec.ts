@@ -4,10 +4,10 @@ import type { Payload, PayloadCodec } from '@temporalio/common';
 import type { RequestHandler } from 'express';
 import { z } from 'zod';
 import { PayloadKeyError } from '../../temporal/codec.ts';
+import { operatorCookie } from '../auth/operator-cookie.ts';
+import { SIGN_IN_PAGE, SIGN_IN_POLICY } from '../auth/sign-in-page.ts';
 import { errors } from '../errors.ts';
-import { operatorCookie } from '../operator-cookie.ts';
 import { defineRoute, type Route } from '../route.ts';
-import { SIGN_IN_PAGE, SIGN_IN_POLICY } from '../sign-in-page.ts';
 
 export interface CodecRouteParts {
   codec: PayloadCodec;

@@ -1,6 +1,6 @@
 // /openapi.json and /docs: made from the routes themselves, when first asked for.
-import { renderDocs } from '../docs-page.ts';
-import { buildOpenApi, type OpenApiDocument } from '../openapi.ts';
+import { renderDocs } from '../docs/docs-page.ts';
+import { buildOpenApi, type OpenApiDocument } from '../docs/openapi.ts';
 import { defineRoute, type Route } from '../route.ts';
 
 /** The page brings no script and asks nothing of any other host. */

@@ -1,5 +1,5 @@
 // GET /v1/fleets: the workers of each fleet, what is asked of them, and why there are as many as there are.
-import type { Caller } from '../auth.ts';
+import type { Caller } from '../auth/auth.ts';
 import { errors } from '../errors.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { type FleetView, fleetParams, fleetsView, fleetView } from '../schemas.ts';

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isEnded } from '../../recording/stage.ts';
 import type { RecordingView } from '../../recording/view.ts';
 import { errors } from '../errors.ts';
-import type { RecordingState, Recordings } from '../recordings.ts';
+import type { RecordingState, Recordings } from '../recordings/recordings.ts';
 import { defineRoute, type Route } from '../route.ts';
 import { recordingParams, recordingView } from '../schemas.ts';
 import { requireTouchable } from './recordings.ts';

@@ -6,13 +6,13 @@ import type { AskedRecording } from '../../recording/request.ts';
 import { isInline } from '../../recording/request-storage.ts';
 import { roomOf } from '../../recording/source.ts';
 import type { RecordingInput, RecordingMemo } from '../../workflows/messages.ts';
-import type { Caller } from '../auth.ts';
+import type { Caller } from '../auth/auth.ts';
 import { errors } from '../errors.ts';
-import { newRecordingId, recordingIdForKey } from '../ids.ts';
-import type { Recordings } from '../recordings.ts';
+import { newRecordingId, recordingIdForKey } from '../recordings/ids.ts';
+import type { Recordings } from '../recordings/recordings.ts';
+import { initialView, recordingInput, type StartSettings } from '../recordings/start-recording.ts';
 import { defineRoute, type Reply, type Route } from '../route.ts';
 import { extendBody, listQuery, recordingBody, recordingPage, recordingParams, recordingView } from '../schemas.ts';
-import { initialView, recordingInput, type StartSettings } from '../start-recording.ts';
 
 const IDEMPOTENCY_KEY = /^[A-Za-z0-9_-]{1,128}$/;
 

@@ -2,7 +2,7 @@
 // Answers 503 when Temporal is away, because LiveKit then sends it again.
 import type { HintOf, WebhookHint } from '../../livekit/webhook.ts';
 import { errors } from '../errors.ts';
-import type { Recordings } from '../recordings.ts';
+import type { Recordings } from '../recordings/recordings.ts';
 import { defineRoute, type Reply, type Route } from '../route.ts';
 
 export interface WebhookRouteParts {

@@ -12,7 +12,7 @@ import {
   type V1Pod,
   type V1ResourceAttributes,
 } from '@kubernetes/client-node';
-import { messageOf } from '../../error-message.ts';
+import { messageOf } from '../../common/error-message.ts';
 import { CapacityError } from '../provider.ts';
 import { isNotFound, toCapacityError } from './errors.ts';
 

@@ -1,6 +1,6 @@
 // What the API server's refusals mean: who must act, and how. Pure.
 import { ApiException } from '@kubernetes/client-node';
-import { messageOf } from '../../error-message.ts';
+import { messageOf } from '../../common/error-message.ts';
 import { CapacityError, type CapacityErrorKind } from '../provider.ts';
 
 interface Status {

@@ -8,7 +8,7 @@ import {
   ListWatch,
   Watch,
 } from '@kubernetes/client-node';
-import { messageOf } from '../../error-message.ts';
+import { messageOf } from '../../common/error-message.ts';
 import { isRefusal } from './errors.ts';
 
 export interface WatchedList<T extends KubernetesObject> {

@@ -5,7 +5,7 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa, type Options, type Result } from 'execa';
-import { someAtOnce } from '../../some-at-once.ts';
+import { someAtOnce } from '../../common/some-at-once.ts';
 import { lastLines } from '../text.ts';
 import type { Component, Source } from './catalog.ts';
 import { isReachable, liftBinary, unpackRelease } from './release.ts';

@@ -5,7 +5,7 @@ import { access, constants, mkdir, mkdtemp, open, readdir, readFile, rename, rm 
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../../error-message.ts';
+import { messageOf } from '../../common/error-message.ts';
 import type { Report } from '../reporter.ts';
 
 const lockPollMs = 250;

@@ -1,7 +1,7 @@
 // The speakers' own process: starts and stops speakers as its parent asks, and ends when the parent is gone.
 // The native library may log, hang or crash at its end; here it can do so without harm to the one who asked.
 import { dispose } from '@livekit/rtc-node';
-import { messageOf } from '../../error-message.ts';
+import { messageOf } from '../../common/error-message.ts';
 import type { FromHost, SpeakerSpec, ToHost } from './messages.ts';
 import { type PublishedSpeaker, publishSpeaker } from './publish.ts';
 

@@ -14,7 +14,7 @@ describe('the compiled service', () => {
     await mkdir(join(root, 'dist'), { recursive: true });
     folder = await mkdtemp(join(root, 'dist', 'test-'));
     await execa('node_modules/.bin/tsc', ['-p', 'tsconfig.build.json', '--outDir', folder], { cwd: root });
-    await execa('node', [join(folder, 'bundle-workflows.js')]);
+    await execa('node', [join(folder, 'temporal', 'bundle-workflows.js')]);
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -35,7 +35,7 @@ describe('the compiled service', () => {
   });
 
   test('finds the bundle that was made for it, and not its own compiled code', async () => {
-    const loader = JSON.stringify(join(folder, 'workflow-bundle.js'));
+    const loader = JSON.stringify(join(folder, 'temporal', 'workflow-bundle.js'));
     const script = `const { loadWorkflowBundle } = await import(${loader}); console.log((await loadWorkflowBundle(console)).codePath);`;
     const { stdout } = await execa('node', ['--input-type=module', '-e', script]);
     expect(stdout.startsWith(folder)).toBe(true);

@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import express from 'express';
 import { AccessToken } from 'livekit-server-sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createAuthenticate } from '../../../src/api/auth.ts';
+import { createAuthenticate } from '../../../src/api/auth/auth.ts';
 import { mountRoutes } from '../../../src/api/route.ts';
 import { codecRoutes } from '../../../src/api/routes/codec.ts';
 import { ensureComponents } from '../../../src/dev/components.ts';

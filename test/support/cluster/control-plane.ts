@@ -2,12 +2,12 @@
 // kubelet: kubelet.ts and kwok.ts bring those. It decides nothing about what runs in it.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { messageOf } from '../../../src/common/error-message.ts';
 import { type Child, startChild } from '../../../src/dev/child.ts';
 import { ensureComponents } from '../../../src/dev/components.ts';
 import { endLeftovers, stateDirVariable } from '../../../src/dev/leftovers.ts';
 import { freePorts } from '../../../src/dev/ports.ts';
 import { type Report, reportNothing } from '../../../src/dev/reporter.ts';
-import { messageOf } from '../../../src/error-message.ts';
 import { waitFor } from '../stack-wait.ts';
 import { type AuditedRequest, readRequests } from './audit.ts';
 import { kubeconfigText, prepareFiles } from './control-plane-files.ts';

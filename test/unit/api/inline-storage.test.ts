@@ -1,6 +1,6 @@
 // Storages that a request brings itself: who may, what is said of a wrong one, and that their keys are in nothing that is shown.
 import { describe, expect, it } from 'vitest';
-import { recordingInput } from '../../../src/api/start-recording.ts';
+import { recordingInput } from '../../../src/api/recordings/start-recording.ts';
 import { recordingRequestSchema } from '../../../src/recording/request.ts';
 import { problemOf, SETTINGS, startTestApi, tokenFor } from './support.ts';
 

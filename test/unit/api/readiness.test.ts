@@ -5,7 +5,7 @@ import type { Client } from '@temporalio/client';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createReadiness, type ReadinessParts } from '../../../src/api/readiness.ts';
 import type { BusHealth } from '../../../src/bus/transport.ts';
-import { type Buses, lateTransport } from '../../../src/buses.ts';
+import { type Buses, lateTransport } from '../../../src/service/buses.ts';
 import { createMemoryBroker } from '../../support/memory-bus.ts';
 
 async function livekit(status = 200): Promise<string> {

@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
 import { cached } from '../../../src/api/cached.ts';
-import { hideUrl } from '../../../src/log.ts';
-import { createMetrics } from '../../../src/metrics.ts';
-import { runPhases } from '../../../src/shutdown.ts';
+import { runPhases } from '../../../src/service/shutdown.ts';
+import { hideUrl } from '../../../src/telemetry/log.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { startTestApi } from './support.ts';
 
 const quiet = pino({ level: 'silent' });

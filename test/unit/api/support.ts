@@ -6,15 +6,15 @@ import { pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import { type ApiParts, createApp } from '../../../src/api/app.ts';
 import { errors } from '../../../src/api/errors.ts';
-import type { Recordings } from '../../../src/api/recordings.ts';
-import { initialView, recordingMemo, type StartSettings } from '../../../src/api/start-recording.ts';
+import type { Recordings } from '../../../src/api/recordings/recordings.ts';
+import { initialView, recordingMemo, type StartSettings } from '../../../src/api/recordings/start-recording.ts';
 import { DEFAULT_COSTS } from '../../../src/fleet/cost.ts';
 import { createHintOf } from '../../../src/livekit/webhook.ts';
-import { createMetrics } from '../../../src/metrics.ts';
 import type { EgressReport } from '../../../src/recording/egress.ts';
 import { DEFAULT_PATH_TEMPLATE } from '../../../src/recording/path-template.ts';
 import { isEnded } from '../../../src/recording/stage.ts';
 import type { RecordingView } from '../../../src/recording/view.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { createPayloadCodec } from '../../../src/temporal/codec.ts';
 import type { ExtendBy, RecordingMemo } from '../../../src/workflows/messages.ts';
 

@@ -1,8 +1,8 @@
 // A demo in which everything held, to be spoiled by a test in one place.
 import type { FleetView } from '../../../src/api/schemas.ts';
 import { type Actor, castOf, requestFor, timingOf, wantedDurationMs } from '../../../src/demo/cast.ts';
-import type { Evidence, RecordingEvidence } from '../../../src/demo/evidence.ts';
-import { expectedEnd } from '../../../src/demo/expectations.ts';
+import type { Evidence, RecordingEvidence } from '../../../src/demo/checks/evidence.ts';
+import { expectedEnd } from '../../../src/demo/checks/expectations.ts';
 import { recordingRequestSchema } from '../../../src/recording/request.ts';
 import type { RecordingView } from '../../../src/recording/view.ts';
 

@@ -6,9 +6,9 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { ERROR_CODES } from '../../../src/api/errors.ts';
 import { configSchema } from '../../../src/config/schema.ts';
-import { createMetrics } from '../../../src/metrics.ts';
 import { SEARCH_ATTRIBUTES } from '../../../src/recording/search-attributes.ts';
 import { END_REASONS } from '../../../src/recording/stage.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');

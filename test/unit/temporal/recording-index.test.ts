@@ -1,6 +1,6 @@
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import { isWanted, summaryOf } from '../../../src/api/summary.ts';
+import { isWanted, summaryOf } from '../../../src/api/recordings/summary.ts';
 import { createPayloadCodec } from '../../../src/temporal/codec.ts';
 import { quoted } from '../../../src/temporal/keywords.ts';
 import { listFilter, memoOf, stageOf, undecidedInRoom } from '../../../src/temporal/recording-index.ts';

@@ -1,0 +1,112 @@
+// What the Temporal worker of this process may do, put together from the configuration.
+import type { Client } from '@temporalio/client';
+import type { InjectedSinks } from '@temporalio/worker';
+import { createDeliveryActivities } from '../activities/delivery.ts';
+import { createFleetActivities } from '../activities/fleet.ts';
+import type { FleetKicker } from '../activities/kick.ts';
+import { createProtectBusy } from '../activities/protect-busy.ts';
+import { createRecordingActivities, type FleetDoor } from '../activities/recording.ts';
+import type { Config } from '../config/schema.ts';
+import type { Arrivals } from '../fleet/arrivals.ts';
+import type { Demand } from '../fleet/demand.ts';
+import type { ObservedWorker } from '../fleet/observation.ts';
+import type { LiveKitClient } from '../livekit/client.ts';
+import type { Grants } from '../livekit/grants.ts';
+import { createLiveKitRecords } from '../livekit/records.ts';
+import { createWorkers, WorkerRefusal, WorkerSilent, type Workers } from '../livekit/workers.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { MeasureSinks } from '../workflows/measures.ts';
+import type { Buses } from './buses.ts';
+import type { FleetSources } from './fleet-sources.ts';
+
+export interface ActivityParts {
+  buses: Buses;
+  config: Config;
+  client: Client;
+  livekit: LiveKitClient;
+  grants: Grants;
+  metrics: Metrics;
+  log: Log;
+  /** The one that serves what names none first. */
+  fleets: readonly FleetSources[];
+  arrivals: Arrivals;
+  kickFleet: FleetKicker;
+}
+
+export function createServiceActivities(parts: ActivityParts): object {
+  const { buses, config, client, livekit, grants, metrics, log, fleets, arrivals, kickFleet } = parts;
+  const { livekit: livekitConfig } = config;
+  const workers = createWorkers(buses.workers.client);
+  const door = ({ settings: { name }, provider, choice, observe }: FleetSources): FleetDoor => ({
+    choice,
+    protectBusy: createProtectBusy(provider, observe, (problem) =>
+      log.warn({ fleet: name, problem }, 'a busy worker could not be protected; the next pass tries again'),
+    ),
+  });
+  return {
+    ...createRecordingActivities({
+      livekit,
+      livekitKeys: livekitConfig,
+      records: createLiveKitRecords(buses.livekit.client),
+      workers,
+      grants,
+      fleets: new Map(fleets.map((fleet) => [fleet.settings.name, door(fleet)])),
+      temporal: client,
+      kickFleet,
+      storages: config.storages,
+      metrics,
+    }),
+    ...createDeliveryActivities(),
+    ...createFleetActivities({
+      client,
+      fleets,
+      stopEgress: (egressId) => stopIfItRuns(workers, egressId),
+      log,
+      arrivals,
+      onPass: (fleet, { durationMs, observation, plan, problem }) => {
+        fleets.find(({ settings: { name } }) => name === fleet)?.launchProblem.note(problem);
+        metrics.pass(fleet, { durationMs, decided: plan.line !== undefined });
+        metrics.workers(fleet, countByState(observation.workers));
+        metrics.cores(fleet, {
+          demand: demandCores(observation.workers, plan.demand),
+          capacity: readyCores(observation.workers),
+        });
+      },
+    }),
+  };
+}
+
+/** Ended, or on no worker: there is nothing to stop. */
+async function stopIfItRuns(workers: Workers, egressId: string): Promise<void> {
+  try {
+    await workers.stop(egressId);
+  } catch (error) {
+    if (!(error instanceof WorkerRefusal || error instanceof WorkerSilent)) throw error;
+  }
+}
+
+/** What workflows may tell this process. */
+export function createServiceSinks(metrics: Pick<Metrics, 'started'>): InjectedSinks<MeasureSinks> {
+  return { measures: { started: { fn: (_, spent) => metrics.started(spent), callDuringReplay: false } } };
+}
+
+function countByState(workers: ObservedWorker[]): Record<string, number> {
+  const counts: Record<string, number> = { booting: 0, idle: 0, busy: 0, draining: 0, unreachable: 0 };
+  for (const { state, egresses } of workers) {
+    const key = state === 'ready' ? (egresses.length > 0 ? 'busy' : 'idle') : state;
+    if (key in counts) counts[key] = (counts[key] ?? 0) + 1;
+  }
+  return counts;
+}
+
+function readyCores(workers: ObservedWorker[]): number {
+  return workers
+    .filter(({ state }) => state === 'ready' || state === 'booting')
+    .reduce((sum, { cpuCores }) => sum + cpuCores, 0);
+}
+
+function demandCores(workers: ObservedWorker[], { inFlight, admit, behind, setAside }: Demand): number {
+  const running = workers.flatMap(({ egresses }) => egresses);
+  return [...running, ...inFlight, ...admit, ...behind, ...setAside].reduce((sum, { costCores }) => sum + costCores, 0);
+}

@@ -1,0 +1,64 @@
+// The fleets: can each launch, do its workers answer, and does somebody listen who belongs to none?
+import type { FleetConfig } from '../../config/fleet.ts';
+import type { Presence } from '../../livekit/presence.ts';
+import { createFleetSources, type FleetSources, NO_PRESENCE } from '../fleet-sources.ts';
+import { type CheckResult, check, explain, failed, passed } from './result.ts';
+
+/** @param presence absent without the workers' Redis, which is told of elsewhere */
+export async function checkFleets(
+  fleets: readonly FleetConfig[],
+  presence: Presence | undefined,
+): Promise<CheckResult[]> {
+  const suffixOf = ({ name }: FleetConfig) => (fleets.length > 1 ? ` of fleet ${name}` : '');
+  const sources: FleetSources[] = [];
+  const broken: CheckResult[] = [];
+  for (const fleet of fleets) {
+    try {
+      sources.push(createFleetSources(fleet, presence ?? NO_PRESENCE));
+    } catch (error) {
+      broken.push(failed(`capacity (${fleet.capacity.provider})${suffixOf(fleet)}`, explain(error)));
+    }
+  }
+  const looked = await Promise.all(sources.map((one) => checkFleet(one, suffixOf(one.settings))));
+  const strangers = presence && broken.length === 0 ? [await checkStrangers(presence, sources)] : [];
+  await Promise.all(sources.map(({ provider }) => provider.close?.()));
+  return [...broken, ...looked.flat(), ...strangers];
+}
+
+async function checkFleet({ provider, observe }: FleetSources, suffix: string): Promise<CheckResult[]> {
+  const capacity = `capacity (${provider.kind})${suffix}`;
+  const setup = await check(capacity, async () => {
+    const problems = await provider.check();
+    return problems.length > 0
+      ? failed(capacity, problems.join('; '))
+      : passed(capacity, 'configuration and permissions are fine');
+  });
+  const name = `egress workers${suffix}`;
+  const probes = await check(name, async () => {
+    const workers = await observe();
+    const silent = workers.filter(({ state }) => state === 'unreachable');
+    if (silent.length > 0) {
+      const list = silent.map(({ id, reason }) => `${id}: ${reason ?? 'no answer'}`).join('; ');
+      const remedy = 'Check health_port, prometheus_port, redis and cluster_id of the worker, and the network';
+      return failed(name, `${list}. ${remedy}`);
+    }
+    return passed(name, workers.length === 0 ? 'none at the moment' : `${workers.length} answer`);
+  });
+  return [setup, probes];
+}
+
+/** Nobody is sent anything whom no fleet lists. The bus first: who comes in between is in a list by then. */
+function checkStrangers(presence: Presence, fleets: readonly FleetSources[]): Promise<CheckResult> {
+  const name = 'workers of no fleet';
+  return check(name, async () => {
+    const listening = await presence.workers();
+    const lists = await Promise.all(fleets.map(({ provider }) => provider.list()));
+    for (const { topic } of lists.flat()) listening.delete(topic ?? '');
+    if (listening.size === 0) return passed(name, 'none');
+    const topics = [...listening].sort().join(', ');
+    return failed(
+      name,
+      `nothing is ever sent to ${topics}: no fleet has a worker with that cluster_id. Give it to one, or end the worker`,
+    );
+  });
+}

@@ -1,0 +1,400 @@
+// The life of one Reelkit process: what it is made of, in which order it starts, and in which order it ends.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createFleetKicker, type FleetKicker } from '../activities/kick.ts';
+import { createApp, createServiceApp, type HttpParts } from '../api/app.ts';
+import { createFleetReader } from '../api/fleet/fleet-reader.ts';
+import { createReadiness } from '../api/readiness.ts';
+import type { Recordings } from '../api/recordings/recordings.ts';
+import { createStageCounter } from '../api/recordings/stage-counter.ts';
+import { createTemporalRecordings } from '../api/recordings/temporal-recordings.ts';
+import type { CapacityProvider } from '../capacity/provider.ts';
+import { type Config, defaultStorageOf } from '../config/schema.ts';
+import { type Arrivals, createArrivals } from '../fleet/arrivals.ts';
+import { createLiveKitClient, type LiveKitClient } from '../livekit/client.ts';
+import { createGrants } from '../livekit/grants.ts';
+import { createPresence, type Presence, type PresenceWatch } from '../livekit/presence.ts';
+import { createHintOf } from '../livekit/webhook.ts';
+import { createLog, type Log } from '../telemetry/log.ts';
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import {
+  createTemporalClient,
+  ensureSearchAttributes,
+  readTemporalSettings,
+  type TemporalSettings,
+  untilTemporalAnswers,
+} from '../temporal/client.ts';
+import { createPayloadCodec } from '../temporal/codec.ts';
+import { keyProblem } from '../temporal/key-check.ts';
+import { type Keyring, loadKeyring } from '../temporal/keys.ts';
+import { patiently } from '../temporal/patiently.ts';
+import type { TemporalWorker } from '../temporal/worker.ts';
+import { type Buses, connectBuses, lateTransport } from './buses.ts';
+import { type Door, openDoor } from './door.ts';
+import { createFleetSources, type FleetSources } from './fleet-sources.ts';
+import { createPlaceRecording } from './place-recording.ts';
+import { createRepair } from './repair.ts';
+import { runPhases } from './shutdown.ts';
+import { watchWorkers } from './watch-workers.ts';
+
+export interface ServiceParts {
+  api: boolean;
+  worker: boolean;
+}
+
+export interface RunningService {
+  /** Where the API listens; absent without the API. */
+  url?: string;
+  /** Everything runs. Rejects when a person must act: a missing permission, a wrong configuration. */
+  ready: Promise<void>;
+  /** Orderly; a second call joins the first. */
+  stop: () => Promise<void>;
+  /** Rejects when the Temporal worker broke; settles once stopped. */
+  done: Promise<void>;
+}
+
+/** Share of the whole shutdown limit that running activities get to end by themselves. */
+const ACTIVITY_GRACE = 0.5;
+
+/** Listens first and connects then, so that /readyz can say what is missing. */
+export async function startService(config: Config, parts: ServiceParts, log?: Log): Promise<RunningService> {
+  const context = createContext(config, parts, log ?? createLog(config.logLevel));
+  const port = parts.api ? config.api.port : config.temporal.healthPort;
+  const server = port === undefined ? undefined : await listen(context, port);
+  const ready = prepare(context);
+  ready.catch(() => undefined);
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= shutDown(context, server);
+    return stopped;
+  };
+  return {
+    ...(server ? { url: urlOf(server, config.api.host) } : {}),
+    ready,
+    stop,
+    done: ready.then(
+      () => context.worker?.done.then(() => stopped) ?? context.ended,
+      (error) => (context.stopping.signal.aborted ? stopped : Promise.reject(error)),
+    ),
+  };
+}
+
+interface Context {
+  config: Config;
+  parts: ServiceParts;
+  log: Log;
+  metrics: Metrics;
+  presence: Presence;
+  livekit: LiveKitClient;
+  fleets: readonly FleetSources[];
+  arrivals: Arrivals;
+  kickFleet: FleetKicker;
+  settings: TemporalSettings;
+  temporal: ReturnType<typeof createTemporalClient>;
+  keyring: Keyring;
+  stopping: AbortController;
+  worker?: TemporalWorker;
+  buses?: Buses;
+  door?: Door;
+  watch?: PresenceWatch;
+  recordings: Recordings;
+  ended: Promise<void>;
+  end: () => void;
+}
+
+function createContext(config: Config, parts: ServiceParts, log: Log): Context {
+  const settings = readTemporalSettings();
+  const keyring = loadKeyring(config.encryption);
+  reportKeys(keyring, log);
+  let end = () => {};
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const temporal = createTemporalClient(settings, keyring.keys);
+  const arrivals = createArrivals();
+  const { taskQueue } = config.temporal;
+  const presence = createPresence(lateTransport(() => context.buses?.workers.transport));
+  const fleets = config.fleets.map((fleet) => createFleetSources(fleet, presence, log));
+  const kickFleet = createFleetKicker(temporal.client, taskQueue);
+  const livekit = createLiveKitClient(config.livekit);
+  const place = createPlaceRecording({
+    choices: new Map(fleets.map((fleet) => [fleet.settings.name, fleet.choice])),
+    roomExists: livekit.roomExists,
+    wakeFleet: kickFleet,
+  });
+  const context: Context = {
+    config,
+    parts,
+    log,
+    metrics: createMetrics(),
+    presence,
+    livekit,
+    fleets,
+    arrivals,
+    kickFleet,
+    recordings: createTemporalRecordings(temporal.client, { fleets: namesOf(config), taskQueue, arrivals, place }),
+    settings,
+    temporal,
+    keyring,
+    stopping: new AbortController(),
+    ended,
+    end: () => end(),
+  };
+  return context;
+}
+
+function namesOf({ fleets }: Config): string[] {
+  return fleets.map(({ name }) => name);
+}
+
+function reportKeys({ keys, from }: Keyring, log: Log): void {
+  const ids = { encrypts: keys[0].id, keys: keys.map(({ id }) => id) };
+  if ('configuration' in from) log.info(ids, 'encryption keys from the configuration');
+  else if (!from.created) log.info({ ...ids, file: from.file }, 'encryption keys from their file');
+  else
+    log.warn(
+      { ...ids, file: from.file },
+      'an encryption key was made: every Reelkit process needs this file, and nothing that Temporal stores can be read without it',
+    );
+}
+
+async function listen(context: Context, port: number): Promise<Server> {
+  const { config, log } = context;
+  const server = createServer(createHttpApp(context));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenProblem(error, config.api.host, port)));
+    server.listen(port, config.api.host, resolve);
+  });
+  log.info({ url: urlOf(server, config.api.host) }, context.parts.api ? 'API listens' : 'health and metrics');
+  return server;
+}
+
+function createHttpApp(context: Context) {
+  return context.parts.api ? createApiApp(context) : createServiceApp(httpParts(context));
+}
+
+function httpParts(context: Context): HttpParts {
+  const { config, metrics, log, stopping } = context;
+  return {
+    keys: [config.livekit, ...config.api.keys],
+    requestsPerMinute: config.api.requestsPerMinute,
+    readReadiness: createReadiness({
+      client: context.temporal.client,
+      settings: context.settings,
+      livekitUrl: config.livekit.url,
+      taskQueue: config.temporal.taskQueue,
+      stopping: stopping.signal,
+      buses: () => context.buses,
+      ...(context.parts.worker ? { workerRuns: () => context.worker?.isRunning() ?? false } : {}),
+    }),
+    readMetrics: async () => ({ text: await metricsText(context), contentType: metrics.contentType }),
+    metrics,
+    log,
+    stopping: stopping.signal,
+  };
+}
+
+function createApiApp(context: Context) {
+  const { config, keyring, metrics } = context;
+  const { client } = context.temporal;
+  const counters = new Map(namesOf(config).map((fleet) => [fleet, createStageCounter(client, fleet)]));
+  metrics.countRecordings(counters);
+  const readerOf = ({ settings: fleet, observe: observeWorkers }: FleetSources) => {
+    const countByStage = counters.get(fleet.name) ?? createStageCounter(client, fleet.name);
+    return createFleetReader({ client, fleet, countByStage, observeWorkers });
+  };
+  return createApp({
+    ...httpParts(context),
+    settings: {
+      fleets: config.fleets,
+      rules: config.rules,
+      storages: config.storages,
+      defaultStorage: defaultStorageOf(config),
+      pathTemplate: config.pathTemplate,
+      inlineStorage: config.api.inlineStorage,
+    },
+    recordings: context.recordings,
+    codec: createPayloadCodec(keyring.keys),
+    uiOrigins: config.encryption.uiOrigins,
+    hintOf: createHintOf(config.livekit.apiKey, config.livekit.apiSecret),
+    readFleets: new Map(context.fleets.map((fleet) => [fleet.settings.name, readerOf(fleet)])),
+    repair: createRepair({
+      buses: () => context.buses,
+      livekit: context.livekit,
+      recordings: context.recordings,
+      log: context.log,
+    }),
+  });
+}
+
+async function metricsText({ metrics, worker }: Context): Promise<string> {
+  const [own, sdk] = await Promise.all([metrics.text(), worker?.metricsText().catch(() => '') ?? '']);
+  return `${own}\n${sdk}`;
+}
+
+async function prepare(context: Context): Promise<void> {
+  const { config, keyring, log, metrics, settings, stopping, temporal } = context;
+  const sinceMs = performance.now();
+  // Loading the SDK's native core takes as long as connecting: both at once.
+  const loading = context.parts.worker ? loadWorkerCode() : undefined;
+  loading?.catch(() => undefined);
+  await untilTemporalAnswers(temporal.client, settings, log, stopping.signal);
+  const insist = (call: () => Promise<unknown>) => patiently(call, log, stopping.signal);
+  await insist(() => ensureSearchAttributes(temporal.client, settings.namespace, log));
+  await insist(() => requireKeys(context));
+  const buses = await connectBuses(config, log, stopping.signal);
+  context.buses = buses;
+  const grants = createGrants();
+  if (loading) {
+    const { startTemporalWorker, createServiceActivities, createServiceSinks } = await loading;
+    const { arrivals, fleets, kickFleet } = context;
+    const activities = createServiceActivities({
+      arrivals,
+      buses,
+      config,
+      client: temporal.client,
+      livekit: context.livekit,
+      grants,
+      metrics,
+      log,
+      fleets,
+      kickFleet,
+    });
+    context.worker = await startTemporalWorker(
+      {
+        temporal: settings,
+        taskQueue: config.temporal.taskQueue,
+        keys: keyring.keys,
+        shutdownGraceMs: config.shutdownGrace * ACTIVITY_GRACE,
+      },
+      activities,
+      createServiceSinks(metrics),
+      log,
+    );
+    // Adopts what a former process left, and boots the workers that the minimum asks for.
+    await Promise.all(namesOf(config).map((fleet) => insist(() => kickFleet(fleet, 'Reelkit started'))));
+    for (const { settings, provider } of fleets) {
+      provider.onChange?.((why) => {
+        kickFleet(settings.name, why, false).catch((error: unknown) =>
+          log.warn({ why, error: String(error) }, 'the fleet could not be told; its next pass sees it'),
+        );
+      });
+      void reportCapacityProblems(settings.name, provider, log);
+    }
+    context.watch = watchWorkers({ fleets, presence: context.presence, kickFleet, log });
+  }
+  // Last: whoever asks through LiveKit finds everything running.
+  const takesRequests = context.parts.api;
+  const { livekit } = context;
+  const { client } = temporal;
+  context.door = await openDoor({
+    buses,
+    config,
+    client,
+    livekit,
+    recordings: context.recordings,
+    grants,
+    takesRequests,
+    log,
+  });
+  log.info({ durationMs: Math.round(performance.now() - sinceMs), namespace: settings.namespace }, 'ready');
+}
+
+/** With another key this process would break every workflow it touched. */
+async function requireKeys({ config, keyring, settings, temporal }: Context): Promise<void> {
+  const known = keyring.keys.map(({ id }) => id);
+  const { namespace } = settings;
+  const problem = await keyProblem(temporal.client, { namespace, fleets: namesOf(config), known });
+  if (problem) throw new Error(problem);
+}
+
+/** Told at once and loudly, and no reason to stop: what was accepted waits, and recordings that run need their supervisor. */
+async function reportCapacityProblems(fleet: string, provider: CapacityProvider, log: Log): Promise<void> {
+  const problems = await provider.check().catch((error: unknown) => [String(error)]);
+  for (const problem of problems)
+    log.error({ fleet, provider: provider.kind, problem }, 'no worker can be launched like this');
+}
+
+async function loadWorkerCode() {
+  const [{ startTemporalWorker }, { createServiceActivities, createServiceSinks }] = await Promise.all([
+    import('../temporal/worker.ts'),
+    import('./activities.ts'),
+  ]);
+  return { startTemporalWorker, createServiceActivities, createServiceSinks };
+}
+
+/** The shares add up to the whole limit; most of it belongs to activities that are under way. */
+async function shutDown(context: Context, server: Server | undefined): Promise<void> {
+  const { config, log, temporal } = context;
+  const share = (part: number) => config.shutdownGrace * part;
+  await runPhases(
+    [
+      { name: 'stop accepting', limitMs: share(0.05), run: () => stopAccepting(context, server) },
+      {
+        name: 'drain HTTP',
+        limitMs: share(0.25),
+        run: () => Promise.all([server && drained(server), context.door?.stopTaking()]),
+      },
+      { name: 'stop the Temporal worker', limitMs: share(0.6), run: () => context.worker?.stop() },
+      {
+        name: 'close connections',
+        limitMs: share(0.1),
+        run: async () => {
+          context.watch?.stop();
+          await context.door?.close();
+          await Promise.all([
+            context.worker?.close(),
+            context.buses?.close(),
+            temporal.close(),
+            ...context.fleets.map(({ provider }) => provider.close?.()),
+          ]);
+        },
+      },
+    ],
+    log,
+  );
+  server?.closeAllConnections();
+  context.end();
+}
+
+async function stopAccepting({ stopping, door }: Context, server: Server | undefined): Promise<void> {
+  stopping.abort();
+  void door?.stopTaking();
+  server?.close();
+  server?.closeIdleConnections();
+}
+
+/** `close` was called before: this waits for the requests that are still being answered. */
+function drained(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const check = () => server.getConnections((error, count) => (error || count === 0 ? finish() : undefined));
+    const timer = setInterval(() => {
+      server.closeIdleConnections();
+      check();
+    }, 50);
+    const finish = () => {
+      clearInterval(timer);
+      resolve();
+    };
+    check();
+  });
+}
+
+function urlOf(server: Server, host: string): string {
+  const { port } = server.address() as AddressInfo;
+  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+}
+
+function listenProblem(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  if (error.code === 'EADDRINUSE')
+    return new Error(
+      `port ${port} is taken: set another with REELKIT_PORT or api.port (a Temporal worker alone: REELKIT_HEALTH_PORT)`,
+      { cause: error },
+    );
+  if (error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL')
+    return new Error(`cannot listen on ${host}:${port} (${error.code}): set REELKIT_HOST and REELKIT_PORT`, {
+      cause: error,
+    });
+  return error;
+}

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import {
+  recordingInput,
+  recordingMemo,
+  type StartSettings,
+  staticDetails,
+  staticSummary,
+} from '../../../../src/api/recordings/start-recording.ts';
+import type { Storage } from '../../../../src/config/storages.ts';
+import { DEFAULT_COSTS } from '../../../../src/fleet/cost.ts';
+import { type RecordingRequestInput, recordingRequestSchema } from '../../../../src/recording/request.ts';
+import { keyword, roomKeyword } from '../../../../src/temporal/keywords.ts';
+
+const parse = (input: RecordingRequestInput) => recordingRequestSchema.parse(input);
+const LOCAL: Storage = { type: 'local', path: '/recordings' };
+const settings: StartSettings = {
+  fleets: [{ name: 'default', costs: { ...DEFAULT_COSTS, roomComposite: 3 } }],
+  rules: [],
+  storages: { disk: LOCAL, other: LOCAL },
+  defaultStorage: 'disk',
+  pathTemplate: '{room}/{recording}',
+  inlineStorage: 'operators',
+};
+const inRoom = (room: string, more: Partial<RecordingRequestInput> = {}) =>
+  parse({ source: { type: 'room', room }, ...more });
+
+describe('what Temporal is asked to start', () => {
+  it('carries the cost of the configuration and the hash of the request', () => {
+    const input = recordingInput('id', inRoom('lesson'), settings, 1_000);
+    expect(input).toMatchObject({ costCores: 3, requestedAtMs: 1_000, fleet: 'default' });
+    expect(input.requestHash).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('writes the default storage into the request, and leaves the hash to what was sent', () => {
+    const input = recordingInput('id', inRoom('lesson'), settings, 0);
+    expect(input.request.outputs[0]).toMatchObject({ storage: 'disk' });
+    expect(input.storages).toEqual(['disk']);
+    const elsewhere = recordingInput('id', inRoom('lesson'), { ...settings, defaultStorage: 'other' }, 0);
+    expect(elsewhere.requestHash).toBe(input.requestHash);
+  });
+
+  it('shows no stream key, and sends it', () => {
+    const request = inRoom('lesson', { outputs: [{ type: 'stream', urls: ['rtmp://h/app/streamkey'] }] });
+    const input = recordingInput('id', request, settings, 0);
+    expect(JSON.stringify([input.request, recordingMemo(input)])).not.toContain('streamkey');
+    expect(Buffer.from(input.wire, 'base64').toString('latin1')).toContain('streamkey');
+  });
+
+  it.each([
+    ['two tracks', { type: 'tracks', room: 'r', audioTrackId: 'TR_a', videoTrackId: 'TR_v' }, 1],
+    ['one track, which is copied', { type: 'tracks', room: 'r', audioTrackId: 'TR_a' }, 0.5],
+    ['sound of a room', { type: 'room', room: 'r', audioOnly: true }, 1],
+    ['a participant', { type: 'participant', room: 'r', identity: 'i' }, 2],
+  ] as const)('costs what a worker will charge: %s', (_, source, cores) => {
+    expect(recordingInput('id', parse({ source }), settings, 0).costCores).toBe(cores);
+  });
+
+  it('notes the due time only of recordings that are due later', () => {
+    const due = (startAt: string) =>
+      recordingMemo(recordingInput('id', inRoom('a', { startAt }), settings, 1_000)).startAtMs;
+    expect(due('1970-01-01T00:01:00Z')).toBe(60_000);
+    expect(due('1970-01-01T00:00:00Z')).toBeUndefined();
+  });
+
+  it('has a summary of one line and at most 200 bytes', () => {
+    expect(staticSummary(inRoom('lesson'))).toBe('room lesson');
+    expect(staticSummary(parse({ source: { type: 'participant', room: 'a', identity: 'b' } }))).toBe(
+      'room a, participant b',
+    );
+    const long = staticSummary(inRoom('☃'.repeat(256)));
+    expect(new TextEncoder().encode(long).length).toBeLessThanOrEqual(200);
+    expect(long).toMatch(/^room ☃+…$/);
+  });
+
+  it('shows no credentials of a web page', () => {
+    const request = parse({ source: { type: 'web', url: 'https://user:hunter2@example.com/page?key=hunter2' } });
+    expect(staticSummary(request)).toBe('web example.com/page');
+    expect(staticDetails(recordingInput('id', request, settings, 0))).not.toContain('hunter2');
+  });
+
+  it('keeps Markdown in names from becoming Markdown', () => {
+    const details = staticDetails(recordingInput('id', inRoom('a` **b** [c](http://d)'), settings, 0));
+    expect(details).toContain('- **room**: `a  **b** [c](http://d)`');
+  });
+
+  it('writes search attributes that every visibility store can match', () => {
+    expect(keyword('a"b\\c')).toBe('a%22b%5Cc');
+    expect(roomKeyword('x'.repeat(256))).toHaveLength(255);
+  });
+});
