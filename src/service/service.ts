@@ -1,6 +1,5 @@
 // The life of one Reelkit process: what it is made of, in which order it starts, and in which order it ends.
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
 import { createFleetKicker, type FleetKicker } from '../activities/kick.ts';
 import { createApp, createServiceApp, type HttpParts } from '../api/app.ts';
 import { createFleetReader } from '../api/fleet/fleet-reader.ts';
@@ -32,6 +31,7 @@ import type { TemporalWorker } from '../temporal/worker.ts';
 import { type Buses, connectBuses, lateTransport } from './buses.ts';
 import { type Door, openDoor } from './door.ts';
 import { createFleetSources, type FleetSources } from './fleet-sources.ts';
+import { drained, listenOn, urlOf } from './http-server.ts';
 import { createPlaceRecording } from './place-recording.ts';
 import { createRepair } from './repair.ts';
 import { runPhases } from './shutdown.ts';
@@ -159,13 +159,9 @@ function reportKeys({ keys, from }: Keyring, log: Log): void {
 }
 
 async function listen(context: Context, port: number): Promise<Server> {
-  const { config, log } = context;
-  const server = createServer(createHttpApp(context));
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenProblem(error, config.api.host, port)));
-    server.listen(port, config.api.host, resolve);
-  });
-  log.info({ url: urlOf(server, config.api.host) }, context.parts.api ? 'API listens' : 'health and metrics');
+  const { host } = context.config.api;
+  const server = await listenOn(createHttpApp(context), { host, port });
+  context.log.info({ url: urlOf(server, host) }, context.parts.api ? 'API listens' : 'health and metrics');
   return server;
 }
 
@@ -362,39 +358,4 @@ async function stopAccepting({ stopping, door }: Context, server: Server | undef
   void door?.stopTaking();
   server?.close();
   server?.closeIdleConnections();
-}
-
-/** `close` was called before: this waits for the requests that are still being answered. */
-function drained(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const check = () => server.getConnections((error, count) => (error || count === 0 ? finish() : undefined));
-    const timer = setInterval(() => {
-      server.closeIdleConnections();
-      check();
-    }, 50);
-    const finish = () => {
-      clearInterval(timer);
-      resolve();
-    };
-    check();
-  });
-}
-
-function urlOf(server: Server, host: string): string {
-  const { port } = server.address() as AddressInfo;
-  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
-}
-
-function listenProblem(error: NodeJS.ErrnoException, host: string, port: number): Error {
-  if (error.code === 'EADDRINUSE')
-    return new Error(
-      `port ${port} is taken: set another with REELKIT_PORT or api.port (a Temporal worker alone: REELKIT_HEALTH_PORT)`,
-      { cause: error },
-    );
-  if (error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL')
-    return new Error(`cannot listen on ${host}:${port} (${error.code}): set REELKIT_HOST and REELKIT_PORT`, {
-      cause: error,
-    });
-  return error;
 }
