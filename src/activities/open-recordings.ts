@@ -4,7 +4,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Look } from '../fleet/strays.ts';
 import { ASLEEP_MS } from '../recording/delays.ts';
 import { DEFAULTS } from '../recording/request.ts';
-import { OPEN_STAGES, type OpenStage, type WaitingFor } from '../recording/stage.ts';
+import { END_STAGES, OPEN_STAGES, type OpenStage, type WaitingFor } from '../recording/stage.ts';
 import { openIn, queueOf } from '../temporal/recording-index.ts';
 import {
   admittedSignal,
@@ -77,7 +77,8 @@ export function createOpenRecordings(client: Client): OpenRecordings {
     async list(fleet) {
       const query = openIn(fleet);
       const found: OpenRecording[] = [];
-      for await (const info of client.workflow.list({ query, pageSize: 1_000 })) found.push(toOpenRecording(info));
+      for await (const info of client.workflow.list({ query, pageSize: 1_000 }))
+        if (!hasEnded(info)) found.push(toOpenRecording(info));
       for (const { id } of found) noteFleet(id, fleet);
       noteAsleep(found);
       return found;
@@ -142,6 +143,11 @@ export function toOpenRecording(
     ...(memo.startAtMs === undefined ? {} : { startAtMs: memo.startAtMs }),
     ...(memo.noRoom === undefined ? {} : { asleepUntilMs: info.startTime.getTime() + ASLEEP_MS + CLOCKS_MS }),
   };
+}
+
+/** Its workflow stays open until LiveKit knows the end; it needs no worker any more. */
+function hasEnded({ typedSearchAttributes }: Pick<WorkflowExecutionInfo, 'typedSearchAttributes'>): boolean {
+  return (END_STAGES as readonly (string | undefined)[]).includes(typedSearchAttributes.get(KEYS.stage));
 }
 
 function isOpenStage(stage: string | undefined): stage is OpenStage {

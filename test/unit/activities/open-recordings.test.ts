@@ -2,6 +2,8 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import { createOpenRecordings } from '../../../src/activities/open-recordings.ts';
+import { END_STAGES, isEnded, OPEN_STAGES } from '../../../src/recording/stage.ts';
+import { KEYS } from '../../../src/workflows/search-attributes.ts';
 
 function clientOf(describeWorkflow: () => Promise<unknown>): Client {
   return { workflow: { getHandle: () => ({ describe: describeWorkflow }) } } as unknown as Client;
@@ -42,6 +44,27 @@ describe('an admission', () => {
     await recordings.list('default');
     expect(await recordings.admit('EG_x')).toBe(true);
     expect(sent).toEqual([how]);
+  });
+});
+
+describe('the list for a pass', () => {
+  it.each([...OPEN_STAGES, ...END_STAGES])('of open workflows has what needs a worker or will: %s', async (stage) => {
+    const client = {
+      workflow: {
+        async *list() {
+          yield {
+            workflowId: 'EG_x',
+            startTime: new Date(0),
+            memo: { costCores: 4 },
+            typedSearchAttributes: {
+              get: ({ name }: { name: string }) => (name === KEYS.stage.name ? stage : undefined),
+            },
+          };
+        },
+      },
+    } as unknown as Client;
+    const listed = await createOpenRecordings(client).list('default');
+    expect(listed.map((one) => one.stage)).toEqual(isEnded(stage) ? [] : [stage]);
   });
 });
 
