@@ -17,38 +17,46 @@ export interface EndFacts {
 type Stopping = 'stopped' | 'cancelled' | 'max_duration';
 
 export type EndOutcome =
-  | { kind: 'completed'; reason: EndReason; message: string }
-  | { kind: 'next_part'; message: string }
-  | { kind: 'failed'; reason: EndReason; message: string };
+  | { kind: 'completed' | 'failed' | 'expired'; reason: EndReason; message: string }
+  | { kind: 'next_part'; message: string };
 
 const END_REASON_PREFIX = 'End reason: ';
+const STOPPED_BY_API = 'StopEgress API';
+const SOURCE_CLOSED = 'Source closed';
 
 export function classifyEnd(facts: EndFacts): EndOutcome {
   const { egress } = facts;
   if (facts.stopping) return classifyStopped(facts, facts.stopping);
   if (!egress) return continueOr(facts, 'worker_lost', 'the worker died while it recorded');
+  // Whoever stopped it wants no more of it, whatever became of its file.
+  if (egress.status !== 'COMPLETE' && endReasonOf(egress) === STOPPED_BY_API) return classifyStopped(facts, 'stopped');
   switch (egress.status) {
     case 'COMPLETE':
       return classifyComplete(facts, egress);
     case 'LIMIT_REACHED':
       return continueOrFinish(facts, 'the worker reached its session limit');
     case 'ABORTED':
-      return continueOr(facts, 'egress_failed', `the egress was aborted: ${words(egress)}`);
+      return classifyAborted(facts, egress);
     default:
       return classifyFailure(facts, egress);
   }
 }
 
-/** Cancelling asks for an end, whatever is left; stopping and reaching maxDuration still promise a file. */
+/** Cancelling asks for an end, whatever is left; but a file that storage refused is a loss that nobody asked for. */
 function classifyStopped(facts: EndFacts, stopping: Stopping): EndOutcome {
-  const flaw = flawOfStopped(facts.egress);
+  const { egress } = facts;
+  const isEmpty = !hasFile(egress) && !facts.hasEarlierFiles;
+  if (egress && isUploadFailure(egress) && (isEmpty || stopping !== 'cancelled')) return notStored(facts, egress);
+  const flaw = flawOfStopped(egress);
   const after = flaw === undefined ? '' : `; ${flaw}`;
   if (stopping === 'cancelled')
     return { kind: 'completed', reason: 'cancelled', message: `stopped on request${after}` };
-  if (stopping === 'stopped' && facts.egress?.status === 'ABORTED' && !hasFile(facts.egress) && !facts.hasEarlierFiles)
+  if (egress?.status === 'ABORTED' && isEmpty) {
+    if (stopping === 'max_duration') return nothingToRecord('its maximum duration was reached');
     return { kind: 'completed', reason: 'cancelled', message: 'stopped through LiveKit before it recorded' };
-  if (flaw !== undefined && !hasFile(facts.egress) && !facts.hasEarlierFiles) {
-    return { kind: 'failed', reason: facts.egress ? 'egress_failed' : 'worker_lost', message: flaw };
+  }
+  if (flaw !== undefined && isEmpty) {
+    return { kind: 'failed', reason: egress ? 'egress_failed' : 'worker_lost', message: flaw };
   }
   const what = stopping === 'stopped' ? 'stopped through LiveKit' : 'stopped at its maximum duration';
   return { kind: 'completed', reason: stopping, message: `${what}${after}` };
@@ -62,9 +70,9 @@ function flawOfStopped(egress: EgressSnapshot | null): string | undefined {
 
 /** COMPLETE says the file is whole, not that the recording is: the details tell who ended it. */
 function classifyComplete(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
-  const why = (egress.details ?? '').replace(END_REASON_PREFIX, '');
+  const why = endReasonOf(egress);
   switch (why) {
-    case 'StopEgress API':
+    case STOPPED_BY_API:
       return { kind: 'completed', reason: 'stopped', message: 'somebody stopped the egress on its worker' };
     case 'All streams stopped':
       return { kind: 'completed', reason: 'stopped', message: 'its last stream was taken away' };
@@ -79,25 +87,38 @@ function classifyComplete(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
 }
 
 /**
- * A participant that left or a track that ended is the end of what was asked for. A room composite or web page whose source
- * closed while the room lives on lost its browser or its connection, so the recording goes on.
+ * A participant that left or a track that ended is the end of what was asked for, and so is what a page or a template of the user's
+ * own decides. LiveKit's template ends when it loses the room: while the room lives on, the recording does, too.
  */
 function sourceClosed(facts: EndFacts, why: string): EndOutcome {
-  const { type } = facts.source;
-  if (type !== 'room' && type !== 'web') {
-    return {
-      kind: 'completed',
-      reason: 'finished',
-      message: `the ${type === 'participant' ? 'participant' : 'track'} ended`,
-    };
-  }
-  if (type === 'web')
-    return { kind: 'completed', reason: 'finished', message: why ? `the page ended: ${why}` : 'the page ended' };
+  const { source } = facts;
+  const finished = (message: string): EndOutcome => ({ kind: 'completed', reason: 'finished', message });
+  if (source.type === 'web') return finished(why ? `the page ended: ${why}` : 'the page ended');
+  if (source.type !== 'room') return finished(`the ${source.type === 'participant' ? 'participant' : 'track'} ended`);
+  if (endsItself(source) && why === SOURCE_CLOSED) return finished('its template ended the recording');
   return continueOrFinish(facts, 'the egress lost the room while the room lived on');
+}
+
+function endsItself(source: RecordingSource): boolean {
+  return source.type === 'room' && source.customBaseUrl !== undefined;
+}
+
+/** It never began: nobody published, or the page never said that it is ready. */
+function classifyAborted(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
+  const templateEnded = endsItself(facts.source) && endReasonOf(egress) === SOURCE_CLOSED;
+  if (facts.room === 'alive' && !templateEnded) return { kind: 'next_part', message: words(egress) };
+  const what = templateEnded ? 'its template ended the recording' : 'the room ended';
+  if (!facts.hasEarlierFiles) return nothingToRecord(what);
+  return { kind: 'completed', reason: 'finished', message: `${what}; nobody published after the last part` };
+}
+
+function nothingToRecord(what: string): EndOutcome {
+  return { kind: 'expired', reason: 'nothing_to_record', message: `${what} before anybody published` };
 }
 
 /** Codes: facts of LiveKit, section 4. Unknown ones are tried again; the number of tries is bounded elsewhere. */
 function classifyFailure(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
+  if (isUploadFailure(egress)) return classifyNotStored(facts, egress);
   const message = `the egress failed: ${words(egress)}`;
   const error = egress.error ?? '';
   if (egress.errorCode === 404) return sourceMissing(facts, message);
@@ -108,6 +129,29 @@ function classifyFailure(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
     return { kind: 'failed', reason: 'refused', message };
   }
   return continueOr(facts, 'egress_failed', message);
+}
+
+/** After media flowed a worker says 400 of nothing but its storage (livekit/egress `errors.ErrUploadFailed`). */
+function isUploadFailure({ status, errorCode, startedAtMs }: EgressSnapshot): boolean {
+  return status === 'FAILED' && errorCode === 400 && startedAtMs !== undefined;
+}
+
+/** The file is lost; whether more is to be recorded is another matter, and who ended the egress tells. */
+function classifyNotStored(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
+  const why = endReasonOf(egress);
+  const ended = why === SOURCE_CLOSED ? sourceClosed(facts, why) : continueOrFinish(facts, NOT_STORED);
+  return ended.kind === 'next_part' ? { kind: 'next_part', message: notStoredWords(egress) } : notStored(facts, egress);
+}
+
+function notStored(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
+  const kept = hasFile(egress) || facts.hasEarlierFiles;
+  return { kind: kept ? 'completed' : 'failed', reason: 'upload_failed', message: notStoredWords(egress) };
+}
+
+const NOT_STORED = 'the file could not be stored';
+
+function notStoredWords(egress: EgressSnapshot): string {
+  return `${NOT_STORED}: ${egress.error ?? words(egress)}`;
 }
 
 /** What was recorded before has left the room meanwhile: for a first part a mistake, for a later one the end. */
@@ -135,6 +179,10 @@ function continueOr(facts: EndFacts, reason: EndReason, message: string): EndOut
 
 function hasFile(egress: EgressSnapshot | null): boolean {
   return egress?.files.some((file) => file.sizeBytes > 0) ?? false;
+}
+
+function endReasonOf({ details }: EgressSnapshot): string {
+  return (details ?? '').replace(END_REASON_PREFIX, '');
 }
 
 function words(egress: EgressSnapshot): string {

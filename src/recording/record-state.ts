@@ -57,10 +57,9 @@ export function asStopping(facts: RecordFacts): RecordFacts {
 
 function endedState(view: RecordingView, errorCode: number | undefined): RecordState {
   const end = view.parts.at(-1)?.end;
-  const details = end?.details === undefined ? {} : { details: end.details };
   switch (view.stage) {
     case 'completed':
-      return { status: end?.status === 'LIMIT_REACHED' ? 'LIMIT_REACHED' : 'COMPLETE', ...details };
+      return completedState(view);
     case 'cancelled':
       return cancelledState(view);
     case 'expired':
@@ -75,6 +74,14 @@ function endedState(view: RecordingView, errorCode: number | undefined): RecordS
   }
 }
 
+/** LiveKit's own words for a file that is kept although not all went well. */
+function completedState({ parts, reason }: RecordingView): RecordState {
+  const end = parts.at(-1)?.end;
+  if (reason?.code === 'gave_up' || reason?.code === 'upload_failed') return { status: 'COMPLETE', details: FAILURE };
+  const details = end?.details === undefined ? {} : { details: end.details };
+  return { status: end?.status === 'LIMIT_REACHED' ? 'LIMIT_REACHED' : 'COMPLETE', ...details };
+}
+
 function cancelledState(view: RecordingView): RecordState {
   const end = view.parts.at(-1)?.end;
   const hasFiles = view.parts.some(({ files }) => files.length > 0);
@@ -84,9 +91,14 @@ function cancelledState(view: RecordingView): RecordState {
   return { status: 'FAILED', error: end.error ?? 'the worker died', errorCode: end.errorCode ?? 500, details: FAILURE };
 }
 
-function expiredState({ reason }: RecordingView): RecordState {
+function expiredState({ reason, parts }: RecordingView): RecordState {
+  if (reason?.code === 'nothing_to_record') return { ...NEVER_STARTED, ...toldOf(parts.at(-1)?.end) };
   if (reason?.code === 'room_ended')
     return { status: 'ABORTED', error: reason.message, errorCode: 412, details: SOURCE_CLOSED };
   const errorCode = reason?.code === 'room_never_appeared' ? 404 : 503;
   return { status: 'FAILED', error: reason?.message ?? 'expired', errorCode, details: FAILURE };
+}
+
+function toldOf({ error, details }: { error?: string; details?: string } = {}): Partial<RecordState> {
+  return { ...(error ? { error } : {}), ...(details ? { details } : {}) };
 }

@@ -23,6 +23,9 @@ export type WaitingFor = (typeof WAITING_FOR)[number];
 /** Why a recording ended; stable, part of the API. */
 export const END_REASONS = [
   'finished', // the room ended, or its source did, and the file is whole
+  'gave_up', // too many parts ended early: what they left is kept, the rest is missing
+  'upload_failed', // storage refused the file of the last part; with files of earlier parts it is `completed` all the same
+  'nothing_to_record', // nobody published before the end
   'max_duration', // the deadline of the recording was reached and the file is whole
   'stopped', // stopped through LiveKit, as an application that is done does; the file is whole
   'cancelled', // somebody asked for it
@@ -31,7 +34,7 @@ export const END_REASONS = [
   'room_never_appeared', // the room did not exist within startWithin
   'refused', // LiveKit refused the request for good
   'worker_lost', // the worker died and no part was kept or could follow
-  'egress_failed', // the egress failed and may not be tried again, or too often
+  'egress_failed', // the egress failed and may not be tried again, or too often; no file was kept
   'source_missing', // the participant or track is not in the room
   'terminated', // its workflow was ended from outside, in Temporal; the API says so, the workflow never does
 ] as const;

@@ -100,7 +100,9 @@ function gaveUp(state: RecordingState, message: string): End {
     parts >= MAX_PARTS
       ? `${parts} parts ended early`
       : `${MAX_SHORT_PARTS} parts in a row ended soon after their start`;
-  return { stage: 'failed', reason: 'egress_failed', message: `${what}; the last: ${message}` };
+  const end = { message: `${what}; the last: ${message}` };
+  if (!state.hasFiles) return { stage: 'failed', reason: 'egress_failed', ...end };
+  return { stage: 'completed', reason: 'gave_up', ...end };
 }
 
 async function untilDue(state: RecordingState): Promise<void> {

@@ -182,6 +182,7 @@ function deadlinePassed(state: RecordingState): End {
     return endUnstarted(state, { stage: 'expired', reason: 'room_never_appeared', message });
   }
   const message = `no capacity within startWithin: ${waiting?.detail ?? 'not tried'}`;
+  if (state.hasFiles) return endUnstarted(state, { stage: 'completed', reason: 'gave_up', message });
   return endUnstarted(state, { stage: isFirst ? 'expired' : 'failed', reason: 'start_deadline', message });
 }
 

@@ -28,7 +28,7 @@ export async function untilPartEnds(state: RecordingState): Promise<PartResult> 
   const short = endedAtMs - acceptedAtMs < SHORT_PART_MS;
   const { message } = outcome;
   if (outcome.kind === 'next_part') return { message, short };
-  const stage = outcome.kind === 'failed' ? 'failed' : outcome.reason === 'cancelled' ? 'cancelled' : 'completed';
+  const stage = outcome.reason === 'cancelled' ? 'cancelled' : outcome.kind;
   return { end: { stage, reason: outcome.reason, message }, message, short };
 }
 

@@ -62,6 +62,63 @@ describe('the end of a part', () => {
     expect((view.endedAtMs ?? 0) - view.requestedAtMs).toBeGreaterThan(1_000 + 5_000 + 15_000 + 30_000);
   });
 
+  it('gives up after parts that left files as an end of its own, and keeps them', async () => {
+    const run = await recordings.start({
+      dispatch: async (_, { attempt }, r) => {
+        await r.report(
+          attempt === 0
+            ? r.complete('CPU exhausted')
+            : r.snapshot('FAILED', { attempt, errorCode: 500, error: 'pipeline frozen' }),
+        );
+        return undefined;
+      },
+    });
+    const view = await run.result();
+    expect(view).toMatchObject({ stage: 'completed', reason: { code: 'gave_up' } });
+    expect(view.parts.map(({ files }) => files.length)).toEqual([1, 0, 0, 0, 0]);
+    expect(view.reason?.message).toContain('pipeline frozen');
+    expect(run.published.at(-1)).toBe('COMPLETE');
+  });
+
+  it('gives up with what it has when no worker is free for the next part within startWithin', async () => {
+    const run = await recordings.start({ dispatch: fullFrom(2) }, { startWithin: '5m' });
+    await run.becomesActive();
+    await run.report(run.complete('CPU exhausted'));
+    expect(await run.result()).toMatchObject({ stage: 'completed', reason: { code: 'gave_up' }, parts: [{}] });
+  });
+
+  it("takes the end that the user's own template decides, and starts no other part", async () => {
+    const customBaseUrl = 'https://example.com/template';
+    const run = await recordings.start({}, { source: { type: 'room', room: 'lesson', customBaseUrl } });
+    await run.becomesActive();
+    await run.sleep(HOUR_MS);
+    await run.report(run.complete('Source closed'));
+    expect(await run.result()).toMatchObject({ stage: 'completed', reason: { code: 'finished' }, parts: [{}] });
+    expect(run.count('dispatch')).toBe(1);
+  });
+
+  it('is no failure when the room ends before anybody published', async () => {
+    const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
+    await run.untilAccepted();
+    await run.report(run.snapshot('ABORTED', { errorCode: 412, error: 'Start signal not received' }));
+    expect(await run.result()).toMatchObject({ stage: 'expired', reason: { code: 'nothing_to_record' } });
+    expect(run.published.at(-1)).toBe('ABORTED');
+  });
+
+  it('says that storage refused the file, in its own words, and records nothing more after a stop on the worker', async () => {
+    const run = await recordings.start();
+    await run.becomesActive();
+    const error = 'S3 upload failed: AccessDenied';
+    const startedAtMs = await run.now();
+    await run.report(
+      run.snapshot('FAILED', { errorCode: 400, error, details: 'End reason: StopEgress API', startedAtMs }),
+    );
+    const { stage, reason } = await run.result();
+    expect({ stage, code: reason?.code }).toEqual({ stage: 'failed', code: 'upload_failed' });
+    expect(reason?.message).toContain(error);
+    expect(run.count('dispatch')).toBe(1);
+  });
+
   it('completes with what it has when the room ended before the next part could start', async () => {
     let room: 'alive' | 'gone' = 'alive';
     const run = await recordings.start({
@@ -410,6 +467,17 @@ describe('cancelled', () => {
     await run.cancel();
     await run.report(run.complete('StopEgress API'));
     expect(await run.result()).toMatchObject({ stage: 'completed', reason: { code: 'max_duration' } });
+  });
+
+  it('while it records, and storage refuses the file: no success', async () => {
+    const run = await recordings.start();
+    await run.becomesActive();
+    await run.cancel();
+    await run.untilCalled('stopPart');
+    const error = 'S3 upload failed: AccessDenied';
+    await run.report(run.snapshot('FAILED', { errorCode: 400, error, startedAtMs: await run.now() }));
+    expect(await run.result()).toMatchObject({ stage: 'failed', reason: { code: 'upload_failed' } });
+    expect(run.published.at(-1)).toBe('FAILED');
   });
 
   it('between two parts: no other part is started, and the first file is kept', async () => {

@@ -7,6 +7,13 @@ import type { RecordingSource } from '../../../src/recording/request.ts';
 
 const SOURCES = {
   room: { type: 'room', room: 'demo', audioOnly: false, videoOnly: false },
+  ownTemplate: {
+    type: 'room',
+    room: 'demo',
+    customBaseUrl: 'https://example.com/template',
+    audioOnly: false,
+    videoOnly: false,
+  },
   web: { type: 'web', url: 'https://example.com', awaitStartSignal: false, audioOnly: false, videoOnly: false },
   participant: { type: 'participant', room: 'demo', identity: 'ann', screenShare: false },
   tracks: { type: 'tracks', room: 'demo', audioTrackId: 'TR_1' },
@@ -58,7 +65,13 @@ describe('an egress that nobody of us stopped', () => {
     ['LIMIT_REACHED', 'Session limit reached', 'room', 'alive', 'next_part'],
     ['LIMIT_REACHED', 'Session limit reached', 'room', 'gone', 'completed: finished'],
     ['ABORTED', undefined, 'room', 'alive', 'next_part'],
-    ['ABORTED', undefined, 'room', 'gone', 'failed: egress_failed'],
+    ['ABORTED', undefined, 'room', 'gone', 'expired: nothing_to_record'],
+    // The page never said that it is ready, and nobody knows why.
+    ['ABORTED', 'Source closed', 'room', 'alive', 'next_part'],
+    ['ABORTED', 'Source closed', 'ownTemplate', 'alive', 'expired: nothing_to_record'],
+    ['COMPLETE', 'Source closed', 'ownTemplate', 'alive', 'completed: finished'],
+    ['COMPLETE', 'Source closed', 'ownTemplate', 'gone', 'completed: finished'],
+    ['COMPLETE', 'CPU exhausted', 'ownTemplate', 'alive', 'next_part'],
   ] as const)('%s (%s), a %s, the room %s: %s', (status, details, source, room, expected) => {
     expect(classify(source, room, egress(status, details === undefined ? {} : { details }))).toBe(expected);
   });
@@ -68,8 +81,6 @@ describe('an egress that nobody of us stopped', () => {
     [0, 'could not connect', 'gone', 'failed: egress_failed'],
     [400, 'request has missing or invalid field: output', 'alive', 'failed: refused'],
     [400, 'page load error: net::ERR_CONNECTION_REFUSED', 'alive', 'next_part'],
-    [400, 'S3 upload failed: AccessDenied', 'alive', 'next_part'],
-    [400, 'S3 upload failed: AccessDenied', 'gone', 'failed: egress_failed'],
     [403, 'server is shutting down', 'alive', 'next_part'],
     [403, 'CPU exhausted: 3.90 cores used', 'alive', 'next_part'],
     [403, 'OOM: 5.10 GB used', 'alive', 'next_part'],
@@ -117,15 +128,13 @@ describe('an egress that we stopped', () => {
     ['max_duration', egress('COMPLETE', { details: 'StopEgress API' }), 'completed: max_duration'],
     ['max_duration', egress('COMPLETE', { details: 'Source closed' }), 'completed: max_duration'],
     ['max_duration', egress('LIMIT_REACHED'), 'completed: max_duration'],
-    ['max_duration', egress('FAILED', { errorCode: 400, error: 'S3 upload failed' }), 'failed: egress_failed'],
     ['max_duration', egress('FAILED', { errorCode: 503, files: [FILE] }), 'completed: max_duration'],
-    ['max_duration', egress('ABORTED', { errorCode: 412 }), 'failed: egress_failed'],
+    ['max_duration', egress('ABORTED', { errorCode: 412 }), 'expired: nothing_to_record'],
     ['max_duration', null, 'failed: worker_lost'],
     ['stopped', egress('COMPLETE', { details: 'StopEgress API' }), 'completed: stopped'],
     ['stopped', egress('COMPLETE', { details: 'Source closed' }), 'completed: stopped'],
     ['stopped', egress('LIMIT_REACHED'), 'completed: stopped'],
     ['stopped', egress('FAILED', { errorCode: 503, files: [FILE] }), 'completed: stopped'],
-    ['stopped', egress('FAILED', { errorCode: 400, error: 'S3 upload failed' }), 'failed: egress_failed'],
     // Stopped before it recorded: what LiveKit calls ABORTED.
     ['stopped', egress('ABORTED', { errorCode: 412 }), 'completed: cancelled'],
     ['stopped', null, 'failed: worker_lost'],
@@ -138,6 +147,51 @@ describe('an egress that we stopped', () => {
   it.each(['max_duration', 'stopped'] as const)('for %s completes with the files of earlier parts', (stopping) => {
     for (const ended of [null, egress('ABORTED', { errorCode: 412 }), egress('FAILED', { errorCode: 500 })])
       expect(classify('room', 'gone', ended, { stopping, hasEarlierFiles: true })).toBe(`completed: ${stopping}`);
+  });
+});
+
+describe('a file that storage refused', () => {
+  const ERROR = 'S3 upload failed: AccessDenied: storage class unsupported';
+  const refused = (details: string | undefined, more: Partial<EgressSnapshot> = {}) =>
+    egress('FAILED', { errorCode: 400, error: ERROR, startedAtMs: 1, ...(details ? { details } : {}), ...more });
+
+  it.each([
+    ['somebody stopped it on its worker', 'room', 'alive', 'StopEgress API', 'failed: upload_failed'],
+    ['the participant left', 'participant', 'alive', 'Source closed', 'failed: upload_failed'],
+    ['the room ended', 'room', 'gone', 'Source closed', 'failed: upload_failed'],
+    ['its template ended it', 'ownTemplate', 'alive', 'Source closed', 'failed: upload_failed'],
+    ['the recorder lost a room that lives', 'room', 'alive', 'Source closed', 'next_part'],
+    ['the worker gave it up', 'participant', 'alive', 'CPU exhausted', 'next_part'],
+    ['nobody knows, the room lives', 'participant', 'alive', undefined, 'next_part'],
+    ['nobody knows, the room is gone', 'participant', 'gone', undefined, 'failed: upload_failed'],
+  ] as const)('after %s, a %s, the room %s', (_, source, room, details, expected) => {
+    expect(classify(source, room, refused(details))).toBe(expected);
+  });
+
+  it.each([
+    ['cancelled', 'failed: upload_failed', 'completed: cancelled'],
+    ['stopped', 'failed: upload_failed', 'completed: upload_failed'],
+    ['max_duration', 'failed: upload_failed', 'completed: upload_failed'],
+  ] as const)('after it was %s: %s, and with files of earlier parts %s', (stopping, alone, withOthers) => {
+    for (const details of ['StopEgress API', 'Source closed', undefined]) {
+      expect(classify('room', 'alive', refused(details), { stopping })).toBe(alone);
+      expect(classify('room', 'alive', refused(details), { stopping, hasEarlierFiles: true })).toBe(withOthers);
+    }
+  });
+
+  it("is told of in the storage's own words", () => {
+    const facts = { source: SOURCES.room, room: 'gone', egress: refused('Source closed') } as const;
+    expect(classifyEnd(facts).message).toContain(ERROR);
+    expect(classifyEnd({ ...facts, stopping: 'cancelled' }).message).toContain(ERROR);
+  });
+
+  it('is no failure of all when another output was kept', () => {
+    expect(classify('room', 'gone', refused('Source closed', { files: [FILE] }))).toBe('completed: upload_failed');
+  });
+
+  it('is what 400 means only once media flowed: a page that does not load is another matter', () => {
+    const early = egress('FAILED', { errorCode: 400, error: 'page load error: timeout' });
+    expect(classify('room', 'alive', early)).toBe('next_part');
   });
 });
 
@@ -158,6 +212,29 @@ describe('whatever LiveKit says', () => {
         fc.constantFrom('alive', 'gone'),
         ({ status, ...more }, source, stopping, room) =>
           classifyEnd({ source, room, stopping, egress: egress(status, more) }).kind !== 'next_part',
+      ),
+    );
+  });
+
+  it('what somebody stopped is never recorded again', () => {
+    fc.assert(
+      fc.property(
+        anyEgress,
+        fc.constantFrom(...Object.values(SOURCES)),
+        fc.option(fc.nat(), { nil: undefined }),
+        ({ status, errorCode, error }, source, startedAtMs) =>
+          // LIMIT_REACHED and a stop exclude each other.
+          status === 'LIMIT_REACHED' ||
+          classifyEnd({
+            source,
+            room: 'alive',
+            egress: egress(status, {
+              errorCode,
+              error,
+              details: 'StopEgress API',
+              ...(startedAtMs === undefined ? {} : { startedAtMs }),
+            }),
+          }).kind !== 'next_part',
       ),
     );
   });

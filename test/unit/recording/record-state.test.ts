@@ -68,6 +68,30 @@ describe('an ended recording', () => {
       { status: 'COMPLETE' },
     ],
 
+    [
+      'given up with files of some parts',
+      {
+        stage: 'completed',
+        reason: reason('gave_up'),
+        parts: [part(STOPPED, [FILE]), part({ status: 'FAILED', error: 'x', details: 'End reason: Source closed' })],
+      },
+      { status: 'COMPLETE', details: 'End reason: Failure' },
+    ],
+    [
+      'without its last file, that storage refused',
+      { stage: 'completed', reason: reason('upload_failed'), parts: [part(STOPPED, [FILE]), part(STOPPED)] },
+      { status: 'COMPLETE', details: 'End reason: Failure' },
+    ],
+    [
+      'refused by storage after a cancel',
+      {
+        stage: 'failed',
+        reason: reason('upload_failed'),
+        parts: [part({ ...STOPPED, status: 'FAILED', error: 'S3 upload failed: AccessDenied', errorCode: 400 })],
+      },
+      { ...STOPPED, status: 'FAILED', error: 'S3 upload failed: AccessDenied', errorCode: 400 },
+    ],
+
     ['cancelled before any part', { stage: 'cancelled', parts: [] }, NEVER_STARTED],
     ['cancelled before its first frame', { stage: 'cancelled', parts: [part({ status: 'ABORTED' })] }, NEVER_STARTED],
     ['cancelled while it recorded', { stage: 'cancelled', parts: [part(STOPPED, [FILE])] }, STOPPED],
@@ -87,6 +111,15 @@ describe('an ended recording', () => {
       { status: 'FAILED', error: 'gone', errorCode: 500, details: 'End reason: Failure' },
     ],
 
+    [
+      'over before anybody published',
+      {
+        stage: 'expired',
+        reason: reason('nothing_to_record'),
+        parts: [part({ status: 'ABORTED', error: 'Start signal not received', details: 'End reason: Source closed' })],
+      },
+      { status: 'ABORTED', error: 'Start signal not received', errorCode: 412, details: 'End reason: Source closed' },
+    ],
     [
       'expired in the queue',
       { stage: 'expired', reason: reason('start_deadline', 'no capacity') },
