@@ -1,11 +1,13 @@
 // The HTTP API, whole on one screen: what every request passes, which routes exist, how errors leave.
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
-import { rateLimit } from 'express-rate-limit';
+import type { Config } from '../config/schema.ts';
 import type { HintOf } from '../livekit/webhook.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createAuthenticate, type KeyPair } from './auth/auth.ts';
 import { type ApiError, errors, problemDocument } from './errors.ts';
+import { createLimits, createPlaces } from './limits.ts';
+import { createFollowRecordings } from './recordings/follow.ts';
 import type { Recordings } from './recordings/recordings.ts';
 import type { StartSettings } from './recordings/start-recording.ts';
 import { mountRoutes, type Route, toApiError } from './route.ts';
@@ -22,6 +24,8 @@ export interface HttpParts extends ServiceRouteParts {
   /** Those whose tokens are accepted. */
   keys: readonly KeyPair[];
   requestsPerMinute: number;
+  /** Who may say in X-Forwarded-For for whom a request comes; Express' setting of that name. */
+  trustProxy: Config['api']['trustProxy'];
   metrics: Pick<Metrics, 'httpRequest'>;
   log: Log;
   /** Aborts when the process shuts down. */
@@ -30,6 +34,7 @@ export interface HttpParts extends ServiceRouteParts {
 }
 
 export interface ApiParts extends HttpParts, CodecRouteParts {
+  streamsPerCaller: number;
   /** Origins whose pages may use the codec. */
   uiOrigins: readonly string[];
   settings: StartSettings;
@@ -51,19 +56,20 @@ export function createServiceApp(parts: HttpParts): Express {
 
 function withRoutes(parts: HttpParts, routes: Route[], uiOrigins: readonly string[] = []): Express {
   const app = express();
-  app.disable('x-powered-by').disable('etag').set('query parser', 'simple');
+  app.disable('x-powered-by').disable('etag').set('query parser', 'simple').set('trust proxy', parts.trustProxy);
+  const limits = createLimits(parts.requestsPerMinute);
   app.use(observe(parts), closeWhenStopping(parts.stopping));
   app.use('/codec', allowOrigins(uiOrigins));
   mountRoutes(app, routes, {
     authenticate: createAuthenticate(parts.keys),
-    limitRate: limitRate(parts.requestsPerMinute),
+    limits,
     stopping: parts.stopping,
   });
   app.get('/', (_, response) => response.redirect('/docs'));
   app.use((request) => {
     throw errors.notFound(request.path);
   });
-  app.use(answerProblem(parts.log));
+  app.use(limits.failures, answerProblem(parts.log));
   return app;
 }
 
@@ -75,7 +81,10 @@ function apiRoutes(parts: ApiParts): Route[] {
       settings: parts.settings,
       now: parts.now ?? Date.now,
     }),
-    ...recordingEventRoutes({ recordings }),
+    ...recordingEventRoutes({
+      following: createFollowRecordings(recordings),
+      streams: createPlaces(parts.streamsPerCaller),
+    }),
     ...fleetRoutes({ readFleets }),
     ...repairRoutes(parts),
     ...webhookRoutes({
@@ -111,23 +120,6 @@ function closeWhenStopping(stopping: AbortSignal): RequestHandler {
     if (stopping.aborted) response.set('Connection', 'close');
     next();
   };
-}
-
-function limitRate(perMinute: number): RequestHandler {
-  const windowMs = 60_000;
-  return rateLimit({
-    windowMs,
-    limit: perMinute,
-    standardHeaders: 'draft-8',
-    legacyHeaders: false,
-    // Behind a proxy all requests share its address; the limit then holds for all of them together.
-    validate: { xForwardedForHeader: false, forwardedHeader: false },
-    handler: (request, _, next) => {
-      const { resetTime } = (request as { rateLimit?: { resetTime?: Date } }).rateLimit ?? {};
-      const waitMs = resetTime ? resetTime.getTime() - Date.now() : windowMs;
-      next(errors.tooManyRequests(perMinute, Math.max(1, Math.ceil(waitMs / 1_000))));
-    },
-  });
 }
 
 function answerProblem(log: Log): ErrorRequestHandler {

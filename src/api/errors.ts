@@ -157,8 +157,20 @@ export const errors = {
 
   tooManyRequests: (limitPerMinute: number, retryAfterSeconds: number) =>
     new ApiError('too_many_requests', {
-      detail: `More than ${limitPerMinute} requests a minute came from this address. Wait ${retryAfterSeconds} s.`,
+      detail: `More than ${limitPerMinute} requests a minute came with tokens of this caller (api.requestsPerMinute). Wait ${retryAfterSeconds} s.`,
       headers: { 'Retry-After': String(retryAfterSeconds) },
+    }),
+
+  tooManyFailures: (limitPerMinute: number, retryAfterSeconds: number) =>
+    new ApiError('too_many_requests', {
+      detail: `More than ${limitPerMinute} requests a minute without a valid access token came from this address. Send a valid one, or wait ${retryAfterSeconds} s.`,
+      headers: { 'Retry-After': String(retryAfterSeconds) },
+    }),
+
+  tooManyStreams: (perCaller: number) =>
+    new ApiError('too_many_requests', {
+      detail: `This caller has ${perCaller} event streams open (api.streamsPerCaller). Close some, or follow several recordings by their list.`,
+      headers: RETRY_SOON,
     }),
 
   temporalUnavailable: (cause: unknown, recordingId?: string) =>

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { Authenticate, Caller } from './auth/auth.ts';
 import { authorizationOf } from './auth/operator-cookie.ts';
 import { ApiError, type ErrorCode, errors } from './errors.ts';
+import type { Limits } from './limits.ts';
 import { fieldProblems } from './validation.ts';
 
 const BODY_LIMIT_BYTES = 64 * 1_024;
@@ -15,6 +16,8 @@ export interface RouteInput<P, Q, B> {
   params: P;
   query: Q;
   body: B;
+  /** The body as it was sent: without defaults, nothing normalised. */
+  sent: unknown;
   caller: Caller;
   header: (name: string) => string | undefined;
 }
@@ -24,7 +27,13 @@ export type Reply =
   /** Text that is no JSON: the docs page, metrics. */
   | { status: number; text: string; contentType: string; headers?: Record<string, string> }
   /** Server-sent events: writes until it returns or `closed` aborts. */
-  | { stream: (send: (chunk: string) => void, closed: AbortSignal) => Promise<void> };
+  | { stream: (to: StreamTo) => Promise<void> };
+
+export interface StreamTo {
+  write: (chunk: string) => void;
+  /** The client is gone or does not read, its token has expired, or the process shuts down. */
+  closed: AbortSignal;
+}
 
 /** token: LiveKit access token. signature: the handler checks LiveKit's signature over the raw body. */
 export type RouteAuth = 'token' | 'signature' | 'none';
@@ -60,8 +69,7 @@ export function defineRoute<P = unknown, Q = unknown, B = unknown>(spec: RouteSp
 
 export interface MountParts {
   authenticate: Authenticate;
-  /** Applied to routes that change something. */
-  limitRate: RequestHandler;
+  limits: Pick<Limits, 'changes' | 'reads'>;
   /** Aborts when the process shuts down: ends the event streams. */
   stopping: AbortSignal;
 }
@@ -77,8 +85,10 @@ export function mountRoutes(app: Express, routes: readonly Route[], parts: Mount
 
 function handlersOf(route: Route, parts: MountParts): RequestHandler[] {
   const handlers: RequestHandler[] = [];
-  if (route.method === 'post' && route.auth === 'token') handlers.push(parts.limitRate);
-  if (route.auth === 'token') handlers.push(authenticated(parts.authenticate, route.operatorsOnly ?? false));
+  if (route.auth === 'token') {
+    handlers.push(authenticated(parts.authenticate, route.operatorsOnly ?? false));
+    handlers.push(route.method === 'post' ? parts.limits.changes : parts.limits.reads);
+  }
   if (route.auth === 'signature') handlers.push(express.text({ type: () => true, limit: WEBHOOK_LIMIT_BYTES }));
   else if (route.body)
     handlers.push(jsonOnly, express.json({ limit: route.bodyLimitBytes ?? BODY_LIMIT_BYTES, strict: false }));
@@ -106,8 +116,9 @@ function jsonOnly(request: Request, _: Response, next: NextFunction): void {
 function answering(route: Route, stopping: AbortSignal): RequestHandler {
   return async (request, response) => {
     response.locals.route = route.path;
-    const reply = await route.handler(readInput(route, request, response));
-    if ('stream' in reply) return stream(reply.stream, response, stopping);
+    const input = readInput(route, request, response);
+    const reply = await route.handler(input);
+    if ('stream' in reply) return stream(reply.stream, response, AbortSignal.any([stopping, expiryOf(input.caller)]));
     response.status(reply.status).set(reply.headers ?? {});
     if ('text' in reply) response.type(reply.contentType).send(reply.text);
     else if (reply.body === undefined) response.end();
@@ -116,7 +127,7 @@ function answering(route: Route, stopping: AbortSignal): RequestHandler {
 }
 
 /** Of routes that ask for no token. */
-const NOBODY: Caller = { apiKey: '' };
+const NOBODY: Caller = { apiKey: '', expiresAtMs: Number.POSITIVE_INFINITY };
 
 function readInput(route: Route, request: Request, response: Response): RouteInput<unknown, unknown, unknown> {
   return {
@@ -127,6 +138,7 @@ function readInput(route: Route, request: Request, response: Response): RouteInp
     body: parse(route.body, request.body, (issues) =>
       errors.invalidRequest(fieldProblems(issues, request.body, 'body')),
     ),
+    sent: request.body,
     caller: (response.locals.caller as Caller | undefined) ?? NOBODY,
     header: (name) => request.get(name),
   };
@@ -143,13 +155,21 @@ function parse<T>(
   return parsed.data;
 }
 
-async function stream(
-  write: (send: (chunk: string) => void, closed: AbortSignal) => Promise<void>,
-  response: Response,
-  stopping: AbortSignal,
-): Promise<void> {
+/** The longest that a timer takes; nobody follows a recording for so long. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+function expiryOf({ expiresAtMs }: Caller): AbortSignal {
+  return AbortSignal.timeout(Math.min(Math.max(0, expiresAtMs - Date.now()), MAX_TIMER_MS));
+}
+
+/** Of a client that does not read what it is sent. */
+const MAX_UNREAD_BYTES = 1_024 * 1_024;
+
+async function stream(write: (to: StreamTo) => Promise<void>, response: Response, over: AbortSignal): Promise<void> {
   const gone = new AbortController();
   response.on('close', () => gone.abort());
+  // It may have left before there was anything to listen to.
+  if (response.closed) gone.abort();
   response.status(200).set({
     'Content-Type': 'text/event-stream',
     'Cache-Control': 'no-store',
@@ -157,7 +177,13 @@ async function stream(
     'X-Accel-Buffering': 'no',
   });
   response.flushHeaders();
-  await write((chunk) => response.write(chunk), AbortSignal.any([gone.signal, stopping]));
+  await write({
+    write(chunk) {
+      response.write(chunk);
+      if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
+    },
+    closed: AbortSignal.any([gone.signal, over]),
+  });
   response.end();
 }
 

@@ -7,7 +7,7 @@ import { fleetsOf, fleetsProblems, MAX_FLEETS } from './fleets.ts';
 import { livekit, workers } from './livekit.ts';
 import { rule, ruleLabelsProblem } from './rules.ts';
 import { storage } from './storages.ts';
-import { duration, secret } from './values.ts';
+import { duration, isNetwork, secret } from './values.ts';
 
 const temporal = z.strictObject({
   /** TEMPORAL_* are read by Temporal's own envconfig (address, namespace, API key, TLS, profile); these override nothing of it. */
@@ -26,8 +26,16 @@ const api = z.strictObject({
     .max(100)
     .refine((keys) => new Set(keys.map(({ apiKey }) => apiKey)).size === keys.length, { error: 'names a key twice' })
     .default([]),
-  /** Requests a minute from one address, for each route that changes something. */
+  /** Requests a minute of one caller (API key, identity and room of the token): so many that change something, and as many others. */
   requestsPerMinute: z.coerce.number().int().min(1).default(6_000),
+  /** Event streams that one caller has open at a time. */
+  streamsPerCaller: z.coerce.number().int().min(1).default(100),
+  /** Proxies in front of this API whose X-Forwarded-For is believed: how many there are, or their networks. */
+  trustProxy: z
+    .union([z.int().min(0).max(10), z.array(z.string().refine(isNetwork)).min(1).max(32)], {
+      error: 'must be the number of proxies in front, or a list of their networks such as [10.0.0.0/8, uniquelocal]',
+    })
+    .default(0),
   /** Whose requests may bring a storage of their own, with its keys. Operators: access tokens without a room. */
   inlineStorage: z.enum(['operators', 'all', 'none']).default('operators'),
 });

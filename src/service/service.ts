@@ -174,6 +174,7 @@ function httpParts(context: Context): HttpParts {
   return {
     keys: [config.livekit, ...config.api.keys],
     requestsPerMinute: config.api.requestsPerMinute,
+    trustProxy: config.api.trustProxy,
     readReadiness: createReadiness({
       client: context.temporal.client,
       settings: context.settings,
@@ -201,6 +202,7 @@ function createApiApp(context: Context) {
   };
   return createApp({
     ...httpParts(context),
+    streamsPerCaller: config.api.streamsPerCaller,
     settings: {
       fleets: config.fleets,
       rules: config.rules,

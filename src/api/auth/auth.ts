@@ -10,6 +10,13 @@ export interface Caller {
   identity?: string;
   /** A token with a room grant sees and records this room only. */
   onlyRoom?: string;
+  /** What was opened with the token ends then, unix ms. */
+  expiresAtMs: number;
+}
+
+/** Who is counted as one: an application gives each of its users a token with an identity of its own. */
+export function callerKey({ apiKey, identity = '', onlyRoom = '' }: Caller): string {
+  return JSON.stringify([apiKey, identity, onlyRoom]);
 }
 
 export type Authenticate = (authorization: string | undefined) => Promise<Caller>;
@@ -41,6 +48,7 @@ export function createAuthenticate(keys: readonly KeyPair[]): Authenticate {
       apiKey,
       ...(claims.sub ? { identity: claims.sub } : {}),
       ...(claims.video.room ? { onlyRoom: claims.video.room } : {}),
+      expiresAtMs: (claims.exp ?? 0) * 1_000,
     };
   };
 }

@@ -10,9 +10,13 @@ export function newRecordingId(random: Uint8Array = randomBytes(32)): string {
   return `EG_${encode(random)}`;
 }
 
-/** The same API key and Idempotency-Key always name the same recording. */
-export function recordingIdForKey(apiKey: string, idempotencyKey: string): string {
-  return `EG_${encode(createHash('sha256').update(`${apiKey}\n${idempotencyKey}`).digest())}`;
+/** An Idempotency-Key belongs to the API key and the room of the token: nobody meets, or takes, a key of another. */
+export function recordingIdForKey(
+  { apiKey, onlyRoom }: { apiKey: string; onlyRoom?: string },
+  idempotencyKey: string,
+): string {
+  const owned = JSON.stringify([apiKey, onlyRoom ?? null, idempotencyKey]);
+  return `EG_${encode(createHash('sha256').update(owned).digest())}`;
 }
 
 /** SHA-256 of the value as JSON with sorted keys: equal requests have equal hashes, however they were written. */

@@ -29,13 +29,19 @@ export interface StartSettings {
 /** Temporal's limit on static summaries, in bytes. */
 const SUMMARY_BYTES = 200;
 
-/** @param apiKey of the token that asked */
+export interface AskedBy {
+  /** Of the token. */
+  apiKey: string;
+  /** The body as it was sent. */
+  sent: unknown;
+}
+
 export function recordingInput(
   id: string,
   asked: AskedRecording,
   settings: StartSettings,
   nowMs: number,
-  apiKey?: string,
+  { apiKey, sent }: AskedBy,
 ): RecordingInput {
   const rule = applyRules(settings.rules, subjectOf(asked, apiKey));
   const fleet = servingFleet(settings.fleets, asked.fleet ?? rule.fleet);
@@ -47,20 +53,20 @@ export function recordingInput(
     request: withoutSecrets(stored),
     costCores: costOf(sourceOf(message), fleet.costs),
     requestedAtMs: nowMs,
-    // Without the rules: one that changed meanwhile makes no repetition another request.
-    requestHash: canonicalHash(withDefaults(asked, {})),
+    // Without rules and defaults: one that changed meanwhile makes no repetition another request.
+    requestHash: canonicalHash(sent),
     wire: Buffer.from(message.toBinary()).toString('base64'),
     storages,
     origin: 'api',
   };
 }
 
-function subjectOf({ source, labels }: AskedRecording, apiKey: string | undefined): RuleSubject {
+function subjectOf({ source, labels }: AskedRecording, apiKey: string): RuleSubject {
   const room = roomOf(source);
   return {
     source: source.type,
     ...(room === undefined ? {} : { room }),
-    ...(apiKey === undefined ? {} : { apiKey }),
+    apiKey,
     ...(labels === undefined ? {} : { labels }),
   };
 }

@@ -40,7 +40,8 @@ export function recordingRoutes({ recordings, settings, now }: RecordingRoutePar
     headers: [
       {
         name: 'Idempotency-Key',
-        description: 'The same key and body name the same recording',
+        description:
+          'The same key and body of the same caller (API key, and room of the token) name the same recording',
         pattern: IDEMPOTENCY_KEY.source,
       },
     ],
@@ -57,15 +58,15 @@ export function recordingRoutes({ recordings, settings, now }: RecordingRoutePar
       'unknown_storage',
       'temporal_unavailable',
     ],
-    async handler({ body, caller, header }) {
+    async handler({ body, sent, caller, header }) {
       requireRoom(caller, body);
       requireInlineAllowed(caller, body, settings.inlineStorage);
       requireStorage(body, Object.keys(settings.storages));
       requireFleet(body.fleet);
       const key = idempotencyKey(header('idempotency-key'));
       const nowMs = now();
-      const id = key === undefined ? newRecordingId() : recordingIdForKey(caller.apiKey, key);
-      const input = recordingInput(id, body, settings, nowMs, caller.apiKey);
+      const id = key === undefined ? newRecordingId() : recordingIdForKey(caller, key);
+      const input = recordingInput(id, body, settings, nowMs, { apiKey: caller.apiKey, sent });
       requireLabels(input.request.labels);
       const { isNew, memo } = await recordings.start(input);
       return isNew ? created(input, memo) : repeated(input, key, memo);
@@ -215,6 +216,6 @@ export async function requireTouchable(recordings: Recordings, caller: Caller, i
   if (!state || !mayTouch(caller, state.memo.request)) throw errors.recordingNotFound(id);
 }
 
-function mayTouch(caller: Caller, request: Pick<AskedRecording, 'source'>): boolean {
+export function mayTouch(caller: Caller, request: Pick<AskedRecording, 'source'>): boolean {
   return caller.onlyRoom === undefined || roomOf(request.source) === caller.onlyRoom;
 }

@@ -6,6 +6,7 @@ import express from 'express';
 import { AccessToken } from 'livekit-server-sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAuthenticate } from '../../../src/api/auth/auth.ts';
+import { createLimits } from '../../../src/api/limits.ts';
 import { mountRoutes } from '../../../src/api/route.ts';
 import { codecRoutes } from '../../../src/api/routes/codec.ts';
 import { ensureComponents } from '../../../src/dev/components.ts';
@@ -26,7 +27,7 @@ beforeAll(async () => {
   const app = express();
   mountRoutes(app, codecRoutes({ codec: createPayloadCodec([key]) }), {
     authenticate: createAuthenticate([{ apiKey: KEYS[0], apiSecret: KEYS[1] }]),
-    limitRate: (_request, _response, next) => next(),
+    limits: createLimits(1_000),
     stopping: new AbortController().signal,
   });
   server = createServer(app);

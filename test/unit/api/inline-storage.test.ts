@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { recordingInput } from '../../../src/api/recordings/start-recording.ts';
 import { recordingRequestSchema } from '../../../src/recording/request.ts';
-import { problemOf, SETTINGS, startTestApi, tokenFor } from './support.ts';
+import { API_KEY, problemOf, SETTINGS, startTestApi, tokenFor } from './support.ts';
 
 const S3 = {
   type: 's3',
@@ -33,7 +33,10 @@ describe('a storage of its own', () => {
     expect(view).toContain(`"type":"${storage.type}"`);
     expect(view).not.toMatch(PLANTED);
     expect(api.logged()).not.toMatch(PLANTED);
-    const input = recordingInput('EG_23456789abcd', recordingRequestSchema.parse(body(storage)), SETTINGS, 0);
+    const input = recordingInput('EG_23456789abcd', recordingRequestSchema.parse(body(storage)), SETTINGS, 0, {
+      apiKey: API_KEY,
+      sent: body(storage),
+    });
     const { wire, ...rest } = input;
     expect(JSON.stringify(rest)).not.toMatch(PLANTED);
     expect(Buffer.from(wire, 'base64').toString('latin1')).toMatch(PLANTED);

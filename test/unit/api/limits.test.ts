@@ -1,8 +1,19 @@
 import { createConnection } from 'node:net';
+import { AccessToken } from 'livekit-server-sdk';
 import { describe, expect, it } from 'vitest';
-import { API_SECRET, problemOf, ROOM_BODY, startTestApi } from './support.ts';
+import type { RecordingView } from '../../../src/recording/view.ts';
+import { API_KEY, API_SECRET, problemOf, ROOM_BODY, startTestApi, type TestApi, tokenFor } from './support.ts';
 
 const JSON_TYPE = { 'Content-Type': 'application/json' };
+
+const acceptedId = async (api: TestApi) =>
+  ((await (await api.post('/v1/recordings', ROOM_BODY)).json()) as RecordingView).id;
+
+async function tokenOf(identity: string): Promise<string> {
+  const token = new AccessToken(API_KEY, API_SECRET, { identity, ttl: 60 });
+  token.addGrant({ roomRecord: true });
+  return token.toJwt();
+}
 
 describe('what the API refuses before it looks at the meaning', () => {
   it('a body over 64 KiB', async () => {
@@ -83,6 +94,65 @@ describe('what the API refuses before it looks at the meaning', () => {
     expect((await api.request('/v1/recordings')).status).toBe(200);
   });
 
+  it('more reads a minute than configured; who looks too often can still cancel', async () => {
+    const api = await startTestApi({ requestsPerMinute: 2 });
+    const id = await acceptedId(api);
+    const read = async () => (await api.request(`/v1/recordings/${id}`)).status;
+    expect([await read(), await read(), await read()]).toEqual([200, 200, 429]);
+    expect((await api.post(`/v1/recordings/${id}/cancel`)).status).toBe(200);
+  });
+
+  it('of one caller, whom nobody else pays for: not another identity, another room, or garbage from its address', async () => {
+    const api = await startTestApi({ requestsPerMinute: 1 });
+    const ask = async (token: string | null, room = 'lesson') => {
+      const body = JSON.stringify({ source: { type: 'room', room } });
+      return (await api.request('/v1/recordings', { method: 'POST', token, headers: JSON_TYPE, body })).status;
+    };
+    for (let round = 0; round < 3; round += 1) expect(await ask(null)).toBe(401);
+    const ada = await tokenOf('ada');
+    expect([await ask(ada), await ask(ada)]).toEqual([201, 429]);
+    expect(await ask(await tokenOf('bob'))).toBe(201);
+    expect(await ask(await tokenFor({ roomRecord: true, room: 'attic' }), 'attic')).toBe(201);
+  });
+});
+
+describe('requests of nobody', () => {
+  const garbage = (api: TestApi, headers = {}, path = '/v1/recordings') =>
+    api.request(path, { method: 'POST', token: 'garbage', body: '{}', headers: { ...JSON_TYPE, ...headers } });
+  const statuses = async (ask: () => Promise<Response>, times: number) => {
+    const seen = new Set<number>();
+    for (let round = 0; round < times; round += 1) seen.add((await ask()).status);
+    return [...seen];
+  };
+
+  it('are counted by their address, and a valid token from there passes all the same', async () => {
+    const api = await startTestApi();
+    expect(await statuses(() => garbage(api), 61)).toEqual([401, 429]);
+    const refused = await garbage(api);
+    expect(await problemOf(refused)).toMatchObject({ code: 'too_many_requests' });
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await api.post('/v1/recordings', ROOM_BODY)).status).toBe(201);
+  });
+
+  it('count together with webhooks that LiveKit did not sign', async () => {
+    const api = await startTestApi();
+    await statuses(() => garbage(api, {}, '/webhooks/livekit'), 60);
+    expect((await garbage(api)).status).toBe(429);
+  });
+
+  it('are counted for whom a proxy says they come from, if that one is trusted', async () => {
+    const trusting = await startTestApi({ trustProxy: 1 });
+    const from = (api: TestApi, address: string) => garbage(api, { 'X-Forwarded-For': address });
+    await statuses(() => from(trusting, '203.0.113.1'), 60);
+    expect((await from(trusting, '203.0.113.1')).status).toBe(429);
+    expect((await from(trusting, '203.0.113.2')).status).toBe(401);
+    const careful = await startTestApi();
+    await statuses(() => from(careful, '203.0.113.1'), 60);
+    expect((await from(careful, '203.0.113.2')).status).toBe(429);
+  });
+});
+
+describe('what the API does not mind', () => {
   it('a client that stops in the middle of its body, without harm to the next', async () => {
     const api = await startTestApi();
     const socket = createConnection(Number(new URL(api.url).port), '127.0.0.1');

@@ -159,6 +159,8 @@ export async function startTestApi(change: Partial<ApiParts> = {}): Promise<Test
     keys: [{ apiKey: API_KEY, apiSecret: API_SECRET }],
     settings: SETTINGS,
     requestsPerMinute: 1_000,
+    streamsPerCaller: 100,
+    trustProxy: 0,
     recordings,
     hintOf: createHintOf(API_KEY, API_SECRET),
     codec: createPayloadCodec([{ id: 'k1', key: new Uint8Array(32) }]),

@@ -3,7 +3,7 @@ import { errors } from '../../../../src/api/errors.ts';
 import { canonicalHash, newRecordingId, recordingIdForKey } from '../../../../src/api/recordings/ids.ts';
 import { RECORDING_ID } from '../../../../src/recording/attempt.ts';
 import type { RecordingView } from '../../../../src/recording/view.ts';
-import { problemOf, ROOM_BODY, startTestApi, type TestApi } from '../support.ts';
+import { API_KEY, API_SECRET, problemOf, ROOM_BODY, startTestApi, type TestApi, tokenFor } from '../support.ts';
 
 const view = async (response: Response) => (await response.json()) as RecordingView;
 
@@ -31,11 +31,11 @@ describe('POST /v1/recordings', () => {
     expect(recording).toMatchObject({ stage: 'scheduled', startDeadlineMs: Date.parse(startAt) + 900_000 });
   });
 
-  it('answers the same recording for the same Idempotency-Key and body, however it is written', async () => {
+  it('answers the same recording for the same Idempotency-Key and body, in whatever order its fields are', async () => {
     const api = await startTestApi();
     const key = { 'Idempotency-Key': 'lesson-1' };
     const first = await api.post('/v1/recordings', { ...ROOM_BODY, maxDuration: '1h' }, key);
-    const second = await api.post('/v1/recordings', { maxDuration: '60m', ...ROOM_BODY, priority: 3 }, key);
+    const second = await api.post('/v1/recordings', { maxDuration: '1h', ...ROOM_BODY }, key);
     expect([first.status, second.status]).toEqual([201, 200]);
     const { id } = await view(first);
     expect(await view(second)).toMatchObject({ id });
@@ -49,6 +49,25 @@ describe('POST /v1/recordings', () => {
     const response = await api.post('/v1/recordings', { source: { type: 'room', room: 'other' } }, key);
     expect(response.status).toBe(409);
     expect(await problemOf(response)).toMatchObject({ code: 'idempotency_conflict', recordingId: id });
+  });
+
+  it('gives an Idempotency-Key to the caller: another room, or another API key, takes it for something of its own', async () => {
+    const other = { apiKey: 'app', apiSecret: 'the-secret-of-the-app-is-32-bytes-long' };
+    const api = await startTestApi({ keys: [{ apiKey: API_KEY, apiSecret: API_SECRET }, other] });
+    const ask = async (room: string, token: string) => {
+      const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': 'lesson-42' };
+      const body = JSON.stringify({ source: { type: 'room', room } });
+      return api.request('/v1/recordings', { method: 'POST', token, headers, body });
+    };
+    const inRoom = (room: string) => tokenFor({ roomRecord: true, room });
+    const statuses = [
+      await ask('eve', await inRoom('eve')),
+      await ask('bob', await inRoom('bob')),
+      await ask('bob', await tokenFor()),
+      await ask('ada', await tokenFor({ roomRecord: true }, other)),
+      await ask('bob', await inRoom('bob')),
+    ].map(({ status }) => status);
+    expect(statuses).toEqual([201, 201, 201, 201, 200]);
   });
 
   it('takes every request without a key for a new one', async () => {
@@ -259,13 +278,14 @@ describe('recording ids', () => {
     const ids = Array.from({ length: 50 }, () => newRecordingId());
     for (const id of ids) expect(id).toMatch(/^EG_[2-9A-HJ-NP-Za-km-z]{20}$/);
     expect(new Set(ids).size).toBe(50);
-    expect(recordingIdForKey('a', 'k')).toMatch(RECORDING_ID);
+    expect(recordingIdForKey({ apiKey: 'a' }, 'k')).toMatch(RECORDING_ID);
   });
 
   it('follow from API key and Idempotency-Key together', () => {
-    expect(recordingIdForKey('a', 'k')).toBe(recordingIdForKey('a', 'k'));
-    expect(recordingIdForKey('a', 'k')).not.toBe(recordingIdForKey('b', 'k'));
-    expect(recordingIdForKey('a', 'b\nc')).not.toBe(recordingIdForKey('a\nb', 'c-'));
+    expect(recordingIdForKey({ apiKey: 'a' }, 'k')).toBe(recordingIdForKey({ apiKey: 'a' }, 'k'));
+    expect(recordingIdForKey({ apiKey: 'a' }, 'k')).not.toBe(recordingIdForKey({ apiKey: 'b' }, 'k'));
+    expect(recordingIdForKey({ apiKey: 'a' }, 'k')).not.toBe(recordingIdForKey({ apiKey: 'a', onlyRoom: 'r' }, 'k'));
+    expect(recordingIdForKey({ apiKey: 'a' }, 'b\nc')).not.toBe(recordingIdForKey({ apiKey: 'a\nb' }, 'c-'));
   });
 
   it('hash requests alike whatever the order of their fields', () => {

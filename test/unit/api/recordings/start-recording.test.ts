@@ -8,7 +8,11 @@ import {
 } from '../../../../src/api/recordings/start-recording.ts';
 import type { Storage } from '../../../../src/config/storages.ts';
 import { DEFAULT_COSTS } from '../../../../src/fleet/cost.ts';
-import { type RecordingRequestInput, recordingRequestSchema } from '../../../../src/recording/request.ts';
+import {
+  type RecordingRequest,
+  type RecordingRequestInput,
+  recordingRequestSchema,
+} from '../../../../src/recording/request.ts';
 import { keyword, roomKeyword } from '../../../../src/temporal/keywords.ts';
 
 const parse = (input: RecordingRequestInput) => recordingRequestSchema.parse(input);
@@ -24,24 +28,35 @@ const settings: StartSettings = {
 const inRoom = (room: string, more: Partial<RecordingRequestInput> = {}) =>
   parse({ source: { type: 'room', room }, ...more });
 
+/** As if it had been sent with everything that the schema fills in. */
+const inputOf = (request: RecordingRequest, as = settings, atMs = 0) =>
+  recordingInput('id', request, as, atMs, { apiKey: 'devkey', sent: request });
+
 describe('what Temporal is asked to start', () => {
   it('carries the cost of the configuration and the hash of the request', () => {
-    const input = recordingInput('id', inRoom('lesson'), settings, 1_000);
+    const input = inputOf(inRoom('lesson'), settings, 1_000);
     expect(input).toMatchObject({ costCores: 3, requestedAtMs: 1_000, fleet: 'default' });
     expect(input.requestHash).toMatch(/^[0-9a-f]{64}$/);
   });
 
   it('writes the default storage into the request, and leaves the hash to what was sent', () => {
-    const input = recordingInput('id', inRoom('lesson'), settings, 0);
+    const input = inputOf(inRoom('lesson'));
     expect(input.request.outputs[0]).toMatchObject({ storage: 'disk' });
     expect(input.storages).toEqual(['disk']);
-    const elsewhere = recordingInput('id', inRoom('lesson'), { ...settings, defaultStorage: 'other' }, 0);
+    const elsewhere = inputOf(inRoom('lesson'), { ...settings, defaultStorage: 'other' });
     expect(elsewhere.requestHash).toBe(input.requestHash);
+  });
+
+  it('hashes what was sent: a default that a new version changed makes no repetition another request', () => {
+    const by = { apiKey: 'devkey', sent: { source: { type: 'room', room: 'lesson' } } };
+    const before = recordingInput('id', inRoom('lesson'), settings, 0, by);
+    const changed = { ...inRoom('lesson'), maxDuration: 1, outputs: [{ type: 'images' as const }] };
+    expect(recordingInput('id', changed, settings, 0, by).requestHash).toBe(before.requestHash);
   });
 
   it('shows no stream key, and sends it', () => {
     const request = inRoom('lesson', { outputs: [{ type: 'stream', urls: ['rtmp://h/app/streamkey'] }] });
-    const input = recordingInput('id', request, settings, 0);
+    const input = inputOf(request);
     expect(JSON.stringify([input.request, recordingMemo(input)])).not.toContain('streamkey');
     expect(Buffer.from(input.wire, 'base64').toString('latin1')).toContain('streamkey');
   });
@@ -52,12 +67,11 @@ describe('what Temporal is asked to start', () => {
     ['sound of a room', { type: 'room', room: 'r', audioOnly: true }, 1],
     ['a participant', { type: 'participant', room: 'r', identity: 'i' }, 2],
   ] as const)('costs what a worker will charge: %s', (_, source, cores) => {
-    expect(recordingInput('id', parse({ source }), settings, 0).costCores).toBe(cores);
+    expect(inputOf(parse({ source })).costCores).toBe(cores);
   });
 
   it('notes the due time only of recordings that are due later', () => {
-    const due = (startAt: string) =>
-      recordingMemo(recordingInput('id', inRoom('a', { startAt }), settings, 1_000)).startAtMs;
+    const due = (startAt: string) => recordingMemo(inputOf(inRoom('a', { startAt }), settings, 1_000)).startAtMs;
     expect(due('1970-01-01T00:01:00Z')).toBe(60_000);
     expect(due('1970-01-01T00:00:00Z')).toBeUndefined();
   });
@@ -75,11 +89,11 @@ describe('what Temporal is asked to start', () => {
   it('shows no credentials of a web page', () => {
     const request = parse({ source: { type: 'web', url: 'https://user:hunter2@example.com/page?key=hunter2' } });
     expect(staticSummary(request)).toBe('web example.com/page');
-    expect(staticDetails(recordingInput('id', request, settings, 0))).not.toContain('hunter2');
+    expect(staticDetails(inputOf(request))).not.toContain('hunter2');
   });
 
   it('keeps Markdown in names from becoming Markdown', () => {
-    const details = staticDetails(recordingInput('id', inRoom('a` **b** [c](http://d)'), settings, 0));
+    const details = staticDetails(inputOf(inRoom('a` **b** [c](http://d)')));
     expect(details).toContain('- **room**: `a  **b** [c](http://d)`');
   });
 
