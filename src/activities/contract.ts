@@ -30,8 +30,11 @@ export interface RecordingActivities {
     request: RecordingRequest;
   }): Promise<PartInspection>;
 
-  /** Asks an attempt to finish its file, wherever it runs. Ended or on no worker: nothing, and null. */
-  stopPart(input: { egressId: string }): Promise<EgressReport | null>;
+  /**
+   * Asks an attempt to finish its file, wherever it runs. Ended or on no worker: nothing, and null. `waitMs`: the answer may wait so long
+   * for its end, whose report the recording then has.
+   */
+  stopPart(input: { egressId: string; waitMs?: number }): Promise<EgressReport | null>;
 
   /** Adds and removes stream URLs of a running attempt. */
   changeRunningStreams(input: StreamChange & { egressId: string }): Promise<StreamsChanged>;

@@ -5,6 +5,7 @@ import { messageOf } from '../common/error-message.ts';
 import type { Storage } from '../config/storages.ts';
 import { unknownFleet } from '../fleet/serving.ts';
 import type { LiveKitClient } from '../livekit/client.ts';
+import type { Departures } from '../livekit/departures.ts';
 import type { Grants } from '../livekit/grants.ts';
 import { layoutOf } from '../livekit/layouts.ts';
 import { infoOf, reportOf } from '../livekit/record.ts';
@@ -13,6 +14,7 @@ import type { LiveKitRecords } from '../livekit/records.ts';
 import { decodeStart, forAttempt, streamUrlsChanged, withLayout, withStorages } from '../livekit/request/index.ts';
 import { DISPATCH_LIMIT_MS, WorkerRefusal, WorkerSilent, type Workers } from '../livekit/workers.ts';
 import { attemptEgressId } from '../recording/attempt.ts';
+import { type EgressReport, isTerminal } from '../recording/egress.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import { roomOf } from '../recording/source.ts';
 import { type AssignedWorker, classifyStart, type StartOutcome } from '../recording/start-outcome.ts';
@@ -35,6 +37,7 @@ export interface RecordingDeps {
   records: LiveKitRecords;
   workers: Workers;
   grants: Grants;
+  departures: Pick<Departures, 'after'>;
   fleets: ReadonlyMap<string, FleetDoor>;
   temporal: Client;
   kickFleet: FleetKicker;
@@ -92,14 +95,9 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       };
     },
 
-    async stopPart({ egressId }) {
-      try {
-        return reportOf(await workers.stop(egressId));
-      } catch (error) {
-        // Ended, or on no worker: there is nothing to stop.
-        if (error instanceof WorkerRefusal || error instanceof WorkerSilent) return null;
-        throw error;
-      }
+    stopPart({ egressId, waitMs = 0 }) {
+      const mayEnd = (report: EgressReport | null) => report !== null && !isTerminal(report.status);
+      return deps.departures.after(egressId, waitMs, () => stop(egressId), mayEnd);
     },
 
     async changeRunningStreams({ egressId, add, remove }): Promise<StreamsChanged> {
@@ -137,6 +135,16 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       if (!isNew || facts.state.status !== 'STARTING') await deps.records.update(info);
     },
   };
+
+  async function stop(egressId: string): Promise<EgressReport | null> {
+    try {
+      return reportOf(await workers.stop(egressId));
+    } catch (error) {
+      // Ended, or on no worker: there is nothing to stop.
+      if (error instanceof WorkerRefusal || error instanceof WorkerSilent) return null;
+      throw error;
+    }
+  }
 
   async function dispatch(input: DispatchInput): Promise<StartOutcome> {
     const { recordingId, attempt, costCores } = input;

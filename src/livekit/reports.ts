@@ -15,6 +15,8 @@ export interface ReportsParts {
   /** Durable once it settles. @returns false when no open recording wants it @throws while Temporal is away */
   report(recordingId: string, report: EgressReport): Promise<boolean>;
   roomExists(room: string): Promise<boolean>;
+  /** The recording has the last report of this egress. */
+  ended(egressId: string): void;
   /** The last word of an attempt whose recording is not open any more. */
   endGhost(recordingId: string, info: EgressInfo): Promise<unknown>;
   log: { warn(fields: object, message: string): void };
@@ -23,7 +25,7 @@ export interface ReportsParts {
 /** Serves the workers' IOInfo until it is stopped. */
 export async function serveReports(
   server: RpcServer,
-  { grants, report, roomExists, endGhost, log }: ReportsParts,
+  { grants, report, roomExists, ended, endGhost, log }: ReportsParts,
 ): Promise<Served> {
   /** Why an egress ended is told by its room; whoever hears of the end asks, so that the recording need not. */
   async function asEnded(reported: EgressReport): Promise<EgressReport> {
@@ -54,8 +56,9 @@ export async function serveReports(
       // That it finishes its file changes nothing: how it ended follows, and costs Temporal the same.
       if (!attempt || info.status === EgressStatus.EGRESS_ENDING) return EMPTY;
       try {
-        if (!(await report(attempt.recordingId, await asEnded(reportOf(info)))))
-          await endGhost(attempt.recordingId, info);
+        const reported = await asEnded(reportOf(info));
+        if (!(await report(attempt.recordingId, reported))) await endGhost(attempt.recordingId, info);
+        if (isTerminal(reported.status)) ended(info.egressId);
         return EMPTY;
       } catch (error) {
         log.warn({ egress: info.egressId, error: String(error) }, 'a report could not be kept; the worker repeats it');

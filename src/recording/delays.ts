@@ -29,6 +29,14 @@ export function roomRecheckMs(round: number): number {
  */
 export const ASLEEP_MS = 2_000;
 
+/**
+ * How much later than maxDuration a recording may be stopped: its time counts from when media flows, which is known after the timer
+ * was set, and a second timer costs an action. A server's timers and a workflow's clock differ by milliseconds, too.
+ */
+export function deadlineSlackMs(maxDurationMs: number): number {
+  return Math.min(1_000, Math.max(100, maxDurationMs / 1_000));
+}
+
 /** Parts that failed within this time of their start count as failures in a row. */
 export const SHORT_PART_MS = 60_000;
 /** So many short parts in a row and the recording gives up. */
@@ -47,6 +55,9 @@ export function nextPartDelayMs(shortParts: number): number {
 export function stopRecheckMs(look: number): number {
   return Math.min(15_000 * 2 ** (look - 1), 300_000);
 }
+
+/** Most files are finished by then: the stop is answered with the end, and nobody need look. */
+export const STOP_WAIT_MS = 10_000;
 
 /** What is stopped before it records is gone by then: soon enough for LiveKit's caller, who waits 3 s. */
 export const ABORT_LIMIT_MS = 2_000;

@@ -11,6 +11,7 @@ import type { Arrivals } from '../fleet/arrivals.ts';
 import type { Demand } from '../fleet/demand.ts';
 import type { ObservedWorker } from '../fleet/observation.ts';
 import type { LiveKitClient } from '../livekit/client.ts';
+import type { Departures } from '../livekit/departures.ts';
 import type { Grants } from '../livekit/grants.ts';
 import { createLiveKitRecords } from '../livekit/records.ts';
 import { createWorkers, WorkerRefusal, WorkerSilent, type Workers } from '../livekit/workers.ts';
@@ -26,6 +27,7 @@ export interface ActivityParts {
   client: Client;
   livekit: LiveKitClient;
   grants: Grants;
+  departures: Pick<Departures, 'after'>;
   metrics: Metrics;
   log: Log;
   /** The one that serves what names none first. */
@@ -35,7 +37,7 @@ export interface ActivityParts {
 }
 
 export function createServiceActivities(parts: ActivityParts): object {
-  const { buses, config, client, livekit, grants, metrics, log, fleets, arrivals, kickFleet } = parts;
+  const { buses, config, client, livekit, grants, departures, metrics, log, fleets, arrivals, kickFleet } = parts;
   const { livekit: livekitConfig } = config;
   const workers = createWorkers(buses.workers.client);
   const door = ({ settings: { name }, provider, choice, observe }: FleetSources): FleetDoor => ({
@@ -51,6 +53,7 @@ export function createServiceActivities(parts: ActivityParts): object {
       records: createLiveKitRecords(buses.livekit.client),
       workers,
       grants,
+      departures,
       fleets: new Map(fleets.map((fleet) => [fleet.settings.name, door(fleet)])),
       temporal: client,
       kickFleet,

@@ -5,6 +5,7 @@ import type { Recordings } from '../api/recordings/recordings.ts';
 import type { Served } from '../bus/server.ts';
 import type { Config } from '../config/schema.ts';
 import type { LiveKitClient } from '../livekit/client.ts';
+import type { Departures } from '../livekit/departures.ts';
 import { endGhost } from '../livekit/ghosts.ts';
 import type { Grants } from '../livekit/grants.ts';
 import { serveIntake } from '../livekit/intake.ts';
@@ -23,6 +24,7 @@ export interface DoorParts {
   livekit: Pick<LiveKitClient, 'recordOf' | 'roomExists'>;
   recordings: Recordings;
   grants: Grants;
+  departures: Pick<Departures, 'told'>;
   /** Whether this process takes requests from LiveKit. */
   takesRequests: boolean;
   log: Log;
@@ -36,7 +38,7 @@ export interface Door {
 }
 
 export async function openDoor(parts: DoorParts): Promise<Door> {
-  const { buses, client, recordings, grants, log } = parts;
+  const { buses, client, recordings, grants, departures, log } = parts;
   const { recordOf, roomExists } = parts.livekit;
   const report: Recordings['report'] = (id, what) => recordings.report(id, what);
   const records = createLiveKitRecords(buses.livekit.client);
@@ -44,6 +46,7 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     grants,
     report,
     roomExists,
+    ended: departures.told,
     endGhost: (id, info) => endGhost({ recordOf, records }, id, info),
     log,
   });

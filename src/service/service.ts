@@ -11,6 +11,7 @@ import type { CapacityProvider } from '../capacity/provider.ts';
 import { type Config, defaultStorageOf } from '../config/schema.ts';
 import { type Arrivals, createArrivals } from '../fleet/arrivals.ts';
 import { createLiveKitClient, type LiveKitClient } from '../livekit/client.ts';
+import { createDepartures, type Departures } from '../livekit/departures.ts';
 import { createGrants } from '../livekit/grants.ts';
 import { createPresence, type Presence, type PresenceWatch } from '../livekit/presence.ts';
 import { createHintOf } from '../livekit/webhook.ts';
@@ -88,6 +89,7 @@ interface Context {
   livekit: LiveKitClient;
   fleets: readonly FleetSources[];
   arrivals: Arrivals;
+  departures: Departures;
   kickFleet: FleetKicker;
   settings: TemporalSettings;
   temporal: ReturnType<typeof createTemporalClient>;
@@ -131,6 +133,7 @@ function createContext(config: Config, parts: ServiceParts, log: Log): Context {
     livekit,
     fleets,
     arrivals,
+    departures: createDepartures(),
     kickFleet,
     recordings: createTemporalRecordings(temporal.client, { fleets: namesOf(config), taskQueue, arrivals, place }),
     settings,
@@ -245,9 +248,10 @@ async function prepare(context: Context): Promise<void> {
   const grants = createGrants();
   if (loading) {
     const { startTemporalWorker, createServiceActivities, createServiceSinks } = await loading;
-    const { arrivals, fleets, kickFleet } = context;
+    const { arrivals, departures, fleets, kickFleet } = context;
     const activities = createServiceActivities({
       arrivals,
+      departures,
       buses,
       config,
       client: temporal.client,
@@ -279,7 +283,7 @@ async function prepare(context: Context): Promise<void> {
       });
       void reportCapacityProblems(settings.name, provider, log);
     }
-    context.watch = watchWorkers({ fleets, presence: context.presence, kickFleet, log });
+    context.watch = watchWorkers({ fleets, presence: context.presence, departures, kickFleet, log });
   }
   // Last: whoever asks through LiveKit finds everything running.
   const takesRequests = context.parts.api;
@@ -292,6 +296,7 @@ async function prepare(context: Context): Promise<void> {
     livekit,
     recordings: context.recordings,
     grants,
+    departures: context.departures,
     takesRequests,
     log,
   });

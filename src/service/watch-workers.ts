@@ -1,5 +1,6 @@
 // A worker that leaves the bus has died, and one that joins it takes starts: its fleet looks at once.
 import type { FleetKicker } from '../activities/kick.ts';
+import type { Departures } from '../livekit/departures.ts';
 import { type Presence, type PresenceWatch, watchPresence } from '../livekit/presence.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createOwnerOf, type FleetSources } from './fleet-sources.ts';
@@ -7,11 +8,12 @@ import { createOwnerOf, type FleetSources } from './fleet-sources.ts';
 export interface WorkersWatchParts {
   fleets: readonly Pick<FleetSources, 'settings' | 'provider'>[];
   presence: Presence;
+  departures: Pick<Departures, 'left'>;
   kickFleet: FleetKicker;
   log: Pick<Log, 'warn'>;
 }
 
-export function watchWorkers({ fleets, presence, kickFleet, log }: WorkersWatchParts): PresenceWatch {
+export function watchWorkers({ fleets, presence, departures, kickFleet, log }: WorkersWatchParts): PresenceWatch {
   const names = fleets.map(({ settings }) => settings.name);
   const ownerOf = createOwnerOf(fleets);
 
@@ -34,6 +36,7 @@ export function watchWorkers({ fleets, presence, kickFleet, log }: WorkersWatchP
     onCame: (workers) => void tell(workers, 'joined the bus').catch(notTold(workers)),
     // One that was to go, and took no egress with it, has only ended.
     onGone({ workers, egresses }) {
+      departures.left(egresses);
       if (workers.length === 0) return;
       const expected = egresses.length > 0 ? Promise.resolve(new Set()) : presence.cordoned(workers);
       expected

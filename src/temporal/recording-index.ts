@@ -107,23 +107,31 @@ export async function memoOf(row: Row, codecs: readonly PayloadCodec[]): Promise
   return fields.request === undefined ? undefined : (fields as unknown as RecordingMemo);
 }
 
-/** A workflow that closed without an end stage was terminated or failed from outside. */
+/** One that completed need not say so: its workflow did. Terminated or failed from outside is failed. */
 export function stageOf(row: Row): Stage {
   const stage = attribute(row, 'RecordingStage', STAGES) ?? 'starting';
-  return isOpen(row) || isEnded(stage) ? stage : 'failed';
+  if (isOpen(row) || isEnded(stage)) return stage;
+  return row.status === CLOSED ? 'completed' : 'failed';
 }
 
+/** WORKFLOW_EXECUTION_STATUS_RUNNING, _COMPLETED */
+const [OPEN, CLOSED] = [1, 2] as const;
+
 export function isOpen(row: Row): boolean {
-  return row.status === 1; // WORKFLOW_EXECUTION_STATUS_RUNNING
+  return row.status === OPEN;
 }
 
 export function waitingForOf(row: Row): WaitingFor | undefined {
   return attribute(row, 'RecordingWaitingFor', WAITING_FOR);
 }
 
-/** While the workflow is open its stage tells; an ended stage is upserted just before the workflow closes. */
+/** While the workflow is open its stage tells; how it ended is upserted before it closes, unless it just completed. */
 function stageFilter(stage: Stage): string[] {
   const filter = `RecordingStage = ${quoted(stage)}`;
+  if (stage === 'completed') {
+    const otherEnds = STAGES.filter((other) => isEnded(other) && other !== stage).map(quoted);
+    return [`(${filter} OR (ExecutionStatus = 'Completed' AND RecordingStage NOT IN (${otherEnds.join(', ')})))`];
+  }
   if (stage === 'failed') return [`(${filter} OR ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut'))`];
   return isEnded(stage) ? [filter] : [filter, "ExecutionStatus = 'Running'"];
 }

@@ -23,6 +23,11 @@ export const records = proxyActivities<Pick<RecordingActivities, 'publishRecord'
   scheduleToCloseTimeout: '24h',
   retry: { initialInterval: '500ms', backoffCoefficient: 1.5, maximumInterval: '5s' },
 });
+/** The same for the end: a few tries, then the end shows in Temporal's index before LiveKit knows it. */
+export const endRecords = proxyActivities<Pick<RecordingActivities, 'publishRecord'>>({
+  startToCloseTimeout: '10s',
+  retry: { initialInterval: '500ms', backoffCoefficient: 1.5, maximumAttempts: 3 },
+});
 /** What an application waits for: a few tries, then an answer. */
 export const streams = proxyActivities<Pick<RecordingActivities, 'changeRunningStreams' | 'changeWantedStreams'>>({
   startToCloseTimeout: '8s',

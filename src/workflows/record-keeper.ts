@@ -1,7 +1,8 @@
 // Keeps LiveKit's record of a recording up to date: one report after the other, in order, repeated until LiveKit has it. Only the
 // latest state matters, so what changes meanwhile goes out with the next one.
 import { condition, log } from '@temporalio/workflow';
-import { problemOf, records } from './calls.ts';
+import type { RecordFacts } from '../recording/record-state.ts';
+import { endRecords, problemOf, records } from './calls.ts';
 import type { RecordingState } from './recording-state.ts';
 
 export class RecordKeeper {
@@ -44,9 +45,21 @@ export class RecordKeeper {
     const record = this.state.record();
     this.state.recordPublished(record);
     try {
-      await records.publishRecord(record);
+      await this.tell(record);
     } catch (error) {
       log.warn('LiveKit was not told', { recordingId: record.recordingId, problem: problemOf(error) });
     }
+  }
+
+  private async tell(record: RecordFacts): Promise<void> {
+    if (this.state.view.stage === 'completed') {
+      try {
+        return await endRecords.publishRecord(record);
+      } catch (error) {
+        problemOf(error);
+        this.state.endLasts();
+      }
+    }
+    await records.publishRecord(record);
   }
 }

@@ -64,6 +64,8 @@ export class RecordingState {
   turnsMissed = 0;
   /** A change of its stream URLs is under way. */
   isChangingStreams = false;
+  /** The first stop of the part was answered: with its end, as a rule. */
+  stopAnswered: Promise<void> | undefined;
   /** LiveKit's record is not what it should be. */
   recordIsStale = false;
   /** LiveKit may not know of the recording yet. */
@@ -133,8 +135,8 @@ export class RecordingState {
     this.notes.stageSinceMs = Date.now();
     // Whoever stops through LiveKit is answered what its record says.
     this.recordIsStale ||= isEnded(stage) || (stage === 'stopping' && this.asked === 'stopped');
-    // A stop is over within seconds, and the index is written to once more then.
-    if (stage !== 'stopping') this.index(hadWaiting ? null : undefined);
+    // A stop is over within seconds, and what has completed is closed then: that its workflow is, says the same.
+    if (stage !== 'stopping' && stage !== 'completed') this.index(hadWaiting ? null : undefined);
     log.info(`recording is ${stage}`, { recordingId: this.view.id });
     this.show();
   }
@@ -143,6 +145,11 @@ export class RecordingState {
   stopLasts(): void {
     this.recordIsStale ||= this.published.status !== 'ENDING';
     this.index();
+  }
+
+  /** LiveKit is away: what has completed stays open, and is no demand any more. */
+  endLasts(): void {
+    if (this.view.stage === 'completed') this.index();
   }
 
   /** @param waitingFor null: for nothing any more */

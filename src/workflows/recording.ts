@@ -61,9 +61,12 @@ export async function recording(input: RecordingInput): Promise<RecordingView> {
     if (!state.cancelled || input.origin === 'livekit') keeper.start();
     const end = await record(state);
     await stopStrangers(state);
+    const isBehind = !keeper.isUpToDate;
     state.finish(end);
+    if (isBehind) state.endLasts();
     await tellUser(state);
     await keeper.finish();
+    await state.stopAnswered;
     await condition(allHandlersFinished);
     return state.view;
   });

@@ -1,7 +1,7 @@
 // Watches one part of a recording to its end: by itself, by cancel, by maxDuration, or because its worker died. What an end means
 // is decided in recording/end-outcome.ts, what a look means in recording/loss.ts.
 import { condition, log } from '@temporalio/workflow';
-import { SHORT_PART_MS, STOP_LIMIT_MS, stopRecheckMs } from '../recording/delays.ts';
+import { deadlineSlackMs, SHORT_PART_MS, STOP_LIMIT_MS, STOP_WAIT_MS, stopRecheckMs } from '../recording/delays.ts';
 import { classifyEnd } from '../recording/end-outcome.ts';
 import { doubtRecheckMs, judgeSighting, type Verdict } from '../recording/loss.ts';
 import { roomOf } from '../recording/source.ts';
@@ -45,9 +45,10 @@ async function supervise(state: RecordingState): Promise<{ stopping?: Stopping; 
     if (state.ended) return { ...stopping };
     if (why && !stopped) {
       stopped = { why, sinceMs: Date.now(), looks: 1 };
+      state.stopAnswered = stopEgress(state, STOP_WAIT_MS);
       // A worker may report the end and never answer the stop.
-      await Promise.race([stopEgress(state), condition(() => state.ended !== undefined)]);
-      lookAtMs = Date.now() + stopRecheckMs(1);
+      await Promise.race([state.stopAnswered, condition(() => state.ended !== undefined || state.look !== undefined)]);
+      lookAtMs = stopped.sinceMs + stopRecheckMs(1);
     }
     await untilNews(state, lookAtMs, stopped !== undefined);
     await stopStrangers(state);
@@ -68,19 +69,17 @@ async function supervise(state: RecordingState): Promise<{ stopping?: Stopping; 
   }
 }
 
-/** A server's timers and a workflow's clock differ by milliseconds: one that fires too early would need a second one. */
-const TIMER_SLACK_MS = 100;
-
 /** Until the part has ended, somebody asks for a look, or it is time for one. */
 async function untilNews(state: RecordingState, lookAtMs: number, stopped: boolean): Promise<void> {
-  const wakeAtMs = stopped ? lookAtMs : Math.min(lookAtMs, state.endDeadlineMs() + TIMER_SLACK_MS);
+  const deadlineMs = () => state.endDeadlineMs() + deadlineSlackMs(state.input.request.maxDuration);
+  const wakeAtMs = stopped ? lookAtMs : Math.min(lookAtMs, deadlineMs());
   await until(
     state,
     () =>
       state.ended !== undefined ||
       state.look !== undefined ||
       state.attempts.strangers.size > 0 ||
-      (!stopped && (state.cancelled || state.endDeadlineMs() + TIMER_SLACK_MS < wakeAtMs)),
+      (!stopped && (state.cancelled || deadlineMs() < wakeAtMs)),
     wakeAtMs,
     stopped ? 'until the egress has ended' : 'until maxDuration',
   );
@@ -98,9 +97,9 @@ function stopReason(state: RecordingState): Stopping | undefined {
   return Date.now() >= state.endDeadlineMs() ? 'max_duration' : undefined;
 }
 
-async function stopEgress(state: RecordingState): Promise<void> {
+async function stopEgress(state: RecordingState, waitMs = 0): Promise<void> {
   state.enter('stopping');
-  const problem = await tryStop(state, state.part?.egressId ?? '');
+  const problem = await tryStop(state, state.part?.egressId ?? '', waitMs);
   if (problem) state.noteProblem(`the stop was not confirmed: ${problem}`);
 }
 
@@ -169,9 +168,9 @@ export async function stopStrangers(state: RecordingState): Promise<void> {
 }
 
 /** @returns why nobody confirmed it */
-async function tryStop(state: RecordingState, egressId: string): Promise<string | undefined> {
+async function tryStop(state: RecordingState, egressId: string, waitMs = 0): Promise<string | undefined> {
   try {
-    const report = await stop.stopPart({ egressId });
+    const report = await stop.stopPart({ egressId, ...(waitMs > 0 ? { waitMs } : {}) });
     if (report) state.heard(report);
     return undefined;
   } catch (error) {

@@ -230,6 +230,15 @@ export class RecordingRun {
     return this.inputs('publishRecord').map(({ state }) => state.status);
   }
 
+  /** Stages that the workflow has written to Temporal's index since its start. */
+  async indexed(): Promise<string[]> {
+    const { events } = await this.handle.fetchHistory();
+    return (events ?? []).flatMap(({ upsertWorkflowSearchAttributesEventAttributes: upsert }) => {
+      const { data } = upsert?.searchAttributes?.indexedFields?.RecordingStage ?? {};
+      return data ? [JSON.parse(Buffer.from(data).toString()) as string] : [];
+    });
+  }
+
   get attempts(): number[] {
     return this.inputs('dispatch').map(({ attempt }) => attempt);
   }
@@ -255,8 +264,9 @@ export class RecordingRun {
   }
 
   /** An attempt was accepted, its worker reports ACTIVE, and the recording has taken note. */
-  async becomesActive(attempt = 0): Promise<void> {
+  async becomesActive(attempt = 0, afterMs = 0): Promise<void> {
     await this.untilAccepted(attempt);
+    if (afterMs > 0) await this.sleep(afterMs);
     await this.report(this.snapshot('ACTIVE', { attempt, startedAtMs: await this.now() }));
     await this.until(({ stage }) => stage === 'recording');
   }

@@ -27,6 +27,9 @@ export interface Scenario {
   drive?: (run: RecordingRun) => Promise<unknown>;
 }
 
+/** From a worker's answer until sound flows. */
+const START_MS = 600;
+
 const endsByItself: Script = { inspectRoom: () => ({ room: 'gone' }) };
 const endsWhenStopped: Script = { stopPart: (_, { egressId }, run) => run.complete('StopEgress API', { egressId }) };
 
@@ -34,7 +37,7 @@ export const SCENARIOS: Record<string, Scenario> = {
   completed: {
     ends: 'completed',
     drive: async (run) => {
-      await run.becomesActive();
+      await run.becomesActive(0, START_MS);
       await run.sleep(60 * MINUTE_MS);
       await run.report(run.complete('Source closed', { roomGone: true }));
     },
@@ -153,14 +156,14 @@ export const SCENARIOS: Record<string, Scenario> = {
   },
   'max-duration': {
     ends: 'completed',
-    script: { stopPart: (_, __, run) => run.snapshot('ENDING') },
-    request: { maxDuration: '1h' },
-    drive: async (run) => {
-      await run.becomesActive();
-      await run.sleep(60 * MINUTE_MS);
-      await run.untilCalled('stopPart');
-      await run.report(run.complete('StopEgress API'));
+    script: {
+      stopPart: async (_, __, run) => {
+        await run.report(run.complete('StopEgress API'));
+        return run.snapshot('ENDING');
+      },
     },
+    request: { maxDuration: '1h' },
+    drive: (run) => run.becomesActive(0, START_MS),
   },
   extended: {
     ends: 'completed',

@@ -50,6 +50,38 @@ describe("LiveKit's record", () => {
     });
   });
 
+  it('says the end at once as a rule; until it does, the end of the recording is in the index', async () => {
+    const told = await recordings.start(endsByItself);
+    await told.becomesActive();
+    await told.report(told.complete('Source closed'));
+    await told.result();
+    expect(await told.indexed()).toEqual(['recording']);
+    const away = (call: number) => {
+      if (call > 1 && call < 8) throw new Error('LiveKit did not take UpdateEgress: no_claim');
+      return undefined;
+    };
+    const waited = await recordings.start({ ...endsByItself, publishRecord: away });
+    await waited.becomesActive();
+    await waited.untilPublished('ACTIVE');
+    await waited.report(waited.complete('Source closed'));
+    expect((await waited.result()).stage).toBe('completed');
+    expect(await waited.indexed()).toEqual(['recording', 'completed']);
+    expect(waited.count('publishRecord')).toBe(8);
+  });
+
+  it('that is behind when the recording ends leaves the end to the index', async () => {
+    const run = await recordings.start(endsByItself);
+    run.hold('publishRecord');
+    await run.becomesActive();
+    await run.untilCalled('publishRecord');
+    await run.report(run.complete('Source closed'));
+    await run.until(({ stage }) => stage === 'completed');
+    expect(await run.indexed()).toEqual(['recording', 'completed']);
+    run.release('publishRecord');
+    await run.result();
+    expect(run.published).toEqual(['ACTIVE', 'COMPLETE']);
+  });
+
   it('of a recording that the API asked for begins with STARTING, before any worker is found', async () => {
     const run = await recordings.start({ dispatch: FULL, ...endsByItself }, { origin: 'api' });
     await run.untilPublished('STARTING');

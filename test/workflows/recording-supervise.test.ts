@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PartInspection } from '../../src/activities/contract.ts';
 import { MAX_SHORT_PARTS } from '../../src/recording/delays.ts';
+import { countActions } from '../support/actions.ts';
 import { fullFrom, HOUR_MS, MINUTE_MS, NO_CAPACITY, once, type Script, UNKNOWN } from '../support/recording-env.ts';
 import { useRecordings } from '../support/use-recordings.ts';
 
@@ -153,6 +154,22 @@ describe('maxDuration', () => {
     expect(run.stopped).toEqual([run.egressId()]);
     expect((view.endedAtMs ?? 0) - (view.startedAtMs ?? 0)).toBeGreaterThanOrEqual(10 * MINUTE_MS);
     expect(run.count('inspectRoom')).toBe(0);
+  });
+
+  it('needs no timer after the stop when the end comes with its answer, nor one before it when media flows late', async () => {
+    const run = await recordings.start(
+      {
+        stopPart: async (_, __, r) => {
+          await r.report(r.complete('StopEgress API'));
+          return r.snapshot('ENDING');
+        },
+      },
+      { maxDuration: '1h' },
+    );
+    await run.becomesActive(0, 600);
+    await run.result();
+    expect(run.inputs('stopPart')).toEqual([{ egressId: run.egressId(), waitMs: 10_000 }]);
+    expect(countActions(await run.handle.fetchHistory()).by).toMatchObject({ TIMER_STARTED: 1 });
   });
 
   it('takes the end from the answer to a stop when its report is lost', async () => {

@@ -9,6 +9,7 @@ import type { DispatchInput } from '../../../src/activities/contract.ts';
 import { createRecordingActivities, type RecordingDeps } from '../../../src/activities/recording.ts';
 import type { ObservedWorker } from '../../../src/fleet/observation.ts';
 import type { LiveKitClient } from '../../../src/livekit/client.ts';
+import { createDepartures } from '../../../src/livekit/departures.ts';
 import { createGrants, type Grants } from '../../../src/livekit/grants.ts';
 import { createPresence } from '../../../src/livekit/presence.ts';
 import { decodeStart, StartMessage } from '../../../src/livekit/request/index.ts';
@@ -108,6 +109,7 @@ function activities(world: World = {}) {
       ...world.bus,
     } as Workers,
     grants,
+    departures: createDepartures(),
     fleets: new Map([
       [
         'default',

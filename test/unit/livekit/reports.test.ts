@@ -1,6 +1,6 @@
 // What Reelkit answers workers that create and update their records, and when it says nothing.
 import { EgressInfo, EgressStatus } from '@livekit/protocol';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createGrants } from '../../../src/livekit/grants.ts';
 import { type ReportsParts, serveReports } from '../../../src/livekit/reports.ts';
 import type { EgressReport } from '../../../src/recording/egress.ts';
@@ -13,6 +13,7 @@ async function reelkit(change: Partial<ReportsParts> = {}) {
   const grants = createGrants();
   const kept: [string, EgressReport][] = [];
   const ghosts: string[] = [];
+  const ended: string[] = [];
   const served = await serveReports(bed.server(), {
     grants,
     report: async (recordingId, report) => {
@@ -20,13 +21,14 @@ async function reelkit(change: Partial<ReportsParts> = {}) {
       return true;
     },
     roomExists: async () => true,
+    ended: (egressId) => void ended.push(egressId),
     endGhost: async (recordingId) => void ghosts.push(recordingId),
     log: bed.log,
     ...change,
   });
   const tell = (method: 'CreateEgress' | 'UpdateEgress', egressId: string, status = EgressStatus.EGRESS_ACTIVE) =>
     bed.ask({ service: 'IOInfo', method, request: new EgressInfo({ egressId, status }) });
-  return { ...bed, grants, kept, ghosts, served, tell };
+  return { ...bed, grants, kept, ghosts, ended, served, tell };
 }
 
 describe('CreateEgress of a worker', () => {
@@ -61,6 +63,7 @@ describe('CreateEgress of a worker', () => {
         grants,
         report: async () => true,
         roomExists: async () => true,
+        ended: () => {},
         endGhost: async () => {},
         log: bed.log,
       });
@@ -71,6 +74,23 @@ describe('CreateEgress of a worker', () => {
 });
 
 describe('UpdateEgress of a worker', () => {
+  it('tells whoever stopped it of its end, and only once the recording has it', async () => {
+    let keep = (_: boolean) => {};
+    const { ended, tell } = await reelkit({ report: () => new Promise((resolve) => (keep = resolve)) });
+    const active = tell('UpdateEgress', RECORDING);
+    await vi.waitFor(() => expect(active).toBeDefined());
+    keep(true);
+    await active;
+    expect(ended).toEqual([]);
+    const last = tell('UpdateEgress', RECORDING, EgressStatus.EGRESS_COMPLETE);
+    expect(ended).toEqual([]);
+    await vi.waitFor(() => {
+      keep(true);
+      expect(ended).toEqual([RECORDING]);
+    });
+    await last;
+  });
+
   it('is answered once the recording of the attempt has it', async () => {
     let keep = (_: boolean) => {};
     const { tell } = await reelkit({ report: () => new Promise((resolve) => (keep = resolve)) });

@@ -27,7 +27,7 @@ async function createBed(lists: Record<string, string[]>) {
     epoch: () => 0,
   } as unknown as Presence;
   const kickFleet = async (fleet: string, why: string) => void kicks.push(`${fleet}: ${why}`);
-  watch = watchWorkers({ fleets, presence, kickFleet, log: { warn: () => {} } });
+  watch = watchWorkers({ fleets, presence, departures: { left: () => {} }, kickFleet, log: { warn: () => {} } });
   const toldAfter = async (change: () => void) => {
     change();
     await vi.advanceTimersByTimeAsync(LOOK_MS);

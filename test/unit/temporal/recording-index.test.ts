@@ -7,6 +7,7 @@ import { listFilter, memoOf, stageOf, undecidedInRoom } from '../../../src/tempo
 
 const payload = (value: unknown) => defaultPayloadConverter.toPayload(value) ?? {};
 const CLOSED = 2;
+const TERMINATED = 5;
 
 function row({
   stage = 'recording',
@@ -51,7 +52,9 @@ describe('a visibility query', () => {
     expect(listFilter(['default'], { stage: 'waiting', room: 'a', label: ['k=v'] })).toBe(
       "WorkflowType = 'recording' AND RecordingFleet = 'default' AND RecordingStage = 'waiting' AND ExecutionStatus = 'Running' AND RecordingRoom = 'a' AND RecordingLabels = 'k=v'",
     );
-    expect(listFilter(['default'], { stage: 'completed' })).not.toContain('Running');
+    expect(listFilter(['default'], { stage: 'completed' })).toContain(
+      "(RecordingStage = 'completed' OR (ExecutionStatus = 'Completed' AND RecordingStage NOT IN ('failed', 'cancelled', 'expired')))",
+    );
   });
 
   it('looks at all fleets of the configuration, or at the one that was asked for', () => {
@@ -100,9 +103,10 @@ describe('a row of visibility', () => {
     expect((await read(row({ stage: 'completed', status: CLOSED })))?.endedAtMs).toBe(5_500);
   });
 
-  it('is failed when its workflow closed without an end stage', () => {
-    expect(stageOf(row({ status: CLOSED }))).toBe('failed');
+  it('is completed when its workflow completed without another end, and failed when it was ended from outside', () => {
+    expect(stageOf(row({ status: CLOSED }))).toBe('completed');
     expect(stageOf(row({ stage: 'cancelled', status: CLOSED }))).toBe('cancelled');
+    expect(stageOf(row({ status: TERMINATED }))).toBe('failed');
   });
 
   it('is none of ours without a memo', async () => {
