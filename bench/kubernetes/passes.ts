@@ -134,6 +134,7 @@ function depsOf(provider: CapacityProvider): FleetDeps {
     probe: async () => ({ answered: true, egresses: [], outOfService: false }),
     policy: {
       headroomCores: 0,
+      largestRequestCores: 4,
       cooldownMs: DAY_MS,
       bootTimeoutMs: DAY_MS,
       busyIntervalMs: 2_000,

@@ -2,6 +2,7 @@
 import type { Arrival } from '../fleet/arrivals.ts';
 import type { FleetMemory, Observation, ObservedEgress, Sight } from '../fleet/observation.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
+import { isEnded } from '../recording/stage.ts';
 import type { FleetDeps } from './fleet-deps.ts';
 import { observeWorkers } from './fleet-workers.ts';
 import type { OpenRecording } from './open-recordings.ts';
@@ -25,12 +26,18 @@ export async function observe(
   kicked: boolean,
 ): Promise<Observation> {
   if (kicked) await untilRequestsAreIn(deps, fleet);
-  const open = await deps.recordings.list(fleet);
-  for (const { id } of open) deps.arrivals?.listed(id);
+  const listed = await deps.recordings.list(fleet);
+  for (const { id } of listed) deps.arrivals?.listed(id);
+  const open = listed.filter(({ stage }) => !isEnded(stage));
   const notListed = arrivals(deps, fleet);
   const onBusProblem = (problem: string) =>
     deps.log.warn({ problem }, "the workers' Redis did not answer; the pass goes on without it");
-  const sight = await withoutOthers(deps, fleet, open, await observeWorkers({ ...deps, onBusProblem }, memory.workers));
+  const sight = await withoutOthers(
+    deps,
+    fleet,
+    listed,
+    await observeWorkers({ ...deps, onBusProblem }, memory.workers),
+  );
   const running = await addBelievedEgress(deps, open, knownEgresses(sight, memory));
   return {
     nowMs: deps.now(),
@@ -78,10 +85,10 @@ function arrivals(deps: FleetDeps, fleet: string): readonly Arrival[] {
  * The bus shows the egresses of all fleets. Each fleet judges those of its own recordings; what no fleet's recording wants is judged by
  * the fleet whose worker shows it, and by the first one.
  */
-async function withoutOthers(deps: FleetDeps, fleet: string, open: OpenRecording[], sight: Sight): Promise<Sight> {
+async function withoutOthers(deps: FleetDeps, fleet: string, listed: OpenRecording[], sight: Sight): Promise<Sight> {
   const { fleets } = deps;
   if (fleets.length < 2 || !sight.activeEgresses) return sight;
-  const mine = new Set(open.map(({ id }) => id));
+  const mine = new Set(listed.map(({ id }) => id));
   const shown = new Set(sight.workers.flatMap(({ egresses }) => egresses.map(({ egressId }) => egressId)));
   const isMine = async ({ egressId, recordingId }: ObservedEgress) => {
     if (recordingId !== undefined && mine.has(recordingId)) return true;

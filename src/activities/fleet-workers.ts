@@ -7,6 +7,7 @@ import { stateOf } from '../fleet/worker-state.ts';
 import type { Presence } from '../livekit/presence.ts';
 import type { Probe, ProbeAnswer } from '../livekit/probe.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
+import { cutToBytes } from '../recording/bytes.ts';
 
 export interface WorkerSources {
   provider: Pick<CapacityProvider, 'list'>;
@@ -88,6 +89,8 @@ function liveEgresses(workers: readonly ObservedWorker[], onBus: ReadonlySet<str
   }));
 }
 
+/** A platform may give the end of a worker's log. */
+const REASON_BYTES = 500;
 const DEAF = "its port answers, but it does not listen for starts on the workers' Redis";
 
 function join(
@@ -97,7 +100,7 @@ function join(
   present: boolean | undefined,
 ): ObservedWorker {
   const problem = answer.answered ? (present === false && state !== 'draining' ? DEAF : '') : answer.problem;
-  const reason = worker.reason ?? (state === 'ready' ? '' : problem);
+  const reason = cutToBytes(worker.reason ?? (state === 'ready' ? '' : problem), REASON_BYTES, '…');
   return {
     id: worker.id,
     state,

@@ -85,6 +85,7 @@ function fleetDeps(
 function policyOf(fleet: FleetConfig): FleetPolicy {
   return {
     headroomCores: fleet.headroomCores,
+    largestRequestCores: Math.max(...Object.values(fleet.costs)),
     cooldownMs: fleet.cooldown,
     bootTimeoutMs: fleet.bootTimeout,
     busyIntervalMs: fleet.busyInterval,

@@ -4,7 +4,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Look } from '../fleet/strays.ts';
 import { ASLEEP_MS } from '../recording/delays.ts';
 import { DEFAULTS } from '../recording/request.ts';
-import { END_STAGES, OPEN_STAGES, type OpenStage, type WaitingFor } from '../recording/stage.ts';
+import { isEnded, STAGES, type Stage, type WaitingFor } from '../recording/stage.ts';
 import { openIn, queueOf } from '../temporal/recording-index.ts';
 import {
   admittedSignal,
@@ -18,7 +18,8 @@ import { KEYS } from '../workflows/search-attributes.ts';
 
 export interface OpenRecording {
   id: string;
-  stage: OpenStage;
+  /** An ended one stays open until LiveKit's record says so, too: it wants nothing any more. */
+  stage: Stage;
   waitingFor?: WaitingFor;
   priority: number;
   costCores: number;
@@ -77,8 +78,7 @@ export function createOpenRecordings(client: Client): OpenRecordings {
     async list(fleet) {
       const query = openIn(fleet);
       const found: OpenRecording[] = [];
-      for await (const info of client.workflow.list({ query, pageSize: 1_000 }))
-        if (!hasEnded(info)) found.push(toOpenRecording(info));
+      for await (const info of client.workflow.list({ query, pageSize: 1_000 })) found.push(toOpenRecording(info));
       for (const { id } of found) noteFleet(id, fleet);
       noteAsleep(found);
       return found;
@@ -96,8 +96,9 @@ export function createOpenRecordings(client: Client): OpenRecordings {
     async stateOf(id) {
       let state: RecordingState = 'unknown';
       await unlessEnded(async () => {
-        const { status, type } = await handle(id).describe();
-        if (type === 'recording') state = status.name === 'RUNNING' ? 'open' : 'ended';
+        const { status, type, typedSearchAttributes } = await handle(id).describe();
+        const isOpen = status.name === 'RUNNING' && !isEnded(stageOf(typedSearchAttributes));
+        if (type === 'recording') state = isOpen ? 'open' : 'ended';
       });
       return state;
     },
@@ -131,11 +132,10 @@ export function toOpenRecording(
   info: Pick<WorkflowExecutionInfo, 'workflowId' | 'startTime' | 'memo' | 'typedSearchAttributes'>,
 ): OpenRecording {
   const memo = (info.memo ?? {}) as Partial<RecordingMemo>;
-  const stage = info.typedSearchAttributes.get(KEYS.stage);
   const waitingFor = info.typedSearchAttributes.get(KEYS.waitingFor);
   return {
     id: info.workflowId,
-    stage: isOpenStage(stage) ? stage : 'starting',
+    stage: stageOf(info.typedSearchAttributes),
     ...(waitingFor === 'capacity' || waitingFor === 'room' ? { waitingFor } : {}),
     priority: info.typedSearchAttributes.get(KEYS.priority) ?? DEFAULTS.priority,
     costCores: memo.costCores ?? 0,
@@ -145,11 +145,7 @@ export function toOpenRecording(
   };
 }
 
-/** Its workflow stays open until LiveKit knows the end; it needs no worker any more. */
-function hasEnded({ typedSearchAttributes }: Pick<WorkflowExecutionInfo, 'typedSearchAttributes'>): boolean {
-  return (END_STAGES as readonly (string | undefined)[]).includes(typedSearchAttributes.get(KEYS.stage));
-}
-
-function isOpenStage(stage: string | undefined): stage is OpenStage {
-  return (OPEN_STAGES as readonly (string | undefined)[]).includes(stage);
+function stageOf(attributes: WorkflowExecutionInfo['typedSearchAttributes']): Stage {
+  const stage: string | undefined = attributes.get(KEYS.stage);
+  return STAGES.find((known) => known === stage) ?? 'starting';
 }

@@ -1,4 +1,5 @@
 // How long the fleet waits before it launches again after the provider refused or workers died while booting. Pure.
+import { cutToBytes } from '../recording/bytes.ts';
 import type { FleetMemory } from './observation.ts';
 
 /** Same words as CapacityErrorKind in src/capacity/provider.ts, which this folder may not import. */
@@ -14,6 +15,8 @@ const DELAYS = {
   // A person must act; a fixed configuration should not wait long for its effect.
   configuration: { firstMs: 30_000, maxMs: 120_000 },
 } as const;
+/** Platforms say as much as they like. */
+const PROBLEM_BYTES = 500;
 const BOOT = { firstMs: 10_000, maxMs: 300_000 };
 
 function launchBackoffMs({ kind, retryAfterMs }: LaunchRefusal, failures: number): number {
@@ -37,7 +40,13 @@ export function afterLaunch(
   if (!result.refusal) return { ...withoutProblem(memory), workers, launchFailures: 0 };
   const launchFailures = memory.launchFailures + 1;
   const launchNotBeforeMs = nowMs + launchBackoffMs(result.refusal, launchFailures);
-  return { ...memory, workers, launchFailures, launchNotBeforeMs, lastProblem: result.refusal.message };
+  return {
+    ...memory,
+    workers,
+    launchFailures,
+    launchNotBeforeMs,
+    lastProblem: cutToBytes(result.refusal.message, PROBLEM_BYTES, '…'),
+  };
 }
 
 function withoutProblem(memory: FleetMemory): FleetMemory {

@@ -1,9 +1,10 @@
 // How much capacity is needed and who may start now: packs what is in flight, what waits and what is due onto the workers there
 // are and will be, in queue order. Pure.
 import { parseAttemptEgressId } from '../recording/attempt.ts';
-import { type Bin, binOf, fill, place, roomOf } from './admission.ts';
+import { type Bin, binOf, fill, place } from './admission.ts';
+import { headroomAsks, withAsks } from './headroom.ts';
 import type { FleetMemory, Observation, ObservedWorker, WaitingRecording } from './observation.ts';
-import { EXPECTED_MS, type FleetPolicy, MISSED_PROBE_MS } from './policy.ts';
+import { EXPECTED_MS, type FleetPolicy, MISSED_PROBE_MS, MOST_LEASES } from './policy.ts';
 
 export interface Demand {
   /** Ready and booting workers, and the ones to launch, filled with everything that needs them. */
@@ -35,7 +36,7 @@ export function measureDemand(observation: Observation, memory: FleetMemory, pol
   for (const { costCores } of demand.inFlight) if (costCores <= demand.largestCores) put(costCores);
   admitInOrder(demand, queue(observation, underWay), put);
   for (const { costCores } of dueSoon(observation, policy)) if (costCores <= demand.largestCores) put(costCores);
-  keepSpare(demand.bins, newCores, policy.headroomCores, observation.limits.minWorkers);
+  keepSpare(demand.bins, newCores, policy, observation.limits.minWorkers);
   return demand;
 }
 
@@ -49,9 +50,14 @@ export function byTurn(a: WaitingRecording, b: WaitingRecording): number {
  * no worker at all is set aside and blocks nobody.
  */
 function admitInOrder(demand: Demand, waiting: WaitingRecording[], put: (costCores: number) => unknown): void {
+  const mayAdmit = Math.max(0, MOST_LEASES - demand.inFlight.length);
   for (const recording of waiting) {
     if (recording.costCores > demand.largestCores) demand.setAside.push(recording);
-    else if (demand.behind.length === 0 && place(demand.bins, recording.costCores, ['ready']))
+    else if (
+      demand.behind.length === 0 &&
+      demand.admit.length < mayAdmit &&
+      place(demand.bins, recording.costCores, ['ready'])
+    )
       demand.admit.push(recording);
     else {
       demand.behind.push(recording);
@@ -134,16 +140,14 @@ function launchFor(bins: Bin[], costCores: number, cpuCores: number): Bin | unde
   return bin;
 }
 
-function keepSpare(bins: Bin[], cpuCores: number, headroomCores: number, minWorkers: number): void {
+function keepSpare(bins: Bin[], cpuCores: number, policy: FleetPolicy, minWorkers: number): void {
   // What is about to be replaced is no spare: its successor boots before it goes.
   const lasting = bins.filter(({ outdated, requests }) => !outdated || requests > 0);
-  let spareCores = lasting.reduce((sum, bin) => sum + roomOf(bin), 0);
-  let workers = lasting.length;
-  while (cpuCores > 0 && (spareCores < headroomCores || workers < minWorkers)) {
+  const { filled, unmet } = withAsks(lasting, headroomAsks(policy, cpuCores));
+  for (const costCores of unmet) if (!place(filled, costCores)) launchFor(filled, costCores, cpuCores);
+  const missing = cpuCores > 0 ? Math.max(filled.length, minWorkers) - lasting.length : 0;
+  for (let launched = 0; launched < missing; launched += 1)
     bins.push(newBin(`planned-${bins.length}`, 'planned', cpuCores));
-    spareCores += cpuCores;
-    workers += 1;
-  }
 }
 
 /** What an idle worker of ours reports wins over what was configured, or the fleet would launch workers that serve nobody. */

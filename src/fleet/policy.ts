@@ -3,6 +3,8 @@
 export interface FleetPolicy {
   /** Free CPU cores kept ready beyond demand. */
   headroomCores: number;
+  /** The dearest request: headroom is room for such ones. */
+  largestRequestCores: number;
   /** A worker must be idle this long before it is retired. */
   cooldownMs: number;
   /** A worker that is not ready by then is replaced; scheduled recordings count as demand this long before they are due. */
@@ -37,3 +39,7 @@ export const STANDBY_INTERVAL_MS = 300_000;
 export const UNEXPLAINED_KICK_MS = 15_000;
 /** A search that found nothing new is repeated no faster than this. */
 export const SLOWEST_BUSY_MS = 10_000;
+/** Bounds of what is remembered from pass to pass: with all of them reached it stays within half of the 2 MB that Temporal takes. */
+export const MOST_LEASES = 2_000;
+export const MOST_SUSPECTS = 4_000;
+export const MOST_HOMES = 10_000;

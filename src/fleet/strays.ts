@@ -5,7 +5,7 @@ import { formatDuration } from '../recording/duration.ts';
 import { openIds } from './demand.ts';
 import { evidenceOf, fateOf, type Verdict, type WorkerWord, wordOf } from './egress-fate.ts';
 import type { FleetMemory, Observation, ObservedEgress, ObservedWorker, WorkerNotes } from './observation.ts';
-import { type FleetPolicy, LEASE_MS, SILENT_LOOK_MS } from './policy.ts';
+import { type FleetPolicy, LEASE_MS, MOST_HOMES, MOST_SUSPECTS, SILENT_LOOK_MS } from './policy.ts';
 
 export interface LostEgress {
   egressId: string;
@@ -85,12 +85,19 @@ class Search {
   private readonly memory: FleetMemory;
   private readonly notes: Record<string, WorkerNotes>;
   private readonly policy: FleetPolicy;
+  private homesKept = 0;
+  private newSuspects = 0;
+  private newActs = 0;
+  private readonly maySuspect: number;
+  private readonly mayAct: number;
 
   constructor(observation: Observation, memory: FleetMemory, notes: Record<string, WorkerNotes>, policy: FleetPolicy) {
     this.observation = observation;
     this.memory = memory;
     this.notes = notes;
     this.policy = policy;
+    this.maySuspect = MOST_SUSPECTS - Object.keys(memory.suspectSince).length;
+    this.mayAct = MOST_SUSPECTS - Object.keys(memory.actedMs).length;
     this.open = new Set(openIds(observation));
     this.live = new Map(observation.activeEgresses?.map((egress) => [egress.egressId, egress]));
     for (const { recordingId = '', attempt = 0 } of this.live.values())
@@ -146,10 +153,16 @@ class Search {
     const verdict = fateOf(onBus, word);
     const recordingId = parseAttemptEgressId(egressId)?.recordingId;
     const isMissed = recordingId !== undefined && this.believes(recordingId, egressId);
-    if (home !== undefined && (this.live.has(egressId) || isMissed)) this.strays.egresses[egressId] = home;
+    if (home !== undefined && (this.live.has(egressId) || isMissed)) this.remember(egressId, home);
     if (isMissed && this.isSettled(verdict, egressId)) this.tell(egressId, recordingId, onBus, word);
     else if (isMissed && word === 'silent' && this.silentMs(home) >= SILENT_LOOK_MS)
       this.askToLook(recordingId, 'silent', `${egressId}: ${evidenceOf(onBus, word)}`);
+  }
+
+  private remember(egressId: string, home: string): void {
+    if (this.homesKept === MOST_HOMES) return;
+    this.homesKept += 1;
+    this.strays.egresses[egressId] = home;
   }
 
   /** Lost by two witnesses, or by one that has said so for long enough. */
@@ -195,7 +208,14 @@ class Search {
     const shown = new Set(this.observation.workers.flatMap(({ egresses }) => egresses.map(({ egressId }) => egressId)));
     const wanted = [...this.live.values()].filter(({ recordingId = '' }) => this.open.has(recordingId));
     const known = [...wanted.map(({ egressId }) => egressId), ...Object.keys(this.strays.egresses)];
-    return new Set(known.filter((egressId) => !shown.has(egressId)).map((egressId) => this.homes.get(egressId)));
+    const hidden = known.filter((egressId) => !shown.has(egressId)).map((egressId) => this.homes.get(egressId));
+    return new Set([...hidden, ...(this.isSomethingMissed(known) ? [undefined] : [])]);
+  }
+
+  /** A recording says that one records, and nobody knows where: after an outage of the bus, or of what was remembered. */
+  private isSomethingMissed(known: readonly string[]): boolean {
+    const served = new Set(known.map((egressId) => parseAttemptEgressId(egressId)?.recordingId));
+    return this.observation.running.some(({ id }) => !served.has(id));
   }
 
   private judgeRecordings(): void {
@@ -235,6 +255,8 @@ class Search {
   private confirmed(key: string, afterMs: number): boolean {
     const { nowMs } = this.observation;
     const sinceMs = this.memory.suspectSince[key];
+    if (sinceMs === undefined && this.newSuspects === this.maySuspect) return false;
+    if (sinceMs === undefined) this.newSuspects += 1;
     this.strays.suspectSince[key] = sinceMs ?? nowMs;
     return sinceMs !== undefined && nowMs - sinceMs >= afterMs;
   }
@@ -243,6 +265,9 @@ class Search {
   private mayActAgain(key: string): boolean {
     const { nowMs } = this.observation;
     const lastMs = this.memory.actedMs[key];
+    // The others' turn comes when these have gone on.
+    if (lastMs === undefined && this.newActs === this.mayAct) return false;
+    if (lastMs === undefined) this.newActs += 1;
     const may =
       lastMs === undefined || nowMs - lastMs >= Math.max(this.policy.watchIntervalMs, this.policy.confirmAfterMs);
     this.strays.actedMs[key] = may ? nowMs : lastMs;

@@ -2,7 +2,8 @@
 // A worker is asked to end only while it is idle and nothing can be on its way to it: first nothing is sent to it any more (a
 // cordon), then it is looked at again.
 import { formatDuration } from '../recording/duration.ts';
-import { type Bin, roomOf } from './admission.ts';
+import type { Bin } from './admission.ts';
+import { headroomAsks, withAsks } from './headroom.ts';
 import type { FleetMemory, Observation, ObservedWorker, WorkerNotes } from './observation.ts';
 import { CORDON_SETTLE_MS, DRAIN_LIMIT_MS, EXPECTED_MS, type FleetPolicy, SILENT_LIMIT_MS } from './policy.ts';
 
@@ -114,18 +115,32 @@ export function surplusWorkers(
   // What boots may never be ready, so it replaces nothing.
   const ready = bins.filter(({ kind }) => kind === 'ready');
   let workers = ready.length;
-  let spareCores = ready.reduce((sum, bin) => sum + roomOf(bin), 0);
+  const idle = retirable(observation, notes, bins);
+  const kept = heldByHeadroom(ready, idle, policy, observation.limits.coresPerWorker);
   const surplus: WorkerFact[] = [];
-  for (const { bin, idleSinceMs } of retirable(observation, notes, bins)) {
-    if (bin.outdated) continue;
+  for (const { bin, idleSinceMs } of idle) {
+    if (bin.outdated || kept.has(bin.id)) continue;
     const idleMs = observation.nowMs - idleSinceMs;
     if (idleMs < policy.cooldownMs) continue;
-    if (workers <= observation.limits.minWorkers || spareCores - bin.cpuCores < policy.headroomCores) continue;
+    if (workers <= observation.limits.minWorkers) continue;
     workers -= 1;
-    spareCores -= bin.cpuCores;
     surplus.push({ id: bin.id, why: `idle for ${formatDuration(idleMs)}` });
   }
   return surplus;
+}
+
+/** Those whose room headroom needs; of idle ones the last to become so. */
+function heldByHeadroom(
+  ready: readonly Bin[],
+  idle: readonly { bin: Bin }[],
+  policy: FleetPolicy,
+  workerCores: number,
+): Set<string> {
+  const longestIdleFirst = idle.map(({ bin }) => bin);
+  const others = ready.filter((bin) => !longestIdleFirst.includes(bin));
+  const { filled } = withAsks([...others, ...longestIdleFirst.toReversed()], headroomAsks(policy, workerCores));
+  const before = new Map(ready.map(({ id, placed }) => [id, placed]));
+  return new Set(filled.filter(({ id, placed }) => placed > (before.get(id) ?? 0)).map(({ id }) => id));
 }
 
 /**
@@ -140,8 +155,8 @@ export function replacedWorkers(
 ): WorkerFact[] {
   const old = retirable(observation, notes, bins).filter(({ bin }) => bin.outdated);
   const lasting = bins.filter(({ kind, outdated, requests }) => kind === 'ready' && (!outdated || requests > 0));
-  const spareCores = lasting.reduce((sum, bin) => sum + roomOf(bin), 0);
-  const enough = lasting.length >= observation.limits.minWorkers && spareCores >= policy.headroomCores;
+  const { unmet } = withAsks(lasting, headroomAsks(policy, observation.limits.coresPerWorker));
+  const enough = lasting.length >= observation.limits.minWorkers && unmet.length === 0;
   const living = observation.workers.filter(({ state }) => state !== 'gone').length;
   const replaced = enough ? old : living >= observation.limits.maxWorkers ? old.slice(0, 1) : [];
   return replaced.map(({ bin }) => ({ id: bin.id, why: 'idle, and new workers are made differently' }));

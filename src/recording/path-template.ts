@@ -1,6 +1,7 @@
 // Where a recording is stored: a path template inside a storage, with {room}, {recording}, {date}, {time} and {retry}. Pure. The
 // rendered path always holds the recording; each attempt after the first adds its number, in place of {retry} or before the
 // extension, so that no two egresses can write the same file.
+import { cutToBytes } from './bytes.ts';
 
 const PLACEHOLDERS = ['room', 'recording', 'date', 'time', 'retry'] as const;
 type Placeholder = (typeof PLACEHOLDERS)[number];
@@ -64,23 +65,6 @@ const TEXT_BYTES = 120;
 function pathSafe(text: string): string {
   const safe = cutToBytes(text.replaceAll(/[/\\{}\p{Cc}\p{Cs}:*?"<>|]/gu, '_'), TEXT_BYTES);
   return /^\.+$/.test(safe) ? safe.replaceAll('.', '_') : safe;
-}
-
-function cutToBytes(text: string, maxBytes: number): string {
-  let bytes = 0;
-  let kept = '';
-  for (const character of text) {
-    bytes += utf8Bytes(character.codePointAt(0) ?? 0);
-    if (bytes > maxBytes) return kept;
-    kept += character;
-  }
-  return kept;
-}
-
-function utf8Bytes(codePoint: number): number {
-  if (codePoint < 0x80) return 1;
-  if (codePoint < 0x800) return 2;
-  return codePoint < 0x10000 ? 3 : 4;
 }
 
 function isPlaceholder(key: string): key is Placeholder {

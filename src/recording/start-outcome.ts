@@ -32,7 +32,7 @@ export type StartOutcome =
   /** A worker was granted the start and said no: its id is used up, the next attempt goes elsewhere. */
   | { kind: 'declined'; egressId: string; message: string }
   /** An egress may run under this id: it has no grant any more and is stopped wherever it shows. */
-  | { kind: 'unknown'; egressId: string; message: string };
+  | { kind: 'unknown'; egressId: string; message: string; roomUnseen?: true };
 
 /** psrpc's codes as EgressInfo tells them (livekit/psrpc errors.go). */
 const HTTP_OF: Readonly<Record<string, number>> = {

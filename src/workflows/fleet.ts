@@ -15,6 +15,7 @@ import {
 } from '@temporalio/workflow';
 import type { FleetActivities, PassReport } from '../activities/contract.ts';
 import { EMPTY_MEMORY, type FleetMemory } from '../fleet/observation.ts';
+import { cutToBytes } from '../recording/bytes.ts';
 import { formatDuration } from '../recording/duration.ts';
 import { explainQuery, type FleetInput, kickSignal, type PassLine } from './messages.ts';
 
@@ -25,8 +26,8 @@ const SHOWN_LINES = 15;
 /** A hard bound beside the server's own suggestion, should that never come. */
 const MAX_PASSES = 1_000;
 
-/** Temporal takes 20 kB of details; some characters are several bytes. */
-const DETAILS_LIMIT = 15_000;
+/** Temporal takes 20 kB of details. */
+const DETAILS_BYTES = 15_000;
 
 const PASS_OPTIONS: ActivityOptions = {
   startToCloseTimeout: '2m',
@@ -99,5 +100,5 @@ function render({ summary, nextPassInMs }: PassReport, explanations: PassLine[])
       : `Looks again in ${formatDuration(nextPassInMs)}.`;
   const lines = explanations.slice(0, SHOWN_LINES).map(({ atMs, line }) => `- ${new Date(atMs).toISOString()} ${line}`);
   const details = `${summary}\n\n${next}\n\nDecisions, newest first:\n\n${lines.join('\n') || '- none yet'}`;
-  return details.length <= DETAILS_LIMIT ? details : `${details.slice(0, DETAILS_LIMIT)}\n\n(cut)`;
+  return cutToBytes(details, DETAILS_BYTES, '\n\n(cut)');
 }

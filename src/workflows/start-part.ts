@@ -105,16 +105,17 @@ function attempted(state: RecordingState, outcome: StartOutcome, { early, found,
     if (early) state.heard(early);
     return outcome.kind === 'declined' ? { kind: 'no_capacity', message: outcome.message } : outcome;
   }
-  const { egressId, message } = outcome;
+  const { egressId, message, roomUnseen } = outcome;
   // Its answer was lost, and nobody else was asked. A start that was only taken may come to nothing.
   if (found || (early && early.status !== 'STARTING'))
     return { kind: 'started', egressId, acceptedAtMs: early?.acceptedAtMs ?? askedAtMs, early, ...found };
   state.attempts.giveUp(egressId);
-  return { kind: 'no_capacity', message };
+  return { kind: 'no_capacity', message, ...(roomUnseen ? { roomUnseen } : {}) };
 }
 
+/** It may not have got as far as to look for the room. */
 function interrupted(egressId: string, error: unknown): StartOutcome {
-  return { kind: 'unknown', egressId, message: `the start was interrupted: ${problemOf(error)}` };
+  return { kind: 'unknown', egressId, message: `the start was interrupted: ${problemOf(error)}`, roomUnseen: true };
 }
 
 /** Nobody who can be asked is nobody who says that it runs. */

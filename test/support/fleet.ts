@@ -15,6 +15,7 @@ export const MINUTE = 60_000;
 
 export const POLICY: FleetPolicy = {
   headroomCores: 0,
+  largestRequestCores: 4,
   cooldownMs: 5 * MINUTE,
   bootTimeoutMs: 10 * MINUTE,
   busyIntervalMs: 2_000,

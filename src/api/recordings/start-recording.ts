@@ -4,6 +4,7 @@ import type { Storage } from '../../config/storages.ts';
 import { costOf } from '../../fleet/cost.ts';
 import { type ServingFleets, servingFleet } from '../../fleet/serving.ts';
 import { lowerRequest, redactUrl, sourceOf } from '../../livekit/request/index.ts';
+import { cutToBytes } from '../../recording/bytes.ts';
 import { withDefaults } from '../../recording/defaults.ts';
 import { formatDuration } from '../../recording/duration.ts';
 import { dueAtMs, openRecording } from '../../recording/open.ts';
@@ -114,7 +115,7 @@ export function initialView(id: string, fleet: string, memo: RecordingMemo): Rec
 export function staticSummary(request: RecordingRequest): string {
   const { source } = request;
   const what = source.type === 'web' ? `web ${placeOf(source.url)}` : `room ${source.room}${detailOf(source)}`;
-  return cutToBytes(what.replaceAll(/\s+/g, ' '), SUMMARY_BYTES);
+  return cutToBytes(what.replaceAll(/\s+/g, ' '), SUMMARY_BYTES, '…');
 }
 
 /** Markdown for the Web UI's details. */
@@ -150,10 +151,4 @@ function placeOf(url: string): string {
 
 function inline(value: string): string {
   return `\`${value.replaceAll(/[`\r\n]/g, ' ')}\``;
-}
-
-function cutToBytes(text: string, bytes: number): string {
-  const encoded = new TextEncoder().encode(text);
-  if (encoded.length <= bytes) return text;
-  return `${new TextDecoder().decode(encoded.slice(0, bytes - 3)).replace(/\uFFFD+$/, '')}…`;
 }

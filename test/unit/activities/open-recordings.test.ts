@@ -9,7 +9,8 @@ function clientOf(describeWorkflow: () => Promise<unknown>): Client {
   return { workflow: { getHandle: () => ({ describe: describeWorkflow }) } } as unknown as Client;
 }
 
-const described = (status: string, type = 'recording') => clientOf(async () => ({ status: { name: status }, type }));
+const described = (status: string, type = 'recording', stage?: string) =>
+  clientOf(async () => ({ status: { name: status }, type, typedSearchAttributes: { get: () => stage } }));
 
 describe('an admission', () => {
   function admitting(startedMs: number, noRoom?: string) {
@@ -71,6 +72,7 @@ describe('the list for a pass', () => {
 describe('the state of a recording', () => {
   it.each<[says: string, client: Client, state: string]>([
     ['runs', described('RUNNING'), 'open'],
+    ['has ended, and waits until LiveKit has heard of it', described('RUNNING', 'recording', 'completed'), 'ended'],
     ['completed', described('COMPLETED'), 'ended'],
     ['was terminated', described('TERMINATED'), 'ended'],
     ['is a workflow of another kind', described('COMPLETED', 'delivery'), 'unknown'],

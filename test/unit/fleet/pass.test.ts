@@ -134,6 +134,18 @@ describe('a kicked pass', () => {
     expect(ended.provider.launch).not.toHaveBeenCalled();
   });
 
+  it('asks for nothing for recordings that have ended and only wait until LiveKit has heard of it', async () => {
+    const ended = (['completed', 'cancelled', 'failed', 'expired'] as const).map((stage) => ({
+      ...waitingFor(rec(stage), { stage }),
+      waitingFor: undefined,
+    }));
+    const deps = createWorld({ open: [ended as unknown as OpenRecording[]] });
+    const report = await pass(deps, EMPTY_MEMORY, false);
+    expect(deps.provider.launch).not.toHaveBeenCalled();
+    expect(report).toMatchObject({ memory: EMPTY_MEMORY });
+    expect(report.nextPassInMs).toBeUndefined();
+  });
+
   it('of a stream of requests launches for those that are there, and waits for no others', async () => {
     const arrivals = createArrivals();
     const deps = { ...createWorld({ open: [[waitingFor('r0')]] }), arrivals };

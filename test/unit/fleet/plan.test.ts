@@ -87,6 +87,18 @@ describe('launching', () => {
     expect(plan({ limits: { minWorkers: 2, maxWorkers: 5, coresPerWorker: 4 } }).launch).toBe(2);
   });
 
+  it('takes for headroom only what a request fits into, not the sum of fragments', () => {
+    const fragments = ['a', 'b'].map((id) => worker(id, { cpuCores: 8, egresses: [egress(`EG_${id}`, 4)] }));
+    const limits = { minWorkers: 0, maxWorkers: 10, coresPerWorker: 8 };
+    expect(plan({ workers: fragments, limits }, {}, { headroomCores: 4 }).launch).toBe(1);
+    expect(
+      plan({ workers: [...fragments, worker('c', { cpuCores: 8 })], limits }, {}, { headroomCores: 4 }).launch,
+    ).toBe(0);
+    expect(plan({ workers: fragments, limits }, {}, { headroomCores: 2 }).launch).toBe(0);
+    // A worker that has one room takes no second one: 6.4 - 4.
+    expect(plan({ limits }, {}, { headroomCores: 8 }).launch).toBe(2);
+  });
+
   it('says so once when the maximum holds it back', () => {
     const seen = {
       workers: [worker('a', { egresses: [egress('EG_1')] })],
@@ -275,6 +287,7 @@ describe('what is remembered', () => {
     const decision = planFleet(observation({ workers: [worker('a')] }), older, POLICY);
     expect(ids(decision.cordon)).toEqual(['a']);
     expect(planFleet(observation(), {}, POLICY).memory).toEqual({ ...EMPTY_MEMORY, egresses: {} });
+    expect(planFleet(observation({ workers: [worker('a')] }), { workers: { a: {} } }, POLICY).launch).toBe(0);
     const newer = { ...EMPTY_MEMORY, later: { a: 1 } };
     expect(planFleet(observation(), newer, POLICY).memory).toMatchObject({ later: { a: 1 } });
   });

@@ -67,6 +67,30 @@ describe('retiring', () => {
     expect(decision).toMatchObject({ retire: [], nextPassInMs: MINUTE });
   });
 
+  it('keeps as many idle ones as starts are in flight, and closes the others although starts never stop', () => {
+    const workers = Array.from({ length: 10 }, (_, index) => worker(`w${index}`));
+    const notes = { workers: Object.fromEntries(workers.map(({ id }) => [id, idleFor(9 * MINUTE)])) };
+    const starting = [1, 2].map((index) => ({ id: rec(`s${index}`), costCores: 4 }));
+    expect(plan({ workers, starting }, notes).cordon).toHaveLength(8);
+    const small = [1, 2].map((index) => ({ id: rec(`s${index}`), costCores: 0.5 }));
+    expect(plan({ workers, starting: small }, notes).cordon).toHaveLength(9);
+  });
+
+  it('keeps for headroom the one that a request fits into, and lets go of what only has fragments to offer', () => {
+    const big = { cpuCores: 8 };
+    const workers = [
+      worker('a', { ...big, egresses: [egress('EG_a', 4)] }),
+      worker('b', { ...big, egresses: [egress('EG_b', 4)] }),
+      worker('c', big),
+      worker('d', big),
+    ];
+    const notes = { workers: { c: idleFor(9 * MINUTE), d: idleFor(8 * MINUTE) } };
+    const limits = { minWorkers: 0, maxWorkers: 10, coresPerWorker: 8 };
+    expect(ids(plan({ workers, limits }, notes, { headroomCores: 4 }).cordon)).toEqual(['c']);
+    expect(ids(plan({ workers, limits }, notes, { headroomCores: 2 }).cordon)).toEqual(['c', 'd']);
+    expect(ids(plan({ workers, limits }, notes, { headroomCores: 8 }).cordon)).toEqual([]);
+  });
+
   it('keeps minimum and headroom, and the ones a recording waits for', () => {
     const workers = [worker('a'), worker('b'), worker('c')];
     const notes = { workers: { a: idleFor(9 * MINUTE), b: idleFor(8 * MINUTE), c: idleFor(7 * MINUTE) } };
