@@ -202,6 +202,20 @@ describe('the room is not there', () => {
     await run.untilAccepted();
   });
 
+  it('does not end with a room that nobody has seen, when the first look was cut short', async () => {
+    const run = await recordings.start({
+      dispatch: (call) => {
+        if (call === 1) throw new Error('the process died');
+        return call === 2 ? ROOM_MISSING : undefined;
+      },
+      inspectRoom: () => ({ room: 'gone' }),
+    });
+    await run.until(({ stage }) => stage === 'waiting');
+    await run.admit();
+    await run.until(({ waiting }) => waiting?.for === 'room');
+    await run.untilAccepted(1);
+  });
+
   it('takes a 404 of a room that is gone from the list as its end', async () => {
     const run = await recordings.start({
       dispatch: (call) => (call === 1 ? NO_CAPACITY : ROOM_MISSING),
