@@ -25,7 +25,10 @@ export function keepFleets({ client, fleets, kickFleet, log, everyMs = EVERY_MS 
   async function keep(fleet: string): Promise<void> {
     const status = await statusOf(client, fleet);
     if (status === 'RUNNING') return;
-    log.warn({ fleet, status }, "the fleet's workflow does not run, although nothing but a person ends it: starting it again");
+    log.warn(
+      { fleet, status },
+      "the fleet's workflow does not run, although nothing but a person ends it: starting it again",
+    );
     await kickFleet(fleet, 'its workflow did not run');
   }
 

@@ -33,6 +33,7 @@ import { type Buses, connectBuses, lateTransport } from './buses.ts';
 import { type Door, openDoor } from './door.ts';
 import { createFleetSources, type FleetSources } from './fleet-sources.ts';
 import { drained, listenOn, urlOf } from './http-server.ts';
+import { type FleetKeeper, keepFleets } from './keep-fleets.ts';
 import { createPlaceRecording } from './place-recording.ts';
 import { createRepair } from './repair.ts';
 import { runPhases } from './shutdown.ts';
@@ -99,6 +100,7 @@ interface Context {
   buses?: Buses;
   door?: Door;
   watch?: PresenceWatch;
+  keeper?: FleetKeeper;
   recordings: Recordings;
   ended: Promise<void>;
   end: () => void;
@@ -284,6 +286,7 @@ async function prepare(context: Context): Promise<void> {
       void reportCapacityProblems(settings.name, provider, log);
     }
     context.watch = watchWorkers({ fleets, presence: context.presence, departures, kickFleet, log });
+    context.keeper = keepFleets({ client: temporal.client, fleets: namesOf(config), kickFleet, log });
   }
   // Last: whoever asks through LiveKit finds everything running.
   const takesRequests = context.parts.api;
@@ -344,6 +347,7 @@ async function shutDown(context: Context, server: Server | undefined): Promise<v
         limitMs: share(0.1),
         run: async () => {
           context.watch?.stop();
+          context.keeper?.stop();
           await context.door?.close();
           await Promise.all([
             context.worker?.close(),

@@ -22,14 +22,17 @@ describe("a fleet's workflow", () => {
   }
   const is = (name: string) => async () => ({ status: { name } });
 
-  it.each(['TERMINATED', 'CANCELLED', 'FAILED', 'TIMED_OUT', 'COMPLETED'])('that was %s is started again', async (status) => {
-    expect(await after30s(is(status))).toEqual(['default']);
-  });
+  it.each(['TERMINATED', 'CANCELLED', 'FAILED', 'TIMED_OUT', 'COMPLETED'])(
+    'that was %s is started again',
+    async (status) => {
+      expect(await after30s(is(status))).toEqual(['default']);
+    },
+  );
 
   it('whose history is gone is started again', async () => {
-    expect(await after30s(() => Promise.reject(new WorkflowNotFoundError('gone', 'fleet/default', undefined)))).toEqual([
-      'default',
-    ]);
+    expect(await after30s(() => Promise.reject(new WorkflowNotFoundError('gone', 'fleet/default', undefined)))).toEqual(
+      ['default'],
+    );
   });
 
   it('that runs, or that nobody can ask for, is left alone', async () => {
