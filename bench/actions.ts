@@ -5,8 +5,9 @@ import { countActions } from '../test/support/actions.ts';
 import type { Row } from './rows.ts';
 
 const HISTORIES = { 'the room ended': 'completed', 'stopped at maxDuration': 'max-duration' } as const;
-/** The signal that wakes the fleet; it is in the fleet's history, not the recording's. */
-const FLEET_KICK = 1;
+/** The signal that wakes a fleet at rest; one that records already looks by itself. It is in the fleet's history. */
+const WAKING = 1;
+const TARGET = 9;
 const HOUR_SECONDS = 3_600;
 const POLL_SECONDS = 10;
 
@@ -23,15 +24,14 @@ export async function benchActions(): Promise<Row[]> {
       value: most,
       unit: 'actions',
       against: `polling every ${POLL_SECONDS} s: ${polling} actions for the polls alone`,
-      target: '<= 10',
-      holds: most <= 10,
-      how: `a recording of one hour, from its history and ${FLEET_KICK} kick of the fleet: ${counts.map(({ how, total }) => `${how} ${total}`).join(', ')}`,
+      target: `<= ${TARGET}`,
+      holds: most <= TARGET,
+      how: `one more recording of an hour, from its history: ${counts.map(({ how, total }) => `${how} ${total}`).join(', ')}; the first of a fleet at rest wakes it, ${WAKING} more`,
     },
   ];
 }
 
 async function count(name: string): Promise<{ total: number }> {
   const file = new URL(`../test/histories/${name}.json`, import.meta.url);
-  const { total } = countActions(JSON.parse(await readFile(file, 'utf8')));
-  return { total: total + FLEET_KICK };
+  return countActions(JSON.parse(await readFile(file, 'utf8')));
 }

@@ -29,6 +29,8 @@ import type { ProtectBusy } from './protect-busy.ts';
 export interface FleetDoor {
   choice: WorkerChoice;
   protectBusy: ProtectBusy;
+  /** It sees a start soon by itself, and has no spare to replace at once. */
+  looksSoon: () => boolean;
 }
 
 export interface RecordingDeps {
@@ -58,11 +60,13 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     async dispatch(input) {
       // In parallel: the fleet must be awake while anything records, and the start must not wait for it. Whoever was admitted, was so
       // by a fleet that is awake.
-      const awake = input.admitted ? undefined : wake(input.fleet, 'a recording starts');
+      const looksSoon = !input.admitted && fleets.get(input.fleet)?.looksSoon() === true;
+      const awake = input.admitted || looksSoon ? undefined : wake(input.fleet, 'a recording starts');
       const heartbeats = setInterval(heartbeat, HEARTBEAT_EVERY_MS);
       try {
         const outcome = await dispatch(input);
         await awake;
+        if (looksSoon && outcome.kind !== 'started') await wake(input.fleet, 'a recording waits');
         deps.metrics.startOutcome(input.fleet, outcome.kind);
         return outcome;
       } finally {

@@ -9,6 +9,7 @@ import { createRecordingActivities, type FleetDoor } from '../activities/recordi
 import type { Config } from '../config/schema.ts';
 import type { Arrivals } from '../fleet/arrivals.ts';
 import type { Demand } from '../fleet/demand.ts';
+import { createNextLooks } from '../fleet/next-looks.ts';
 import type { ObservedWorker } from '../fleet/observation.ts';
 import type { LiveKitClient } from '../livekit/client.ts';
 import type { Departures } from '../livekit/departures.ts';
@@ -40,10 +41,12 @@ export function createServiceActivities(parts: ActivityParts): object {
   const { buses, config, client, livekit, grants, departures, metrics, log, fleets, arrivals, kickFleet } = parts;
   const { livekit: livekitConfig } = config;
   const workers = createWorkers(buses.workers.client);
-  const door = ({ settings: { name }, provider, choice, observe }: FleetSources): FleetDoor => ({
+  const nextLooks = createNextLooks();
+  const door = ({ settings, provider, choice, observe }: FleetSources): FleetDoor => ({
     choice,
+    looksSoon: () => settings.headroomCores === 0 && nextLooks.comes(settings.name, Date.now(), settings.watchInterval),
     protectBusy: createProtectBusy(provider, observe, (problem) =>
-      log.warn({ fleet: name, problem }, 'a busy worker could not be protected; the next pass tries again'),
+      log.warn({ fleet: settings.name, problem }, 'a busy worker could not be protected; the next pass tries again'),
     ),
   });
   return {
@@ -69,6 +72,7 @@ export function createServiceActivities(parts: ActivityParts): object {
       arrivals,
       onPass: (fleet, { durationMs, observation, plan, problem }) => {
         fleets.find(({ settings: { name } }) => name === fleet)?.launchProblem.note(problem);
+        nextLooks.passed(fleet, Date.now(), plan.nextPassInMs);
         metrics.pass(fleet, { durationMs, decided: plan.line !== undefined });
         metrics.workers(fleet, countByState(observation.workers));
         metrics.cores(fleet, {

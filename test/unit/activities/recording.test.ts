@@ -71,6 +71,7 @@ interface World {
   bus?: Partial<Workers>;
   ahead?: () => Promise<number>;
   kick?: RecordingDeps['kickFleet'];
+  looksSoon?: boolean;
   storages?: RecordingDeps['storages'];
 }
 
@@ -122,6 +123,7 @@ function activities(world: World = {}) {
             { marks: createPresence(createMemoryBroker().connect()) },
           ),
           protectBusy: (egressId: string) => void protectedEgresses.push(egressId),
+          looksSoon: () => world.looksSoon ?? false,
         },
       ],
     ]),
@@ -137,6 +139,17 @@ function activities(world: World = {}) {
 }
 
 describe('dispatch', () => {
+  it('wakes no fleet that looks soon by itself, unless somebody waits', async () => {
+    const kicks: string[] = [];
+    const kick = async (fleet: string) => void kicks.push(fleet);
+    const started = activities({ kick, looksSoon: true });
+    expect(await started.run(started.all.dispatch, dispatchInput())).toMatchObject({ kind: 'started' });
+    expect(kicks).toEqual([]);
+    const full = activities({ kick, looksSoon: true, workers: [] });
+    expect(await full.run(full.all.dispatch, dispatchInput())).toMatchObject({ kind: 'no_capacity' });
+    expect(kicks).toEqual(['default']);
+  });
+
   it('grants one worker one start when nobody waits, and wakes the fleet', async () => {
     const kicks: string[] = [];
     const { all, run, topics, outcomes, protectedEgresses } = activities({
