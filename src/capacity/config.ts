@@ -10,3 +10,15 @@ export const capacity = z.discriminatedUnion('provider', [processCapacity, stati
       ? 'needs a provider, for example {provider: static, workers: [{id: egress-1, healthUrl: http://egress-1:9090, cpuCores: 4}]}'
       : undefined,
 });
+
+/** Undefined where the platform knows. */
+export function largestWorkerCores(settings: z.output<typeof capacity>): number | undefined {
+  switch (settings.provider) {
+    case 'process':
+      return settings.coresPerWorker;
+    case 'static':
+      return Math.max(...settings.workers.map(({ cpuCores }) => cpuCores));
+    case 'kubernetes':
+      return undefined;
+  }
+}

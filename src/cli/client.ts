@@ -1,8 +1,8 @@
 // The HTTP client of the commands: where the API is, with which token, and how its problems reach a person.
-import { readFileSync } from 'node:fs';
 import { AccessToken } from 'livekit-server-sdk';
-import { parse } from 'yaml';
 import type { FieldProblem } from '../api/errors.ts';
+import { ConfigError } from '../config/problems.ts';
+import { readConfigFile } from '../config/read.ts';
 import { CliError } from './errors.ts';
 
 const DEFAULT_URL = 'http://127.0.0.1:8080';
@@ -96,9 +96,9 @@ export async function mintToken(
 function keysOfFile(path: string | undefined): Partial<Keys> | undefined {
   if (path === undefined) return undefined;
   try {
-    return (parse(readFileSync(path, 'utf8')) as { livekit?: Partial<Keys> } | null)?.livekit;
+    return (readConfigFile(path) as { livekit?: Partial<Keys> | null }).livekit ?? undefined;
   } catch (error) {
-    throw new CliError(`cannot read ${path}: ${(error as Error).message}`, ['name an existing file with --config']);
+    throw error instanceof ConfigError ? new CliError(error.problems.join('; ')) : error;
   }
 }
 

@@ -24,13 +24,21 @@ const ENVIRONMENT: Record<string, string> = {
   REELKIT_ENCRYPTION_KEY_FILE: 'encryption.keyFile',
 };
 
+const NUMBERS = new Set([
+  'temporal.healthPort',
+  'api.port',
+  'fleet.minWorkers',
+  'fleet.maxWorkers',
+  'fleet.headroomCores',
+]);
+
 /** @returns which variable set which key */
 export function applyEnvironment(raw: Record<string, unknown>, env: NodeJS.ProcessEnv): Map<string, string> {
   const origins = new Map<string, string>();
   for (const [variable, key] of Object.entries(ENVIRONMENT)) {
     const value = env[variable];
     if (value === undefined || value === '') continue;
-    setAt(raw, key.split('.'), value);
+    setAt(raw, key.split('.'), NUMBERS.has(key) ? numberIn(value) : value);
     origins.set(key, variable);
   }
   for (const path of processFleets(raw)) {
@@ -44,6 +52,11 @@ export function applyEnvironment(raw: Record<string, unknown>, env: NodeJS.Proce
     origins.set('encryption.keys', 'REELKIT_ENCRYPTION_KEYS');
   }
   return origins;
+}
+
+/** Text that is no number stays what it is, and is refused as such. */
+function numberIn(text: string): number | string {
+  return /^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text;
 }
 
 /** Variables that stand for a key of the one fleet. */

@@ -1,4 +1,5 @@
 // One fleet or several: what they are together, and what no two of them may share.
+import { largestWorkerCores } from '../capacity/config.ts';
 import type { FleetConfig } from './fleet.ts';
 
 /** Each look at the recordings asks for every fleet. */
@@ -28,6 +29,7 @@ export function fleetsProblems(config: GivenFleets & { rules: readonly { fleet?:
   const pathOf = (index: number): Path => (config.fleet ? ['fleet'] : ['fleets', index]);
   return [
     ...all.flatMap((fleet, index) => sizeProblems(fleet, pathOf(index))),
+    ...all.flatMap((fleet, index) => costProblems(fleet, pathOf(index))),
     ...shared(all, pathOf, nameOf, 'give each fleet a name of its own'),
     ...shared(all, pathOf, folderOf, 'give each fleet a folder of its own, or both adopt the same workers'),
     ...shared(all, pathOf, topicsOf, 'a worker belongs to one fleet: name it in one of them'),
@@ -42,6 +44,22 @@ export function fleetsProblems(config: GivenFleets & { rules: readonly { fleet?:
 function sizeProblems({ minWorkers, maxWorkers }: FleetConfig, path: Path): Problem[] {
   if (minWorkers <= maxWorkers) return [];
   return [{ path: [...path, 'minWorkers'], message: `is above ${[...path, 'maxWorkers'].join('.')} (${maxWorkers})` }];
+}
+
+/** Not one kind of recording has a place on any worker. */
+function costProblems({ costs, capacity }: FleetConfig, path: Path): Problem[] {
+  const cores = largestWorkerCores(capacity);
+  const least = Math.min(...Object.values(costs));
+  if (cores === undefined || least <= cores) return [];
+  const message = `ask for ${least} cores and more, and the largest worker has ${cores}: nothing could be recorded. Give the costs of the workers' own cpu_cost, or larger workers`;
+  return [{ path: [...path, 'costs'], message }];
+}
+
+/** A fleet for sound or single tracks may be meant like this, so it is told and no reason to end. */
+export function roomTooLarge({ costs, capacity }: FleetConfig): string | undefined {
+  const cores = largestWorkerCores(capacity);
+  if (cores === undefined || costs.roomComposite <= cores) return undefined;
+  return `fleet.costs.roomComposite is ${costs.roomComposite}, and the largest worker has ${cores} cores: a room with picture waits here until it expires. Give larger workers (livekit/egress asks for 4 cores), correct the cost, or send rooms to another fleet by a rule`;
 }
 
 interface Claim {

@@ -1,13 +1,14 @@
 // LiveKit, and the workers' side of it.
 import { z } from 'zod';
 import { redis } from './redis.ts';
-import { secret } from './values.ts';
+import { secret, urlOf } from './values.ts';
 
 export const livekit = z.strictObject({
   /** LIVEKIT_URL. http(s) or ws(s) URL of the LiveKit server. */
-  url: z.string().refine((text) => URL.canParse(text) && /^(wss?|https?):$/.test(new URL(text).protocol), {
-    error: 'must be the URL of your LiveKit server, for example wss://livekit.example.com',
-  }),
+  url: urlOf(
+    ['ws:', 'wss:', 'http:', 'https:'],
+    'the URL of your LiveKit server, for example wss://livekit.example.com',
+  ),
   /** LIVEKIT_API_KEY, LIVEKIT_API_SECRET. The same pair signs API tokens and webhooks. */
   apiKey: z.string().min(1),
   apiSecret: secret,

@@ -1,9 +1,8 @@
 // Reads a configuration. Environment wins over the file. Errors name the key, the value and the remedy; secrets are never printed.
-import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
 import { applyEnvironment, fleetVariables } from './environment.ts';
 import { ConfigError, describeIssue } from './problems.ts';
 import { isRecord } from './raw.ts';
+import { readConfigFile, sectionsOf } from './read.ts';
 import { type Config, configSchema } from './schema.ts';
 
 /**
@@ -25,7 +24,7 @@ const NO_FILE =
   'no configuration file: name one with --config or REELKIT_CONFIG; docs/configuration.md begins with one to copy';
 
 export function parseConfig(fromFile: unknown, env: NodeJS.ProcessEnv = {}): Config {
-  const raw = structuredClone(isRecord(fromFile) ? fromFile : {});
+  const raw = structuredClone(sectionsOf(fromFile, 'the configuration'));
   // A section that is missing counts as empty: the errors then name the keys that belong in it.
   for (const section of ['livekit', 'workers', 'storages']) raw[section] ??= {};
   if (raw.fleets === undefined) raw.fleet ??= {};
@@ -50,20 +49,4 @@ function requireOneWay(raw: Record<string, unknown>, env: NodeJS.ProcessEnv): vo
 
 function withRedis(section: unknown): void {
   if (isRecord(section)) section.redis ??= {};
-}
-
-function readConfigFile(path: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new ConfigError([
-      `cannot read ${path}: ${(error as Error).message}; give an existing file with --config or REELKIT_CONFIG`,
-    ]);
-  }
-  try {
-    return parse(text);
-  } catch (error) {
-    throw new ConfigError([`${path} is not valid YAML: ${(error as Error).message}`]);
-  }
 }

@@ -10,7 +10,7 @@ export const redis = z
     address: redisAddress.optional(),
     username: z.string().default(''),
     password: z.string().default(''),
-    db: z.coerce.number().int().min(0).default(0),
+    db: z.number().int().min(0).default(0),
     tls: z
       .strictObject({
         enabled: z.boolean().default(false),

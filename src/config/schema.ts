@@ -6,20 +6,22 @@ import { fleet } from './fleet.ts';
 import { fleetsOf, fleetsProblems, MAX_FLEETS } from './fleets.ts';
 import { livekit, workers } from './livekit.ts';
 import { rule, ruleLabelsProblem } from './rules.ts';
-import { storage } from './storages.ts';
+import { storage, storageName } from './storages.ts';
 import { duration, isNetwork, secret } from './values.ts';
 
 const temporal = z.strictObject({
   /** TEMPORAL_* are read by Temporal's own envconfig (address, namespace, API key, TLS, profile); these override nothing of it. */
   taskQueue: z.string().min(1).default('reelkit'),
   /** REELKIT_HEALTH_PORT. Where `reelkit worker` serves /healthz, /readyz and /metrics; it has no port by default. */
-  healthPort: z.coerce.number().int().min(0).max(65_535).optional(),
+  healthPort: z.number().int().min(0).max(65_535).optional(),
 });
+
+const NO_NETWORK = 'must be an address, a network such as 10.0.0.0/8, loopback, linklocal or uniquelocal';
 
 const api = z.strictObject({
   /** REELKIT_HOST, REELKIT_PORT. */
   host: z.string().default('127.0.0.1'),
-  port: z.coerce.number().int().min(0).max(65_535).default(8080),
+  port: z.number().int().min(0).max(65_535).default(8080),
   /** Further key pairs whose tokens are accepted, beside livekit.apiKey: rules tell them apart by the key. */
   keys: z
     .array(z.strictObject({ apiKey: z.string().min(1).max(256), apiSecret: secret }))
@@ -27,14 +29,23 @@ const api = z.strictObject({
     .refine((keys) => new Set(keys.map(({ apiKey }) => apiKey)).size === keys.length, { error: 'names a key twice' })
     .default([]),
   /** Requests a minute of one caller (API key, identity and room of the token): so many that change something, and as many others. */
-  requestsPerMinute: z.coerce.number().int().min(1).default(6_000),
+  requestsPerMinute: z.number().int().min(1).default(6_000),
   /** Event streams that one caller has open at a time. */
-  streamsPerCaller: z.coerce.number().int().min(1).default(100),
+  streamsPerCaller: z.number().int().min(1).default(100),
   /** Proxies in front of this API whose X-Forwarded-For is believed: how many there are, or their networks. */
   trustProxy: z
-    .union([z.int().min(0).max(10), z.array(z.string().refine(isNetwork)).min(1).max(32)], {
-      error: 'must be the number of proxies in front, or a list of their networks such as [10.0.0.0/8, uniquelocal]',
-    })
+    .union(
+      [
+        z.int().min(0).max(10),
+        z
+          .array(z.string().refine(isNetwork, { error: NO_NETWORK }))
+          .min(1)
+          .max(32),
+      ],
+      {
+        error: 'must be the number of proxies in front, or a list of their networks such as [10.0.0.0/8, uniquelocal]',
+      },
+    )
     .default(0),
   /** Whose requests may bring a storage of their own, with its keys. Operators: access tokens without a room. */
   inlineStorage: z.enum(['operators', 'all', 'none']).default('operators'),
@@ -47,14 +58,17 @@ export const configSchema = z
     temporal: temporal.prefault({}),
     api: api.prefault({}),
     /** Named storages; requests choose one by name. */
-    storages: z.record(z.string(), storage).refine((all) => Object.keys(all).length > 0, {
+    storages: z.record(storageName, storage).refine((all) => Object.keys(all).length > 0, {
       error: 'needs at least one storage, for example {local: {type: local, path: /recordings}}',
     }),
     /** The storage of requests that name none; the first one when absent. */
     defaultStorage: z.string().optional(),
     pathTemplate: z
       .string()
-      .refine((template) => checkPathTemplate(template) === undefined, { error: 'is not a valid path template' })
+      .superRefine((template, context) => {
+        const problem = checkPathTemplate(template);
+        if (problem) context.addIssue({ code: 'custom', message: problem });
+      })
       .default(DEFAULT_PATH_TEMPLATE),
     /** The fleet, where there is one. */
     fleet: fleet.optional(),
@@ -66,7 +80,7 @@ export const configSchema = z
     /** REELKIT_LOG_LEVEL. */
     logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
     /** Limit of the whole orderly shutdown. */
-    shutdownGrace: duration('15s'),
+    shutdownGrace: duration('15s', { min: '1s', max: '1h' }),
   })
   .superRefine((config, context) => {
     const again = config.api.keys.findIndex(({ apiKey }) => apiKey === config.livekit.apiKey);
@@ -84,7 +98,7 @@ export const configSchema = z
         message: `give labels that are too much together: ${labels}`,
       });
     for (const problem of fleetsProblems(config)) context.addIssue({ code: 'custom', ...problem });
-    if (config.defaultStorage !== undefined && !(config.defaultStorage in config.storages)) {
+    if (config.defaultStorage !== undefined && !Object.hasOwn(config.storages, config.defaultStorage)) {
       context.addIssue({
         code: 'custom',
         path: ['defaultStorage'],

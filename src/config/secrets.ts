@@ -1,8 +1,11 @@
 // What must not be shown of a configuration.
 import type { Config } from './schema.ts';
 
-/** By the last part of a key; of encryption.keys by the whole of it: a key may stand where its id belongs. */
-const SECRET_KEY = /secret|accessKey|accountKey|credentials|token|password|^key$|^encryption\.keys/i;
+/**
+ * By the last part of a key; of encryption.keys by the whole of it: a key may stand where its id belongs. What a process gets as its
+ * environment is hidden whole: nobody knows by the names which variables are secrets.
+ */
+const SECRET_KEY = /secret|accessKey|accountKey|credentials|token|password|^key$|^encryption\.keys|\.env\./i;
 export const HIDDEN = '(hidden)';
 
 export function isSecretKey(key: string): boolean {
@@ -14,8 +17,18 @@ export function redactConfig(config: Config): unknown {
   return JSON.parse(JSON.stringify(config, hide));
 }
 
-/** For JSON.stringify. A Redis is often written as a URL with its password in it. */
+/** For JSON.stringify. */
 export function hide(key: string, value: unknown): unknown {
+  if (key === 'env' && typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.keys(value).map((name) => [name, HIDDEN]));
   if (typeof value !== 'string' || value === '') return value;
-  return SECRET_KEY.test(key) ? HIDDEN : value.replace(/^(\w+:\/\/)?[^/@\s]*:[^@\s]*@/, `$1${HIDDEN}@`);
+  return SECRET_KEY.test(key) ? HIDDEN : hideInUrls(value);
+}
+
+/** Users, passwords and queries. A Redis, or a page, is often written as a URL with its password in it. */
+function hideInUrls(text: string): string {
+  return text
+    .replaceAll(/(\w:\/\/)[^\s"]*@/g, `$1${HIDDEN}@`)
+    .replace(/^[^/@\s]*:(?!\/\/)[^@\s]*@/, `${HIDDEN}@`)
+    .replaceAll(/(:\/\/[^\s"?]*\?)[^\s"]*/g, '$1…');
 }

@@ -3,16 +3,37 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseDuration } from '../recording/duration.ts';
 
-export const duration = (fallback: string) =>
-  z
-    .string()
-    .refine((text) => parseDuration(text) !== undefined, { error: 'must be a duration such as "30s", "15m" or "1h"' })
+interface DurationRange {
+  min?: string;
+  max?: string;
+}
+
+/** A timer takes 24 days at most; nothing here is meant to last longer than a day. */
+export const duration = (fallback: string, { min = '0s', max = '24h' }: DurationRange = {}) => {
+  const within = (ms: number) => ms >= (parseDuration(min) ?? 0) && ms <= (parseDuration(max) ?? 0);
+  return z
+    .string({ error: DURATION })
+    .superRefine((text, context) => {
+      const ms = parseDuration(text);
+      if (ms === undefined) context.addIssue({ code: 'custom', message: DURATION });
+      else if (!within(ms)) context.addIssue({ code: 'custom', message: `must be between ${min} and ${max}` });
+    })
     .transform((text) => parseDuration(text) ?? 0)
     .prefault(fallback);
+};
 
-export const webUrl = z.string().refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
-  error: 'must be an http or https URL, for example http://127.0.0.1:8080',
-});
+const DURATION = 'must be a duration such as "30s", "15m" or "1h"';
+
+/** Whoever asks a URL, or tells of it, shows it whole: a password has no place there. */
+export const urlOf = (protocols: readonly string[], what: string) =>
+  z.string().superRefine((text, context) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (!url || !protocols.includes(url.protocol)) context.addIssue({ code: 'custom', message: `must be ${what}` });
+    else if (url.username || url.password)
+      context.addIssue({ code: 'custom', message: 'must have no user and no password in it: remove them' });
+  });
+
+export const webUrl = urlOf(['http:', 'https:'], 'an http or https URL, for example http://127.0.0.1:8080');
 
 const NAMED_NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
 

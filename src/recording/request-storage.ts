@@ -7,21 +7,36 @@ const text = z.string().min(1).max(LIMITS.textLength);
 const optional = z.string().max(LIMITS.textLength).default('');
 const prefix = z.string().max(LIMITS.prefixLength).default('').meta({ description: 'Put before the path' });
 
-/** Keys that are left out are the worker's own: its role, its identity. */
+const webUrl = z
+  .string()
+  .max(LIMITS.textLength)
+  .refine((value) => value === '' || (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)), {
+    error: 'must be an http or https URL, for example https://s3.example.com',
+  })
+  .default('');
+
+/** Keys that are left out are those of the worker's platform: its role, its identity. */
 export const inlineStorageSchema = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('s3'),
-    bucket: text,
-    region: optional,
-    endpoint: optional,
-    accessKey: optional,
-    secret: optional,
-    sessionToken: optional,
-    assumeRoleArn: optional,
-    assumeRoleExternalId: optional,
-    forcePathStyle: z.boolean().default(false),
-    prefix,
-  }),
+  z
+    .strictObject({
+      type: z.literal('s3'),
+      bucket: text,
+      region: optional,
+      endpoint: webUrl,
+      accessKey: optional,
+      secret: optional,
+      sessionToken: optional,
+      assumeRoleArn: optional,
+      assumeRoleExternalId: optional,
+      forcePathStyle: z.boolean().default(false),
+      prefix,
+    })
+    .superRefine(({ accessKey, secret }, context) => {
+      if ((accessKey === '') === (secret === '')) return;
+      const missing = accessKey === '' ? 'accessKey' : 'secret';
+      // A worker takes half a pair for none, and writes with its platform's identity.
+      context.addIssue({ code: 'custom', path: [missing], message: 'is missing: accessKey and secret go together' });
+    }),
   z.strictObject({
     type: z.literal('gcs'),
     bucket: text,

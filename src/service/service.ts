@@ -8,6 +8,8 @@ import type { Recordings } from '../api/recordings/recordings.ts';
 import { createStageCounter } from '../api/recordings/stage-counter.ts';
 import { createTemporalRecordings } from '../api/recordings/temporal-recordings.ts';
 import type { CapacityProvider } from '../capacity/provider.ts';
+import type { FleetConfig } from '../config/fleet.ts';
+import { roomTooLarge } from '../config/fleets.ts';
 import { type Config, defaultStorageOf } from '../config/schema.ts';
 import { type Arrivals, createArrivals } from '../fleet/arrivals.ts';
 import { createLiveKitClient, type LiveKitClient } from '../livekit/client.ts';
@@ -283,7 +285,7 @@ async function prepare(context: Context): Promise<void> {
           log.warn({ why, error: String(error) }, 'the fleet could not be told; its next pass sees it'),
         );
       });
-      void reportCapacityProblems(settings.name, provider, log);
+      void reportCapacityProblems(settings, provider, log);
     }
     context.watch = watchWorkers({ fleets, presence: context.presence, departures, kickFleet, log });
     context.keeper = keepFleets({ client: temporal.client, fleets: namesOf(config), kickFleet, log });
@@ -315,10 +317,12 @@ async function requireKeys({ config, keyring, settings, temporal }: Context): Pr
 }
 
 /** Told at once and loudly, and no reason to stop: what was accepted waits, and recordings that run need their supervisor. */
-async function reportCapacityProblems(fleet: string, provider: CapacityProvider, log: Log): Promise<void> {
+async function reportCapacityProblems(fleet: FleetConfig, provider: CapacityProvider, log: Log): Promise<void> {
+  const tooLarge = roomTooLarge(fleet);
+  if (tooLarge) log.warn({ fleet: fleet.name }, tooLarge);
   const problems = await provider.check().catch((error: unknown) => [String(error)]);
   for (const problem of problems)
-    log.error({ fleet, provider: provider.kind, problem }, 'no worker can be launched like this');
+    log.error({ fleet: fleet.name, provider: provider.kind, problem }, 'no worker can be launched like this');
 }
 
 async function loadWorkerCode() {

@@ -2,11 +2,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { readKeys } from '../../src/cli/client.ts';
+import { roomTooLarge } from '../../src/config/fleets.ts';
 import { loadConfig, parseConfig } from '../../src/config/load.ts';
 import { ConfigError } from '../../src/config/problems.ts';
 import type { ConfigInput } from '../../src/config/schema.ts';
-import { redactConfig } from '../../src/config/secrets.ts';
+import { hide, redactConfig } from '../../src/config/secrets.ts';
+import { DEFAULT_COSTS } from '../../src/fleet/cost.ts';
 
 const SMALLEST: ConfigInput = {
   livekit: {
@@ -21,6 +24,9 @@ const SMALLEST: ConfigInput = {
     capacity: { provider: 'static', workers: [{ id: 'egress-1', healthUrl: 'http://egress-1:9090', cpuCores: 4 }] },
   },
 };
+
+const WORKER = { id: 'egress-1', healthUrl: 'http://egress-1:9090', cpuCores: 4 };
+const dear = (cores: number) => Object.fromEntries(Object.keys(DEFAULT_COSTS).map((kind) => [kind, cores]));
 
 const { redis: _, ...bareLiveKit } = SMALLEST.livekit;
 
@@ -80,15 +86,118 @@ describe('a configuration', () => {
     [
       'fleet.capacity.provider',
       'nomad',
-      /^fleet\.capacity\.provider is "nomad": .*'process' \| 'static' \| 'kubernetes'/,
+      /^fleet\.capacity\.provider is "nomad": must be one of process, static, kubernetes$/,
     ],
     ['fleet.typo', 1, /^fleet\.typo is not a key of the configuration: correct the name/],
     ['storages', {}, /^storages is \{\}: needs at least one storage, for example/],
     ['storages.bucket', { type: 's3', bucket: '' }, /^storages\.bucket\.bucket is "": /],
     ['defaultStorage', 'tape', /^defaultStorage is "tape": names no storage; known: local$/],
-    ['pathTemplate', '../{room}', /^pathTemplate is "\.\.\/\{room\}": is not a valid path template$/],
+    ['defaultStorage', 'constructor', /^defaultStorage is "constructor": names no storage; known: local$/],
+    ['pathTemplate', '../{room}', /^pathTemplate is "\.\.\/\{room\}": .*remove "\." and "\.\." segments$/],
+    ['pathTemplate', '{egress}/x', /^pathTemplate is .*: path has the unknown placeholder \{egress\}; known: \{room\}/],
+    [
+      'storages.s',
+      { type: 'S3', bucket: 'b' },
+      /^storages\.s\.type is "S3": must be one of worker, local, .*; write s3$/,
+    ],
+    [
+      'storages.inline',
+      { type: 'local', path: '/r' },
+      /^storages\.inline is .*: has a key that is no name: .*not "inline"$/,
+    ],
+    ['storages', [], /^storages is \[\]: must be a section with keys of its own$/],
+    ['storages.s', 's3://AKIA:hunter2@b', /^storages\.s is "s3:\/\/\(hidden\)@b": must be a section/],
+    [
+      'storages.s',
+      { type: 's3', bucket: 'b', accessKey: 'AKIA' },
+      /^storages\.s\.secret is missing: is needed with accessKey/,
+    ],
+    [
+      'storages.s',
+      { type: 's3', bucket: 'b', secret: 's' },
+      /^storages\.s\.accessKey is missing: is needed with secret/,
+    ],
+    [
+      'storages.s',
+      { type: 's3', bucket: 'b', sessionToken: 's' },
+      /^storages\.s\.accessKey is missing: is needed with sess/,
+    ],
+    [
+      'storages.s',
+      { type: 's3', bucket: 'b' },
+      /^storages\.s\.accessKey is missing: .*`type: worker`.*`workerIdentity: true`/,
+    ],
+    [
+      'storages.s',
+      { type: 'gcs', bucket: 'b' },
+      /^storages\.s\.credentials is missing: .*`type: worker`.*workerIdentity/,
+    ],
+    [
+      'storages.s',
+      { type: 'gcs', bucket: 'b', credentials: '/etc/key.json' },
+      /^storages\.s\.credentials is \(hidden\): must be the JSON of a service account itself/,
+    ],
+    [
+      'storages.s',
+      { type: 's3', bucket: 'b', accessKey: 'a', secret: 's', endpoint: 'minio:9000' },
+      /^storages\.s\.endpoint is "minio:9000": must be an http or https URL/,
+    ],
+    [
+      'storages.s',
+      { type: 's3', bucket: 'b', accessKey: 'a', secret: 's', workerIdentity: true },
+      /^storages\.s\.workerIdentity is true: and keys exclude each other: keep one$/,
+    ],
+    ['livekit', [], /^livekit is \[\]: must be a section with keys of its own$/],
+    [
+      'livekit.url',
+      'https://u:hunter2@h',
+      /^livekit\.url is "https:\/\/\(hidden\)@h": must have no user and no password/,
+    ],
+    ['rules', {}, /^rules is \{\}: must be a list$/],
+    ['rules', [{ priority: 9 }], /^rules\.0\.priority is 9: must be at most 5$/],
+    ['logLevel', 'INFO', /^logLevel is "INFO": must be one of fatal, .*silent; write info \(/],
+    ['api.port', 70_000, /^api\.port is 70000: must be at most 65535 \(/],
+    ['api.port', null, /^api\.port is null: must be a number \(/],
+    ['api.trustProxy', true, /^api\.trustProxy is true: must be the number of proxies in front, or a list/],
+    ['api.trustProxy', ['10.0.0.0/40'], /^api\.trustProxy\.0 is "10\.0\.0\.0\/40": must be an address, a network/],
+    ['fleet.maxWorkers', true, /^fleet\.maxWorkers is true: must be a number/],
+    ['fleet.maxWorkers', '10', /^fleet\.maxWorkers is "10": must be a number/],
+    ['fleet.cooldown', 300, /^fleet\.cooldown is 300: must be a duration such as/],
+    ['fleet.watchInterval', '0s', /^fleet\.watchInterval is "0s": must be between 1s and 1h$/],
+    ['fleet.costs', { web: 0 }, /^fleet\.costs\.web is 0: must be above 0$/],
+    ['fleet.costs', dear(9), /^fleet\.costs is .*: ask for 9 cores and more, and the largest worker has 4/],
+    ['fleet.capacity.workers', [WORKER, WORKER], /workers\.1\.id is "egress-1": is that of workers\.0, too/],
+    [
+      'fleet.capacity.workers',
+      [WORKER, { ...WORKER, id: 'b', topic: 'egress-1', healthUrl: 'http://b:1' }],
+      /^fleet\.capacity\.workers\.1\.topic is "egress-1": is that of workers\.0, too: each has its own$/,
+    ],
   ])('with a wrong %s is refused by key, value and remedy', (key, value, problem) => {
-    expect(problemsOf(() => parseConfig(withKey(key, value)))).toEqual([expect.stringMatching(problem)]);
+    const problems = problemsOf(() => parseConfig(withKey(key, value)));
+    expect(problems[0]).toMatch(problem);
+    expect(problems.join()).not.toMatch(/Invalid|Too (big|small)|expected|hunter2/);
+  });
+
+  it.each([[[1, 2]], ['hello'], [7]])('that is no section at all is refused as such: %j', (whole) => {
+    expect(problemsOf(() => parseConfig(whole))).toEqual([
+      expect.stringMatching(/^the configuration is (a list|a single value): must be sections with keys/),
+    ]);
+  });
+
+  it('takes a storage without keys where it says whose identity is meant', () => {
+    const storages = {
+      own: { type: 'worker', prefix: 'live' },
+      role: { type: 's3', bucket: 'b', workerIdentity: true },
+      identity: { type: 'gcs', bucket: 'b', workerIdentity: true },
+    };
+    expect(Object.keys(parseConfig({ ...SMALLEST, storages }).storages)).toEqual(['own', 'role', 'identity']);
+  });
+
+  it('tells of a fleet whose workers are too small for a room, and takes it: it may be meant for sound', () => {
+    const small = (cpuCores: number) =>
+      parseConfig(withKey('fleet.capacity.workers', [{ ...WORKER, cpuCores }])).fleets[0];
+    expect(roomTooLarge(small(2))).toMatch(/^fleet\.costs\.roomComposite is 4, and the largest worker has 2 cores: /);
+    expect(roomTooLarge(small(4))).toBeUndefined();
   });
 
   it('with a key nobody knows is refused without showing what stands around it', () => {
@@ -121,21 +230,71 @@ describe('a configuration', () => {
     const broken = join(folder, 'broken.yaml');
     await writeFile(broken, 'livekit: [');
     expect(problemsOf(() => loadConfig(undefined, { REELKIT_CONFIG: broken }))).toEqual([
-      expect.stringMatching(/broken\.yaml is not valid YAML: /),
+      expect.stringMatching(/broken\.yaml is not valid YAML, line 1, column /),
     ]);
+  });
+
+  it.each([
+    ['livekit:\n  apiSecret: "HUSH\n  url: x', /line 3, column 9: a quote, bracket or comma is missing before here$/],
+    ['livekit:\n  apiSecret: HUSH: x\n', /line 2, column 14: a value with ": " in it needs quotes/],
+    ['apiSecret: @HUSH', /line 1, column 12: put the value in quotes$/],
+    ['apiSecret: `HUSH`', /line 1, column 12: put the value in quotes$/],
+    ['apiSecret: *HUSH', /an alias \(\*name\) leads nowhere/],
+    ['apiSecret: !HUSH x', /line 1, column 12: the tag \(!name\) is not known/],
+    ['apiSecret: |HUSH\n', /line 1, column 13: put the value in quotes$/],
+    ['%HUSH\n---\na: 1', /line 1, column 1: a line that begins with % is a directive/],
+    ['a: HUSH\na: HUSH', /line 2, column 1: the key is there twice; keep one$/],
+    ['\tHUSH: 1', /line 1, column 1: indent with spaces, not tabs$/],
+    ['a: 1\n---\nb: HUSH', /the file holds several documents/],
+    ['a: "\\HUSH"', /a backslash in double quotes begins an escape/],
+    ['- HUSH', /is a list: must be sections with keys/],
+  ])('that is no YAML is told by its place, and never quoted: %j', async (text, problem) => {
+    const broken = join(folder, 'secret.yaml');
+    await writeFile(broken, text);
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const problems = problemsOf(() => loadConfig(broken, {}));
+    expect(problems).toEqual([expect.stringMatching(problem)]);
+    expect(JSON.stringify([problems, warned.mock.calls])).not.toContain('HUSH');
+    expect(() => readKeys(broken, {})).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('HUSH') }),
+    );
+    warned.mockRestore();
   });
 
   it('is shown without its secrets', () => {
     const storages = {
       bucket: { type: 's3' as const, bucket: 'b', accessKey: 'AKIA', secret: 's3-secret', sessionToken: 'session' },
       blob: { type: 'azure' as const, accountName: 'a', accountKey: 'azure-secret', containerName: 'c' },
-      gcs: { type: 'gcs' as const, bucket: 'g', credentials: '{"private_key":"gcs-secret"}' },
+      gcs: {
+        type: 'gcs' as const,
+        bucket: 'g',
+        credentials: '{"client_email":"a@b","private_key":"gcs-secret"}',
+      },
     };
     const shown = JSON.stringify(redactConfig(parseConfig({ ...SMALLEST, storages })));
     for (const secret of ['a-secret-of-livekit', 'AKIA', 's3-secret', 'session"', 'azure-secret', 'gcs-secret'])
       expect(shown).not.toContain(secret);
     expect(shown).toContain('"apiKey":"key"');
   });
+
+  it("is shown without a worker's environment, and without users and queries of URLs", () => {
+    const env = { REDIS_PASSWORD: 'hunter2', PGPASS: 'hunter2', AWS_ACCESS_KEY_ID: 'hunter2' };
+    const capacity = { provider: 'process', bin: '/b', configFile: '/c', stateDir: '/s', env };
+    const url = 'wss://livekit.example.com/path?access_token=hunter2';
+    const shown = JSON.stringify(
+      redactConfig(parseConfig({ ...SMALLEST, livekit: { ...SMALLEST.livekit, url }, fleet: { capacity } })),
+    );
+    expect(shown).not.toContain('hunter2');
+    expect(shown).toContain('PGPASS');
+    expect(shown).toContain('wss://livekit.example.com/path');
+  });
+
+  it.each(['redis://token@h:1', 'redis://u:hunter/2@h:1', 'u:hunter2@h', 'x https://u:hunter2@h y wss://token@h'])(
+    'shows no userinfo of %s',
+    (text) => {
+      expect(String(hide('address', text))).not.toMatch(/hunter|token/);
+    },
+  );
 });
 
 describe('the two Redis', () => {

@@ -11,9 +11,10 @@ export const processCapacity = z.strictObject({
   /** State, logs and configuration of each worker; what is found here after a restart is adopted. */
   stateDir: z.string().min(1),
   /** CPU cores each worker's admission counts. */
-  coresPerWorker: z.coerce.number().positive().default(4),
+  coresPerWorker: z.number().positive().default(4),
   /** Waits this long before it starts the binary: a stand-in for a booting node. */
   bootDelay: duration('0s'),
+  /** Never shown. */
   env: z.record(z.string(), z.string()).default({}),
 });
 

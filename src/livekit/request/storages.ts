@@ -32,9 +32,10 @@ export function storageFor(name: string, storages: Record<string, Storage>): Sto
 function uploadTo(storage: Storage): SegmentedFileOutput['output'] {
   switch (storage.type) {
     case 'local':
+    case 'worker':
       return { case: undefined };
     case 's3': {
-      const { type: _, prefix: __, ...upload } = storage;
+      const { type: _, prefix: __, workerIdentity: ___, ...upload } = storage;
       return { case: 's3', value: new S3Upload(upload) };
     }
     case 'gcs':

@@ -1,5 +1,6 @@
 // The fleets: can each launch, do its workers answer, and does somebody listen who belongs to none?
 import type { FleetConfig } from '../../config/fleet.ts';
+import { roomTooLarge } from '../../config/fleets.ts';
 import type { Presence } from '../../livekit/presence.ts';
 import { createFleetSources, type FleetSources, NO_PRESENCE } from '../fleet-sources.ts';
 import { type CheckResult, check, explain, failed, passed } from './result.ts';
@@ -25,10 +26,10 @@ export async function checkFleets(
   return [...broken, ...looked.flat(), ...strangers];
 }
 
-async function checkFleet({ provider, observe }: FleetSources, suffix: string): Promise<CheckResult[]> {
+async function checkFleet({ settings, provider, observe }: FleetSources, suffix: string): Promise<CheckResult[]> {
   const capacity = `capacity (${provider.kind})${suffix}`;
   const setup = await check(capacity, async () => {
-    const problems = await provider.check();
+    const problems = [...(await provider.check()), ...[roomTooLarge(settings) ?? []].flat()];
     return problems.length > 0
       ? failed(capacity, problems.join('; '))
       : passed(capacity, 'configuration and permissions are fine');

@@ -37,19 +37,4 @@ describe('the capacity provider static', () => {
     await provider.remove('one');
     expect(await provider.list()).toHaveLength(2);
   });
-
-  it('finds two workers of one name', async () => {
-    expect(await provider.check()).toEqual([]);
-    expect(await createProvider(config([one, one])).check()).toEqual([
-      expect.stringContaining('names "one" twice'),
-      expect.stringContaining('topic "one" twice'),
-    ]);
-  });
-
-  it('finds two workers that would get what is meant for one', async () => {
-    const twin = { ...one, id: 'three', topic: 'pool-b' };
-    expect(await createProvider(config([two, twin])).check()).toEqual([
-      expect.stringContaining('topic "pool-b" twice'),
-    ]);
-  });
 });

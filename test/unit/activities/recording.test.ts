@@ -227,7 +227,9 @@ describe('dispatch', () => {
 
   it("carries the keys of the storage that its request only names, and a storage's name no further", async () => {
     const bucket = { type: 's3' as const, bucket: 'b', accessKey: 'AK', secret: 's', region: '', endpoint: '' };
-    const storages = { disk: { ...bucket, sessionToken: '', forcePathStyle: false, prefix: '' } };
+    const storages = {
+      disk: { ...bucket, sessionToken: '', workerIdentity: false, forcePathStyle: false, prefix: '' },
+    };
     const { all, run, sent } = activities({ storages });
     await run(all.dispatch, dispatchInput());
     expect(fileOf(sent[0]?.message)?.output).toMatchObject({

@@ -8,7 +8,7 @@ import { type RecordingRequestInput, recordingRequestSchema } from '../../../../
 
 const storages: Record<string, Storage> = {
   disk: { type: 'local', path: '/recordings/' },
-  archive: { type: 'gcs', bucket: 'g', credentials: 'hunter2', prefix: 'deep/er' },
+  archive: { type: 'gcs', bucket: 'g', credentials: 'hunter2', workerIdentity: false, prefix: 'deep/er' },
 };
 const settings = { pathTemplate: '{room}/{recording}', storages, defaultStorage: 'disk' };
 const lower = (input: RecordingRequestInput) =>

@@ -22,12 +22,13 @@ const S3: Storage = {
   accessKey: 'AK',
   secret: 'SK',
   sessionToken: '',
+  workerIdentity: false,
   forcePathStyle: true,
   prefix: '',
 };
 const STORAGES: Record<string, Storage> = {
   s3: S3,
-  gcs: { type: 'gcs', bucket: 'g', credentials: 'json', prefix: '' },
+  gcs: { type: 'gcs', bucket: 'g', credentials: 'json', workerIdentity: false, prefix: '' },
   azure: { type: 'azure', accountName: 'n', accountKey: 'k', containerName: 'c', prefix: '' },
   disk: { type: 'local', path: '/recordings' },
 };
