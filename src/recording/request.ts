@@ -2,6 +2,7 @@
 // Workflows import the types of this file, never its values, so that zod stays out of the workflow bundle.
 import { z } from 'zod';
 import { formatDuration, parseDuration } from './duration.ts';
+import { labelBytes } from './keywords.ts';
 import { outputSchema, outputsProblems, sideSchema } from './request-outputs.ts';
 
 export const LIMITS = {
@@ -13,7 +14,7 @@ export const LIMITS = {
   tenantLength: 63,
   labelKeyLength: 63,
   labelValueLength: 255,
-  /** All labels together as one search attribute value: Temporal's default is 2 kB (`limit.searchAttributesSizeOfValue`). */
+  /** As one search attribute value, and room for a tenant: Temporal's default is 2 kB (`limit.searchAttributesSizeOfValue`). */
   labelsBytes: 1_900,
   /** A recording is one workflow run; longer than this nobody watches it. */
   maxDurationMs: 24 * 3_600_000,
@@ -22,12 +23,15 @@ export const LIMITS = {
 
 export const DEFAULTS = { startWithinMs: 15 * 60_000, maxDurationMs: 6 * 3_600_000, priority: 3 } as const;
 
+/** PostgreSQL stores no other. */
+const isText = (value: string) => !/[\p{Cc}\p{Cs}]/u.test(value);
+
 const name = (what: string) =>
   z
     .string()
     .min(1)
     .max(LIMITS.nameLength)
-    .refine((value) => !/\p{Cc}/u.test(value), { error: `${what} must not contain control characters` });
+    .refine(isText, { error: `${what} must not contain control characters or halves of characters` });
 
 const httpUrl = z
   .string()
@@ -139,11 +143,14 @@ export const labelsSchema = z
       .string()
       .max(LIMITS.labelKeyLength)
       .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, { error: 'label keys use letters, digits and . _ / -' }),
-    z.string().max(LIMITS.labelValueLength),
+    z
+      .string()
+      .max(LIMITS.labelValueLength)
+      .refine(isText, { error: 'label values must not contain control characters or halves of characters' }),
   )
   .refine((labels) => Object.keys(labels).length <= LIMITS.labels, { error: `at most ${LIMITS.labels} labels` })
-  .refine((labels) => new TextEncoder().encode(JSON.stringify(labels)).length <= LIMITS.labelsBytes, {
-    error: `all labels together must stay below ${LIMITS.labelsBytes} bytes`,
+  .refine((labels) => labelBytes({ labels }) <= LIMITS.labelsBytes, {
+    error: `all labels together must stay below ${LIMITS.labelsBytes} bytes as they are stored, with quotes and backslashes as three`,
   });
 
 export const fleetNameSchema = z

@@ -2,9 +2,9 @@
 // second; whoever must be sure asks the workflow. Pure but for the codec.
 import { defaultPayloadConverter, type Payload, type PayloadCodec } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
+import { quoted, roomKeyword, tenantKeyword } from '../recording/keywords.ts';
 import { isEnded, STAGES, type Stage, WAITING_FOR, type WaitingFor } from '../recording/stage.ts';
 import type { RecordingMemo } from '../workflows/messages.ts';
-import { quoted, roomKeyword, tenantKeyword } from './keywords.ts';
 
 export type Row = temporal.api.workflow.v1.IWorkflowExecutionInfo;
 

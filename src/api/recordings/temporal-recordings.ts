@@ -16,12 +16,12 @@ import { someAtOnce } from '../../common/some-at-once.ts';
 import type { Arrivals } from '../../fleet/arrivals.ts';
 import { ASLEEP_MS } from '../../recording/delays.ts';
 import { isTerminal } from '../../recording/egress.ts';
+import { labelKeywords, roomKeyword } from '../../recording/keywords.ts';
 import { roomOf } from '../../recording/source.ts';
 import type { RecordingView } from '../../recording/view.ts';
 import type { PlaceRecording } from '../../service/place-recording.ts';
 import { PayloadKeyError } from '../../temporal/codec.ts';
 import { causes, grpcCode } from '../../temporal/grpc.ts';
-import { labelKeywords, roomKeyword } from '../../temporal/keywords.ts';
 import {
   fleetOf,
   isOpen,

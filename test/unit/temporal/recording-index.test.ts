@@ -1,8 +1,8 @@
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
 import { isWanted, summaryOf } from '../../../src/api/recordings/summary.ts';
+import { quoted } from '../../../src/recording/keywords.ts';
 import { createPayloadCodec } from '../../../src/temporal/codec.ts';
-import { quoted } from '../../../src/temporal/keywords.ts';
 import { listFilter, memoOf, stageOf, undecidedInRoom } from '../../../src/temporal/recording-index.ts';
 
 const payload = (value: unknown) => defaultPayloadConverter.toPayload(value) ?? {};

@@ -8,12 +8,12 @@ import {
 } from '../../../../src/api/recordings/start-recording.ts';
 import type { Storage } from '../../../../src/config/storages.ts';
 import { DEFAULT_COSTS } from '../../../../src/fleet/cost.ts';
+import { keyword, roomKeyword } from '../../../../src/recording/keywords.ts';
 import {
   type RecordingRequest,
   type RecordingRequestInput,
   recordingRequestSchema,
 } from '../../../../src/recording/request.ts';
-import { keyword, roomKeyword } from '../../../../src/temporal/keywords.ts';
 
 const parse = (input: RecordingRequestInput) => recordingRequestSchema.parse(input);
 const LOCAL: Storage = { type: 'local', path: '/recordings' };
@@ -99,6 +99,8 @@ describe('what Temporal is asked to start', () => {
 
   it('writes search attributes that every visibility store can match', () => {
     expect(keyword('a"b\\c')).toBe('a%22b%5Cc');
+    expect(keyword('a\u0000b\ud800c\n')).toBe('a%00b%D800c%0A');
     expect(roomKeyword('x'.repeat(256))).toHaveLength(255);
+    expect(roomKeyword('😀'.repeat(256))).toBe('😀'.repeat(255));
   });
 });
