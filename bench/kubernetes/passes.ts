@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runPass } from '../../src/activities/fleet.ts';
 import type { FleetDeps } from '../../src/activities/fleet-deps.ts';
+import { type Capacity, guardProvider } from '../../src/capacity/guard.ts';
 import { createKubernetesProvider } from '../../src/capacity/kubernetes/provider.ts';
-import type { CapacityProvider } from '../../src/capacity/provider.ts';
 import { EMPTY_MEMORY } from '../../src/fleet/observation.ts';
 import { type ControlPlane, startControlPlane } from '../../test/support/cluster/control-plane.ts';
 import { installEgressFleet } from '../../test/support/cluster/egress-fleet.ts';
@@ -57,9 +57,12 @@ async function costOf(controlPlane: ControlPlane, pods: number): Promise<Cost> {
   const namespace = `pods-${pods}`;
   const { capacity } = await installEgressFleet(controlPlane, { namespace, egressConfig: '', cpu: '100m' });
   const connect = () =>
-    createKubernetesProvider(
-      { container: 'egress', ...capacity, longestRecording: DAY_MS, manageUnowned: false, watchNodes: false },
-      { fleet: 'default', minWorkers: 0, maxWorkers: pods },
+    guardProvider(
+      createKubernetesProvider(
+        { container: 'egress', ...capacity, longestRecording: DAY_MS, manageUnowned: false, watchNodes: false },
+        { fleet: 'default' },
+      ),
+      async () => 'idle',
     );
   await launchAndSettle(connect(), pods);
   const launchedMs = Date.now();
@@ -77,24 +80,24 @@ async function costOf(controlPlane: ControlPlane, pods: number): Promise<Cost> {
 }
 
 /** A new pod is released from its protection once it is seen idle: a request a pod, once in its life. */
-async function launchAndSettle(provider: CapacityProvider, pods: number): Promise<void> {
+async function launchAndSettle(provider: Capacity, pods: number): Promise<void> {
   await provider.launch(pods, 'bench');
   await until(
     `${pods} pods to run`,
     () => provider.list(),
-    (workers) => workers.filter(({ state }) => state === 'running').length === pods,
+    ({ workers }) => workers.filter(({ state }) => state === 'running').length === pods,
   );
   await runPasses(provider, 3);
   await until(
     'all pods to be released',
     () => provider.list(),
-    (workers) => workers.every((worker) => worker.protected === false),
+    ({ workers }) => workers.every((worker) => worker.protected === false),
   );
   await provider.close?.();
 }
 
 /** @returns how long each took */
-async function runPasses(provider: CapacityProvider, passes: number): Promise<number[]> {
+async function runPasses(provider: Capacity, passes: number): Promise<number[]> {
   const deps = depsOf(provider);
   const durations: number[] = [];
   let memory = EMPTY_MEMORY;
@@ -109,9 +112,10 @@ async function runPasses(provider: CapacityProvider, passes: number): Promise<nu
 }
 
 /** Nothing to record, and workers that are idle for good. */
-function depsOf(provider: CapacityProvider): FleetDeps {
+function depsOf(provider: Capacity): FleetDeps {
   return {
     fleets: ['default'],
+    size: { minWorkers: 0, maxWorkers: MANY },
     provider,
     recordings: {
       list: async () => [],
@@ -123,7 +127,7 @@ function depsOf(provider: CapacityProvider): FleetDeps {
       currentEgress: async () => undefined,
     },
     presence: {
-      workers: async () => new Set((await provider.list()).flatMap(({ topic }) => topic ?? [])),
+      workers: async () => new Set((await provider.list()).workers.flatMap(({ topic }) => topic ?? [])),
       egresses: async () => new Set(),
       cordoned: async () => new Set(),
       doubts: async () => new Map(),

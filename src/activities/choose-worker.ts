@@ -1,7 +1,7 @@
 // Which worker a recording is sent to. Looks at the workers themselves, shares the look for a moment, and holds what this process has
 // just sent until a worker shows it. It promises no room: the worker's own claim decides.
 import { type Bin, binOf, place } from '../fleet/admission.ts';
-import type { ObservedWorker, Sight } from '../fleet/observation.ts';
+import { isOldList, type ObservedWorker, type Sight } from '../fleet/observation.ts';
 import type { Presence } from '../livekit/presence.ts';
 import { DISPATCH_LIMIT_MS } from '../livekit/workers.ts';
 import type { AssignedWorker } from '../recording/start-outcome.ts';
@@ -37,6 +37,8 @@ export interface WorkerChoice {
     active: () => Promise<ReadonlySet<string>>,
     worker?: AssignedWorker,
   ): Promise<PartInspection['onWorker']>;
+  /** When its platform ends that worker, where that is announced. */
+  endsAtMs(worker: AssignedWorker): Promise<number | undefined>;
   /** The worker whose port shows it. */
   shownBy(egressId: string): Promise<AssignedWorker | undefined>;
 }
@@ -69,15 +71,16 @@ const STARTED_MS = 3_000;
 const SHOWN_REASONS = 3;
 
 export function createWorkerChoice(
-  observe: () => Promise<Sight>,
+  observe: (listNotBeforeMs?: number) => Promise<Sight>,
   { marks, launchProblem = () => undefined, now = Date.now }: WorkerChoiceOptions = {},
 ): WorkerChoice {
   const holds = new Map<string, Hold>();
-  let shared: { atMs: number; sight: Promise<Sight> } | undefined;
+  let shared: { atMs: number; listed: boolean; sight: Promise<Sight> } | undefined;
 
-  function look(notBeforeMs: number): Promise<Sight> {
-    if (shared && shared.atMs >= notBeforeMs) return shared.sight;
-    const mine = { atMs: now(), sight: observe() };
+  /** @param listed the platform's list must be as new: whoever is absent from it counts as gone */
+  function look(notBeforeMs: number, listed = false): Promise<Sight> {
+    if (shared && shared.atMs >= notBeforeMs && (shared.listed || !listed)) return shared.sight;
+    const mine = { atMs: now(), listed, sight: observe(listed ? notBeforeMs : undefined) };
     shared = mine;
     mine.sight.catch(() => {
       if (shared === mine) shared = undefined;
@@ -136,10 +139,15 @@ export function createWorkerChoice(
     noteUnanswered: (topic) => told(marks?.doubt(topic)),
 
     async whereIs(egressId, active, worker) {
-      const seen = witness(await look(now()), egressId, worker?.topic);
+      const seen = witness(await look(now(), true), egressId, now(), worker?.topic);
       if (seen !== 'listens') return seen;
       const answered = await active().catch(() => undefined);
       return answered?.has(egressId) ? 'yes' : 'unknown';
+    },
+
+    async endsAtMs(worker) {
+      const { workers } = await look(now() - FRESH_MS);
+      return workers.find(({ topic }) => topic === worker.topic)?.endsAtMs;
     },
 
     async shownBy(egressId) {
@@ -157,8 +165,8 @@ interface Candidate {
 }
 
 function canTake(worker: ObservedWorker): worker is UsableWorker {
-  const { state, present, cordoned, topic } = worker;
-  return state === 'ready' && present === true && !cordoned && topic !== undefined;
+  const { state, present, cordoned, topic, endsAtMs } = worker;
+  return state === 'ready' && present === true && !cordoned && topic !== undefined && endsAtMs === undefined;
 }
 
 function fullest(candidates: readonly Candidate[], costCores: number): Candidate | undefined {
@@ -171,8 +179,9 @@ function fullest(candidates: readonly Candidate[], costCores: number): Candidate
 
 /** `listens`: on the bus, and its worker does not answer at its port. */
 function witness(
-  { workers, activeEgresses }: Sight,
+  { workers, activeEgresses, listedAtMs }: Sight,
   egressId: string,
+  nowMs: number,
   topic?: string,
 ): PartInspection['onWorker'] | 'listens' {
   if (workers.some((worker) => shows(worker, egressId))) return 'yes';
@@ -180,7 +189,8 @@ function witness(
   const mine = workers.filter((worker) => topic === undefined || worker.topic === topic);
   if (activeEgresses.some((egress) => egress.egressId === egressId))
     return mine.length > 0 && mine.every(({ answered }) => answered) ? 'yes' : 'listens';
-  // A platform that lists its worker no longer is the second witness.
+  // A platform that lists its worker no longer is the second witness; one that has said nothing for long is none.
+  if (topic !== undefined && mine.length === 0 && isOldList(listedAtMs, nowMs)) return 'unknown';
   if (topic !== undefined && mine.every(isDead)) return 'dead';
   return mine.every(cannotRun) ? 'no' : 'unknown';
 }

@@ -98,6 +98,8 @@ export interface PartInspection {
    * is gone. `unknown`: not everybody could be asked.
    */
   onWorker: 'yes' | 'no' | 'dead' | 'unknown';
+  /** The platform of its worker has announced that it ends it then, unix ms. */
+  workerEndsAtMs?: number;
 }
 
 export interface FleetActivities {

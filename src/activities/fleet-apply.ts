@@ -1,5 +1,11 @@
 // The apply step of a pass: does what the plan says and writes down what could not be done. Every act may be repeated.
-import { CapacityError } from '../capacity/provider.ts';
+import {
+  CapacityError,
+  type CapacityErrorKind,
+  type LaunchProblem,
+  type LaunchResult,
+  launchProblemOf,
+} from '../capacity/provider.ts';
 import { messageOf } from '../common/error-message.ts';
 import { afterLaunch, type LaunchRefusal } from '../fleet/backoff.ts';
 import type { FleetMemory, WorkerNotes } from '../fleet/observation.ts';
@@ -32,23 +38,31 @@ export async function apply(deps: FleetDeps, plan: FleetPlan, token: string): Pr
 
 async function launch({ provider, log }: FleetDeps, plan: FleetPlan, token: string) {
   if (plan.launch === 0) return undefined;
-  try {
-    const { launched, error } = await provider.launch(plan.launch, token);
-    if (error) log.warn({ error: error.message, kind: error.kind }, 'fewer workers were launched than asked for');
-    return { launched, ...(error ? { refusal: refusalOf(error) } : {}) };
-  } catch (error) {
-    log.warn({ error: String(error) }, 'no worker could be launched');
-    return { launched: [], refusal: refusalOf(error) };
+  const { launched, problems } = await provider.launch(plan.launch, token).catch(asResult);
+  for (const { message, ...problem } of problems)
+    log.warn(
+      { ...problem, error: message },
+      launched.length > 0 ? 'fewer workers were launched than asked for' : 'no worker could be launched',
+    );
+  const refusal = refusalOf(problems);
+  return { launched, ...(refusal ? { refusal } : {}) };
+
+  /** What a provider throws by mistake is taken as passing, and shown. */
+  function asResult(error: unknown): LaunchResult {
+    const known = error instanceof CapacityError ? error : new CapacityError('retryable', messageOf(error));
+    return { launched: [], problems: [launchProblemOf(known, plan.launch)] };
   }
 }
 
-/** What a provider throws by mistake is taken as passing, and shown. */
-function refusalOf(error: unknown): LaunchRefusal {
-  if (error instanceof CapacityError) {
-    return { kind: error.kind, message: error.message, retryAfterMs: error.retryAfterMs };
-  }
-  return { kind: 'retryable', message: messageOf(error) };
+/** The one that keeps the fleet waiting longest, with what else was said. */
+function refusalOf(problems: readonly LaunchProblem[]): LaunchRefusal | undefined {
+  const [worst, ...others] = [...problems].sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind));
+  if (!worst) return undefined;
+  const message = [worst, ...others].map((problem) => problem.message).join('; ');
+  return { kind: worst.kind, message, retryAfterMs: worst.retryAfterMs };
 }
+
+const KINDS: readonly CapacityErrorKind[] = ['configuration', 'no_capacity', 'retryable'];
 
 function tellRecordings(deps: FleetDeps, { lost, look }: FleetPlan) {
   const messages = [

@@ -1,5 +1,5 @@
 // What a pass of the fleet needs from the world, as narrow as it can be.
-import type { CapacityProvider } from '../capacity/provider.ts';
+import type { Capacity } from '../capacity/guard.ts';
 import type { Arrivals } from '../fleet/arrivals.ts';
 import type { Observation } from '../fleet/observation.ts';
 import type { FleetPlan } from '../fleet/plan.ts';
@@ -27,7 +27,9 @@ export interface FleetDeps {
   recordings: OpenRecordings;
   /** Names of all fleets that share the bus, the one for what names none first. */
   fleets: readonly string[];
-  provider: CapacityProvider;
+  provider: Capacity;
+  /** How many workers the fleet may have. */
+  size: { minWorkers: number; maxWorkers: number };
   presence: Pick<Presence, 'workers' | 'egresses' | 'cordon' | 'uncordon' | 'cordoned' | 'doubts'>;
   /** On its worker, by its worker-side id. Ended or unknown: does nothing. */
   stopEgress(egressId: string): Promise<void>;

@@ -36,7 +36,7 @@ export async function observe(
     deps,
     fleet,
     listed,
-    await observeWorkers({ ...deps, onBusProblem }, memory.workers),
+    await observeWorkers({ ...deps, onBusProblem, notBeforeMs: deps.now() }, memory.workers),
   );
   const running = await addBelievedEgress(deps, open, knownEgresses(sight, memory));
   return {
@@ -52,8 +52,15 @@ export async function observe(
       id,
       costCores,
     })),
-    limits: deps.provider.limits,
+    limits: limitsOf(deps),
   };
+}
+
+/** How many the fleet wants at most, and what its platform has. */
+function limitsOf({ size, provider }: FleetDeps): Observation['limits'] {
+  const { coresPerWorker, fixedWorkers } = provider.limits;
+  if (fixedWorkers === undefined) return { ...size, coresPerWorker };
+  return { minWorkers: fixedWorkers, maxWorkers: fixedWorkers, coresPerWorker };
 }
 
 /** Lets requests of one moment arrive, so that they are one launch. Waiting here costs no Temporal action. */

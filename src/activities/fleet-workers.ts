@@ -1,5 +1,6 @@
 // The workers as the fleet sees them: the platform's list, each worker's own answer, and who listens on the bus, joined. Only reads.
-import type { CapacityProvider, Worker } from '../capacity/provider.ts';
+import type { Capacity } from '../capacity/guard.ts';
+import type { Worker } from '../capacity/provider.ts';
 import { messageOf } from '../common/error-message.ts';
 import { type Doubt, isSetAside, whyDoubted } from '../fleet/doubt.ts';
 import type { FleetMemory, ObservedEgress, ObservedWorker, Sight } from '../fleet/observation.ts';
@@ -10,13 +11,15 @@ import { parseAttemptEgressId } from '../recording/attempt.ts';
 import { cutToBytes } from '../recording/bytes.ts';
 
 export interface WorkerSources {
-  provider: Pick<CapacityProvider, 'list'>;
+  provider: Pick<Capacity, 'list'>;
   probe: Probe;
   presence: Pick<Presence, 'workers' | 'egresses' | 'cordoned' | 'doubts'>;
   bootTimeoutMs: number;
   now: () => number;
   /** The workers' Redis did not answer. */
   onBusProblem?: (problem: string) => void;
+  /** A list of the platform from before this will not do. */
+  notBeforeMs?: number | undefined;
 }
 
 /** Who listens on the bus. */
@@ -29,10 +32,10 @@ interface BusSight {
 
 /** Ports first, the bus last: an egress that starts in between is then seen as one that lives. */
 export async function observeWorkers(
-  { provider, probe, presence, bootTimeoutMs, now, onBusProblem }: WorkerSources,
+  { provider, probe, presence, bootTimeoutMs, now, onBusProblem, notBeforeMs }: WorkerSources,
   notes: FleetMemory['workers'] = {},
 ): Promise<Sight> {
-  const workers = await provider.list();
+  const { workers, asOfMs } = await provider.list(notBeforeMs);
   const answers = await Promise.all(workers.map((worker) => probeWorker(worker, probe)));
   const bus = await askBus(presence, workers).catch((error: unknown) => {
     onBusProblem?.(messageOf(error));
@@ -51,11 +54,23 @@ export async function observeWorkers(
       present,
       setAside: doubt !== undefined && isSetAside(doubt),
     };
-    const state = stateOf(seen, notes[worker.id], now(), bootTimeoutMs);
-    const named = doubt && !worker.reason ? { ...worker, reason: whyDoubted(doubt, now()) } : worker;
+    const state = stateOf(seen, notes[worker.id] ?? notes[worker.launchedAs ?? ''], now(), bootTimeoutMs);
+    const named = { ...worker, ...reasonOf(worker, doubt, now()) };
     return { ...join(named, answer, state, present), ...onBus(worker, bus), ...(doubt ? { doubt } : {}) };
   });
-  return { workers: observed, ...(bus ? { activeEgresses: liveEgresses(observed, bus.egresses) } : {}) };
+  return {
+    workers: observed,
+    listedAtMs: asOfMs,
+    ...(bus ? { activeEgresses: liveEgresses(observed, bus.egresses) } : {}),
+  };
+}
+
+/** The platform's own words, what is announced, or why nothing is sent to it. */
+function reasonOf({ reason, endsAtMs }: Worker, doubt: Doubt | undefined, nowMs: number): { reason?: string } {
+  const announced = endsAtMs === undefined ? undefined : `its platform ends it at ${new Date(endsAtMs).toISOString()}`;
+  const known = [reason, announced].filter(Boolean).join('; ');
+  if (known) return { reason: known };
+  return doubt ? { reason: whyDoubted(doubt, nowMs) } : {};
 }
 
 const NOT_ASKED: ProbeAnswer = { answered: false, problem: '' };
@@ -116,6 +131,8 @@ function join(
     ...(worker.cutOff ? { cutOff: true } : {}),
     ...(worker.protected === undefined ? {} : { protected: worker.protected }),
     ...(worker.leaving === undefined ? {} : { leaving: worker.leaving }),
+    ...(worker.endsAtMs === undefined ? {} : { endsAtMs: worker.endsAtMs }),
+    ...(worker.launchedAs === undefined ? {} : { launchedAs: worker.launchedAs }),
     ...(worker.outdated === undefined ? {} : { outdated: worker.outdated }),
   };
 }

@@ -72,6 +72,7 @@ function fleetDeps(
   return {
     ...shared,
     provider,
+    size: { minWorkers: settings.minWorkers, maxWorkers: settings.maxWorkers },
     presence,
     probe: createProbe({ costs: settings.costs, timeoutMs: PROBE_MS }),
     policy: policyOf(settings),

@@ -90,12 +90,14 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
         fleets.get(fleet)?.choice.whereIs(egressId, workers.active, worker) ?? ('unknown' as const),
       ]);
       const recorder = participants.find((one) => one.identity === identity);
+      const workerEndsAtMs = worker && (await fleets.get(fleet)?.choice.endsAtMs(worker));
       const layout = layoutOf(recorder?.metadata ?? '');
       return {
         inRoom: recorder !== undefined,
         room: alive ? 'alive' : 'gone',
         onWorker,
         ...(layout === undefined ? {} : { layout }),
+        ...(workerEndsAtMs === undefined ? {} : { workerEndsAtMs }),
       };
     },
 

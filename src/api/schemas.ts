@@ -37,6 +37,7 @@ const partView = z
     attempts: z.int().meta({ description: 'Starts that a worker was granted for this part' }),
     egressId: z.string().optional().meta({ description: 'The id of its attempt towards the workers' }),
     worker: z.object({ id: z.string(), topic: z.string() }).optional(),
+    workerEndsAtMs: unixMs('Its platform has announced that it ends that worker then').optional(),
     acceptedAtMs: unixMs('A worker accepted it').optional(),
     startedAtMs: unixMs('Its file begins here: media flows').optional(),
     endedAtMs: unixMs('The egress ended').optional(),
@@ -152,6 +153,7 @@ const workerView = z
     cpuCores: z.number(),
     owned: z.boolean().meta({ description: 'False for workers that Reelkit uses but never ends' }),
     launchedAtMs: unixMs('Launched'),
+    endsAtMs: unixMs('Its platform has announced that it ends it then, whatever it runs').optional(),
     reason: z.string().optional(),
   })
   .meta({ id: 'Worker' });

@@ -1,5 +1,5 @@
-// Launching several workers, some at a time: stops at the first that fails, and says what was launched and why no more.
-import type { CapacityError, LaunchResult } from './provider.ts';
+// Launching several workers one by one, some at a time: stops at the first that fails, and says what was launched and why no more.
+import { type CapacityError, type LaunchResult, launchProblemOf } from './provider.ts';
 
 interface LaunchAll {
   ids: readonly string[];
@@ -21,5 +21,5 @@ export async function launchAll({ ids, atOnce, launch, toError }: LaunchAll): Pr
     });
   }
   if (error && launched.length === 0) throw error;
-  return { launched, ...(error ? { error } : {}) };
+  return { launched, problems: error ? [launchProblemOf(error, ids.length - launched.length)] : [] };
 }

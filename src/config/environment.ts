@@ -1,4 +1,5 @@
 // Variables of the environment that stand for keys of the file, and win over it.
+import { capacityVariables } from '../capacity/registry.ts';
 import { setAt, valueAt } from './raw.ts';
 
 /** Environment variable -> key of the file. */
@@ -41,10 +42,13 @@ export function applyEnvironment(raw: Record<string, unknown>, env: NodeJS.Proce
     setAt(raw, key.split('.'), NUMBERS.has(key) ? numberIn(value) : value);
     origins.set(key, variable);
   }
-  for (const path of processFleets(raw)) {
-    if (!env.REELKIT_EGRESS_BIN) continue;
-    setAt(raw, [...path, 'capacity', 'bin'], env.REELKIT_EGRESS_BIN);
-    origins.set([...path, 'capacity', 'bin'].join('.'), 'REELKIT_EGRESS_BIN');
+  for (const path of capacities(raw)) {
+    for (const [variable, key] of Object.entries(capacityVariables(valueAt(raw, [...path, 'provider'])))) {
+      const value = env[variable];
+      if (value === undefined || value === '') continue;
+      setAt(raw, [...path, ...key.split('.')], value);
+      origins.set([...path, key].join('.'), variable);
+    }
   }
   const keys = env.REELKIT_ENCRYPTION_KEYS;
   if (keys) {
@@ -64,9 +68,9 @@ export function fleetVariables(env: NodeJS.ProcessEnv): string[] {
   return Object.keys(ENVIRONMENT).filter((variable) => ENVIRONMENT[variable]?.startsWith('fleet.') && env[variable]);
 }
 
-function processFleets(raw: Record<string, unknown>): string[][] {
+function capacities(raw: Record<string, unknown>): string[][] {
   const several = Array.isArray(raw.fleets) ? raw.fleets.map((_, index) => ['fleets', String(index)]) : [];
-  return [['fleet'], ...several].filter((path) => valueAt(raw, [...path, 'capacity', 'provider']) === 'process');
+  return [['fleet'], ...several].map((path) => [...path, 'capacity']);
 }
 
 function encryptionKey(text: string): { id: string; key: string } {

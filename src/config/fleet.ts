@@ -1,6 +1,6 @@
 // A fleet: how large it may get, how fast it changes, and where its workers come from.
 import { z } from 'zod';
-import { capacity } from '../capacity/config.ts';
+import { capacitySettings } from '../capacity/registry.ts';
 import { DEFAULT_COSTS } from '../fleet/cost.ts';
 import { fleetNameSchema } from '../recording/request.ts';
 import { duration } from './values.ts';
@@ -30,7 +30,8 @@ export const fleet = z.strictObject({
       ) as unknown as { [K in keyof typeof DEFAULT_COSTS]: z.ZodDefault<z.ZodNumber> },
     )
     .prefault({}),
-  capacity,
+  /** Where its workers come from: `provider`, and what that one needs to know (src/capacity/<provider>/config.ts). */
+  capacity: capacitySettings,
 });
 
 export type FleetConfig = z.output<typeof fleet>;

@@ -1,5 +1,5 @@
 // One fleet or several: what they are together, and what no two of them may share.
-import { largestWorkerCores } from '../capacity/config.ts';
+import { claimsOf, largestWorkerCores } from '../capacity/registry.ts';
 import type { FleetConfig } from './fleet.ts';
 
 /** Each look at the recordings asks for every fleet. */
@@ -30,9 +30,8 @@ export function fleetsProblems(config: GivenFleets & { rules: readonly { fleet?:
   return [
     ...all.flatMap((fleet, index) => sizeProblems(fleet, pathOf(index))),
     ...all.flatMap((fleet, index) => costProblems(fleet, pathOf(index))),
-    ...shared(all, pathOf, nameOf, 'give each fleet a name of its own'),
-    ...shared(all, pathOf, folderOf, 'give each fleet a folder of its own, or both adopt the same workers'),
-    ...shared(all, pathOf, topicsOf, 'a worker belongs to one fleet: name it in one of them'),
+    ...shared(all, pathOf, nameOf),
+    ...shared(all, pathOf, capacityOf),
     ...config.rules.flatMap(({ fleet }, index) => {
       if (fleet === undefined || all.some(({ name }) => name === fleet)) return [];
       const message = `names no fleet; known: ${all.map(({ name }) => name).join(', ')}`;
@@ -65,18 +64,18 @@ export function roomTooLarge({ costs, capacity }: FleetConfig): string | undefin
 interface Claim {
   path: Path;
   value: string;
+  remedy: string;
 }
 
 /** What a fleet says that another one before it says, too. */
 function shared(
   fleets: readonly FleetConfig[],
   pathOf: (index: number) => Path,
-  claimsOf: (fleet: FleetConfig) => Claim[],
-  remedy: string,
+  claimed: (fleet: FleetConfig) => Claim[],
 ): Problem[] {
   const owners = new Map<string, number>();
   return fleets.flatMap((fleet, index) =>
-    claimsOf(fleet).flatMap(({ path, value }) => {
+    claimed(fleet).flatMap(({ path, value, remedy }) => {
       const owner = owners.get(value) ?? index;
       owners.set(value, owner);
       if (owner === index) return [];
@@ -86,17 +85,15 @@ function shared(
 }
 
 function nameOf({ name }: FleetConfig): Claim[] {
-  return [{ path: ['name'], value: name }];
+  return [{ path: ['name'], value: name, remedy: 'give each fleet a name of its own' }];
 }
 
-function folderOf({ capacity }: FleetConfig): Claim[] {
-  return capacity.provider === 'process' ? [{ path: ['capacity', 'stateDir'], value: capacity.stateDir }] : [];
-}
-
-function topicsOf({ capacity }: FleetConfig): Claim[] {
-  if (capacity.provider !== 'static') return [];
-  return capacity.workers.map(({ id, topic }, index) => ({
-    path: ['capacity', 'workers', index, topic === undefined ? 'id' : 'topic'],
-    value: topic ?? id,
+/** By provider: what is a topic to one may be a folder to another. */
+function capacityOf({ capacity }: FleetConfig): Claim[] {
+  const { claims, remedy } = claimsOf(capacity);
+  return claims.map(({ path, value }) => ({
+    path: ['capacity', ...path],
+    value: `${capacity.provider} ${value}`,
+    remedy,
   }));
 }

@@ -14,8 +14,17 @@ export interface ObservedEgress {
 /** What can be seen of the workers without asking Temporal. */
 export interface Sight {
   workers: ObservedWorker[];
+  /** When the platform said which workers there are; absent: just now. */
+  listedAtMs?: number;
   /** Of the bus and the ports together. Undefined when the bus could not be asked: then nothing is lost, nothing orphaned. */
   activeEgresses?: ObservedEgress[];
+}
+
+/** Platforms answer within seconds. Whoever an older list does not show may have begun since. */
+const OLD_LIST_MS = 30_000;
+
+export function isOldList(listedAtMs: number | undefined, nowMs: number): boolean {
+  return listedAtMs !== undefined && nowMs - listedAtMs > OLD_LIST_MS;
 }
 
 /**
@@ -62,6 +71,10 @@ export interface ObservedWorker {
   protected?: boolean;
   /** The platform is about to take its machine away: why. */
   leaving?: string;
+  /** Its platform has announced that it ends it then, busy or not. */
+  endsAtMs?: number;
+  /** The id under which it was launched, where its platform has given it another since. */
+  launchedAs?: string;
   /** New workers would be made differently. */
   outdated?: boolean;
 }

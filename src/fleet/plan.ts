@@ -11,6 +11,7 @@ import {
   type WorkerNotes,
 } from './observation.ts';
 import { type FleetPolicy, LEASE_MS } from './policy.ts';
+import { withPresentNames } from './renamed.ts';
 import { nextPassInMs } from './rhythm.ts';
 import { sizeFleet } from './sizing.ts';
 import { findStrays, type Look, type LostEgress, type OrphanEgress, type Strays } from './strays.ts';
@@ -56,7 +57,7 @@ export interface FleetPlan {
 
 /** @param remembered may come from another version of Reelkit */
 export function planFleet(seen: Observation, remembered: Partial<FleetMemory>, policy: FleetPolicy): FleetPlan {
-  const memory: FleetMemory = { ...EMPTY_MEMORY, ...remembered };
+  const memory = withPresentNames(seen.workers, { ...EMPTY_MEMORY, ...remembered });
   const overdue = overdueBoots(seen, memory, policy);
   const leaving = leavingWorkers(seen, memory);
   const observation = withoutLeaving(seen, memory, [...overdue, ...leaving]);

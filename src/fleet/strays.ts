@@ -4,7 +4,14 @@ import { parseAttemptEgressId } from '../recording/attempt.ts';
 import { formatDuration } from '../recording/duration.ts';
 import { openIds } from './demand.ts';
 import { evidenceOf, fateOf, type Verdict, type WorkerWord, wordOf } from './egress-fate.ts';
-import type { FleetMemory, Observation, ObservedEgress, ObservedWorker, WorkerNotes } from './observation.ts';
+import {
+  type FleetMemory,
+  isOldList,
+  type Observation,
+  type ObservedEgress,
+  type ObservedWorker,
+  type WorkerNotes,
+} from './observation.ts';
 import { type FleetPolicy, LEASE_MS, MOST_HOMES, MOST_SUSPECTS, SILENT_LOOK_MS } from './policy.ts';
 
 export interface LostEgress {
@@ -25,7 +32,8 @@ export interface OrphanEgress {
   why: string;
 }
 
-type LookCode = 'no_egress' | 'runs_already' | 'starting_for_long' | 'off_bus' | 'silent';
+/** worker_ends: its worker's platform has announced the end. */
+type LookCode = 'no_egress' | 'runs_already' | 'starting_for_long' | 'off_bus' | 'silent' | 'worker_ends';
 
 export interface Look {
   recordingId: string;
@@ -122,6 +130,7 @@ class Search {
     for (const egress of this.live.values()) this.judgeWanted(egress);
     for (const egressId of new Set([...this.live.keys(), ...this.homes.keys()])) this.judgeLife(egressId);
     this.judgeRecordings();
+    this.announceEnds();
     const hidden = this.hiddenHomes();
     this.strays.mayRun = (workerId) => hidden.has(workerId) || hidden.has(undefined);
     return this.strays;
@@ -181,11 +190,35 @@ class Search {
   }
 
   private wordFor(egressId: string, home: string | undefined): WorkerWord {
+    // Whoever began after the list was made is in no list.
+    if (home !== undefined && !this.workers.has(home) && this.isOldList) return 'unknown';
     if (home !== undefined) return wordOf(this.workers.get(home), egressId, this.silentMs(home));
     // Nobody who answers shows it, so that it can only be with those who do not.
     const silent = this.observation.workers.filter(({ state }) => state === 'unreachable');
     const words = new Set(silent.map((worker) => wordOf(worker, egressId, this.silentMs(worker.id))));
     return words.size === 1 && words.has('long_silent') ? 'long_silent' : 'unknown';
+  }
+
+  private get isOldList(): boolean {
+    return isOldList(this.observation.listedAtMs, this.observation.nowMs);
+  }
+
+  /** Each recording on a worker whose end is announced hears of it, once. */
+  private announceEnds(): void {
+    for (const { id, egresses, endsAtMs } of this.observation.workers) {
+      if (endsAtMs === undefined) continue;
+      const at = new Date(endsAtMs).toISOString();
+      for (const { egressId } of egresses) {
+        const recordingId = parseAttemptEgressId(egressId)?.recordingId;
+        if (recordingId === undefined || !this.believes(recordingId, egressId)) continue;
+        const key = `${egressId} until ${at}`;
+        if (this.wasTold(key)) this.strays.actedMs[key] = this.memory.actedMs[key] ?? 0;
+        else if (this.mayActAgain(key)) {
+          const why = `${egressId}: the platform of its worker ${id} ends it at ${at}`;
+          this.strays.look.push({ recordingId, code: 'worker_ends', why });
+        }
+      }
+    }
   }
 
   private silentMs(workerId: string | undefined): number {

@@ -4,7 +4,7 @@
 import { formatDuration } from '../recording/duration.ts';
 import type { Bin } from './admission.ts';
 import { headroomAsks, withAsks } from './headroom.ts';
-import type { FleetMemory, Observation, ObservedWorker, WorkerNotes } from './observation.ts';
+import { type FleetMemory, isOldList, type Observation, type ObservedWorker, type WorkerNotes } from './observation.ts';
 import { CORDON_SETTLE_MS, DRAIN_LIMIT_MS, EXPECTED_MS, type FleetPolicy, SILENT_LIMIT_MS } from './policy.ts';
 
 export interface WorkerFact {
@@ -42,13 +42,15 @@ function noteWorker(worker: ObservedWorker, old: WorkerNotes, nowMs: number): Wo
 }
 
 /** Workers that ended without being asked to: before they were ever ready, or later. */
-export function unexpectedEnds({ workers, nowMs }: Observation, memory: FleetMemory) {
+export function unexpectedEnds({ workers, nowMs, listedAtMs }: Observation, memory: FleetMemory) {
+  const isOld = isOldList(listedAtMs, nowMs);
   const failedBoots: WorkerFact[] = [];
   const vanished: WorkerFact[] = [];
   const listed = new Map(workers.map((worker) => [worker.id, worker]));
   for (const [id, { wasReady, drainAskedMs, ended, expectedSinceMs }] of Object.entries(memory.workers)) {
     const worker = listed.get(id);
     const stillExpected = !worker && expectedSinceMs !== undefined && nowMs - expectedSinceMs < EXPECTED_MS;
+    if (!worker && isOld) continue;
     if (ended || drainAskedMs !== undefined || stillExpected || (worker && worker.state !== 'gone')) continue;
     const why = worker?.reason ?? 'the platform no longer lists it';
     (wasReady ? vanished : failedBoots).push({ id, why });
@@ -78,12 +80,14 @@ export function overdueBoots(
     }));
 }
 
-/** Its machine goes: it gets nothing new from now on, and what it records it finishes. */
+/** Its machine goes, or its end is announced: it gets nothing new from now on, and what it records it finishes if it can. */
 export function leavingWorkers({ workers }: Observation, memory: FleetMemory): WorkerFact[] {
-  return workers.flatMap(({ id, owned, state, leaving }): WorkerFact[] => {
+  return workers.flatMap(({ id, owned, state, leaving, endsAtMs }): WorkerFact[] => {
     const asked = memory.workers[id]?.drainAskedMs !== undefined;
-    if (!owned || asked || leaving === undefined || state === 'gone' || state === 'draining') return [];
-    return [{ id, why: leaving }];
+    if (asked || state === 'gone' || state === 'draining') return [];
+    // Nobody else's worker is asked to go, but nothing lasts on it either.
+    if (endsAtMs !== undefined) return [{ id, why: `its platform ends it at ${new Date(endsAtMs).toISOString()}` }];
+    return owned && leaving !== undefined ? [{ id, why: leaving }] : [];
   });
 }
 

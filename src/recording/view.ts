@@ -24,6 +24,8 @@ export interface PartView {
   egressId?: string;
   /** The worker that took it. */
   worker?: AssignedWorker;
+  /** The platform has announced that it ends that worker then, unix ms. */
+  workerEndsAtMs?: number;
   /** A worker accepted the start, unix ms. */
   acceptedAtMs?: number;
   /** Its file begins here: media flows. Unix ms. */

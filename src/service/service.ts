@@ -7,8 +7,6 @@ import { createReadiness } from '../api/readiness.ts';
 import type { Recordings } from '../api/recordings/recordings.ts';
 import { createStageCounter } from '../api/recordings/stage-counter.ts';
 import { createTemporalRecordings } from '../api/recordings/temporal-recordings.ts';
-import type { CapacityProvider } from '../capacity/provider.ts';
-import type { FleetConfig } from '../config/fleet.ts';
 import { roomTooLarge } from '../config/fleets.ts';
 import { type Config, defaultStorageOf } from '../config/schema.ts';
 import { type Arrivals, createArrivals } from '../fleet/arrivals.ts';
@@ -33,7 +31,7 @@ import { patiently } from '../temporal/patiently.ts';
 import type { TemporalWorker } from '../temporal/worker.ts';
 import { type Buses, connectBuses, lateTransport } from './buses.ts';
 import { type Door, openDoor } from './door.ts';
-import { createFleetSources, type FleetSources } from './fleet-sources.ts';
+import { capacityProblems, createFleetSources, type FleetSources } from './fleet-sources.ts';
 import { drained, listenOn, urlOf } from './http-server.ts';
 import { type FleetKeeper, keepFleets } from './keep-fleets.ts';
 import { createPlaceRecording } from './place-recording.ts';
@@ -62,7 +60,7 @@ const ACTIVITY_GRACE = 0.5;
 
 /** Listens first and connects then, so that /readyz can say what is missing. */
 export async function startService(config: Config, parts: ServiceParts, log?: Log): Promise<RunningService> {
-  const context = createContext(config, parts, log ?? createLog(config.logLevel));
+  const context = await createContext(config, parts, log ?? createLog(config.logLevel));
   const port = parts.api ? config.api.port : config.temporal.healthPort;
   const server = port === undefined ? undefined : await listen(context, port);
   const ready = prepare(context);
@@ -108,7 +106,7 @@ interface Context {
   end: () => void;
 }
 
-function createContext(config: Config, parts: ServiceParts, log: Log): Context {
+async function createContext(config: Config, parts: ServiceParts, log: Log): Promise<Context> {
   const settings = readTemporalSettings();
   const keyring = loadKeyring(config.encryption);
   reportKeys(keyring, log);
@@ -120,7 +118,7 @@ function createContext(config: Config, parts: ServiceParts, log: Log): Context {
   const arrivals = createArrivals();
   const { taskQueue } = config.temporal;
   const presence = createPresence(lateTransport(() => context.buses?.workers.transport));
-  const fleets = config.fleets.map((fleet) => createFleetSources(fleet, presence, log));
+  const fleets = await Promise.all(config.fleets.map((fleet) => createFleetSources(fleet, presence, log)));
   const kickFleet = createFleetKicker(temporal.client, taskQueue);
   const livekit = createLiveKitClient(config.livekit);
   const place = createPlaceRecording({
@@ -285,7 +283,7 @@ async function prepare(context: Context): Promise<void> {
           log.warn({ why, error: String(error) }, 'the fleet could not be told; its next pass sees it'),
         );
       });
-      void reportCapacityProblems(settings, provider, log);
+      void reportCapacityProblems({ settings, provider }, log);
     }
     context.watch = watchWorkers({ fleets, presence: context.presence, departures, kickFleet, log });
     context.keeper = keepFleets({ client: temporal.client, fleets: namesOf(config), kickFleet, log });
@@ -317,12 +315,15 @@ async function requireKeys({ config, keyring, settings, temporal }: Context): Pr
 }
 
 /** Told at once and loudly, and no reason to stop: what was accepted waits, and recordings that run need their supervisor. */
-async function reportCapacityProblems(fleet: FleetConfig, provider: CapacityProvider, log: Log): Promise<void> {
-  const tooLarge = roomTooLarge(fleet);
-  if (tooLarge) log.warn({ fleet: fleet.name }, tooLarge);
-  const problems = await provider.check().catch((error: unknown) => [String(error)]);
+async function reportCapacityProblems(
+  { settings, provider }: Pick<FleetSources, 'settings' | 'provider'>,
+  log: Log,
+): Promise<void> {
+  const tooLarge = roomTooLarge(settings);
+  if (tooLarge) log.warn({ fleet: settings.name }, tooLarge);
+  const problems = await capacityProblems({ settings, provider }).catch((error: unknown) => [String(error)]);
   for (const problem of problems)
-    log.error({ fleet: fleet.name, provider: provider.kind, problem }, 'no worker can be launched like this');
+    log.error({ fleet: settings.name, provider: provider.kind, problem }, 'no worker can be launched like this');
 }
 
 async function loadWorkerCode() {

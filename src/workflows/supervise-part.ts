@@ -123,7 +123,7 @@ async function lookAtPart(state: RecordingState, doubt: Doubt): Promise<{ verdic
   const { part } = state;
   const { request, fleet } = state.input;
   const egressId = part?.egressId ?? '';
-  const { inRoom, onWorker, room, layout } = await calls.inspectPart({
+  const { inRoom, onWorker, room, layout, workerEndsAtMs } = await calls.inspectPart({
     egressId,
     identity: state.attempts.identityOf(egressId),
     fleet,
@@ -131,6 +131,7 @@ async function lookAtPart(state: RecordingState, doubt: Doubt): Promise<{ verdic
     ...(part?.worker ? { worker: part.worker } : {}),
   });
   state.noteLayout(layout);
+  if (part && workerEndsAtMs !== undefined) part.workerEndsAtMs = workerEndsAtMs;
   const ageMs = Date.now() - (part?.acceptedAtMs ?? 0);
   const hasRoom = roomOf(request.source) !== undefined;
   const mayUpload = state.view.stage === 'stopping';

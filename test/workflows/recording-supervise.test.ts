@@ -242,6 +242,16 @@ describe('a look', () => {
     expect(run.count('inspectPart')).toBe(2);
   });
 
+  it('shows when the platform ends the worker, and changes nothing else', async () => {
+    const run = await recordings.start({
+      inspectPart: () => ({ ...gone({ onWorker: 'yes' }), workerEndsAtMs: 12_345 }),
+    });
+    await run.becomesActive();
+    await run.look('its platform ends the worker');
+    await run.untilCalled('inspectPart');
+    expect(await run.view()).toMatchObject({ stage: 'recording', parts: [{ workerEndsAtMs: 12_345 }] });
+  });
+
   it('that proves the worker dead starts the next part at once, under the same name in the room, and looks no second time', async () => {
     const run = await recordings.start({ inspectPart: once(() => gone({ inRoom: true, onWorker: 'dead' })) });
     await run.becomesActive();

@@ -58,10 +58,14 @@ export function createFleetReader({
 }
 
 function workerView(worker: ObservedWorker): FleetView['workers'][0] {
-  const { id, state, cpuCores, owned, launchedAtMs, reason } = worker;
+  const { id, state, cpuCores, owned, launchedAtMs, endsAtMs, reason } = worker;
   const egressIds = worker.egresses.map(({ egressId }) => egressId);
   const busy = egressIds.length > 0;
-  return { id, state, busy, egressIds, cpuCores, owned, launchedAtMs, ...(reason === undefined ? {} : { reason }) };
+  return {
+    ...{ id, state, busy, egressIds, cpuCores, owned, launchedAtMs },
+    ...(endsAtMs === undefined ? {} : { endsAtMs }),
+    ...(reason === undefined ? {} : { reason }),
+  };
 }
 
 function isCapacity({ state }: ObservedWorker): boolean {

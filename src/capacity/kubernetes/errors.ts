@@ -37,8 +37,9 @@ export function toCapacityError(error: unknown, doing: string): CapacityError {
     kindOf(error.code, message),
     `could not ${doing}: ${message}${remedyFor(error.code, status)}`,
     {
+      code: status.reason,
       cause: error,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      retryAfterMs,
     },
   );
 }

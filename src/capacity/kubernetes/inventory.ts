@@ -13,6 +13,8 @@ import { watchList } from './watch.ts';
 export interface Inventory {
   /** What was seen last. @throws CapacityError when nothing was ever seen */
   pods(): Promise<V1Pod[]>;
+  /** Until when `pods` is known to be all there is. */
+  asOfMs(): number;
   /** What the API server has now. @throws CapacityError */
   currentPods(): Promise<V1Pod[]>;
   /** A pod of the fleet that may have been made too recently to have been seen. */
@@ -114,6 +116,8 @@ export function createInventory(
 
   return {
     pods,
+
+    asOfMs: () => watchPods().asOfMs(),
 
     currentPods: async () => (await cluster.listPods(selector)).items,
 

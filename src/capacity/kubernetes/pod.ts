@@ -30,6 +30,7 @@ export function workerOf(pod: V1Pod, reading: PodReading): Worker {
   const healthUrl = container && url(portOf(container, HEALTH_PORT), '/');
   const metricsUrl = container && url(portOf(container, METRICS_PORT), '/metrics');
   const isProtected = protectedOf(pod);
+  const token = metadata?.annotations?.[ANNOTATIONS.launch];
   const topic = container && topicOf(container, metadata?.name);
   return {
     id: metadata?.name ?? '',
@@ -41,6 +42,7 @@ export function workerOf(pod: V1Pod, reading: PodReading): Worker {
     ...(metricsUrl === undefined ? {} : { metricsUrl }),
     cpuCores: container ? coresOf(container) : 0,
     owned,
+    ...(token === undefined ? {} : { token }),
     ...(isProtected === undefined ? {} : { protected: isProtected }),
     ...(isCutOff(pod, reading.container) ? { cutOff: true } : {}),
     ...(leaving === undefined ? {} : { leaving }),

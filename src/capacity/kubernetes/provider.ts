@@ -3,8 +3,9 @@
 // What pods there are comes from a watch; a pass sends no request to the API server unless it changes something.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Pod, V1PodTemplate } from '@kubernetes/client-node';
+import type { ProviderContext } from '../kind.ts';
 import { launchAll } from '../launch-all.ts';
-import { CapacityError, type CapacityProvider, type ProviderLog } from '../provider.ts';
+import { CapacityError, type CapacityProvider } from '../provider.ts';
 import { findProblems, missingTemplate } from './check.ts';
 import { connectCluster } from './client.ts';
 import type { KubernetesCapacity } from './config.ts';
@@ -13,13 +14,6 @@ import { createInventory, type InventorySettings } from './inventory.ts';
 import { protection } from './names.ts';
 import { hasEnded, isLaunched, isOfLaunch, timeMs, workerOf } from './pod.ts';
 import { podName, podOf, templateProblems } from './template.ts';
-
-interface KubernetesOptions {
-  fleet: string;
-  minWorkers: number;
-  maxWorkers: number;
-  log?: ProviderLog | undefined;
-}
 
 const CREATES_AT_ONCE = 20;
 /** An idle worker that was asked to drain and is still there gets this long. */
@@ -36,7 +30,7 @@ const UNKNOWN_CORES = 4;
 
 export function createKubernetesProvider(
   settings: KubernetesCapacity,
-  { fleet, minWorkers, maxWorkers, log }: KubernetesOptions,
+  { fleet, log }: ProviderContext,
 ): CapacityProvider {
   const template: InventorySettings = { ...settings, fleet };
   const cluster = connectCluster(settings);
@@ -46,7 +40,7 @@ export function createKubernetesProvider(
     kind: 'kubernetes',
 
     get limits() {
-      return { minWorkers, maxWorkers, coresPerWorker: inventory.known()?.cores ?? UNKNOWN_CORES };
+      return { coresPerWorker: inventory.known()?.cores ?? UNKNOWN_CORES };
     },
 
     async list() {
@@ -56,7 +50,7 @@ export function createKubernetesProvider(
       if (!inventory.known()) await refreshed;
       const leaving = await inventory.leaving(pods);
       const reading = { ...settings, nowMs: Date.now(), currentTemplate: inventory.known()?.hash, leaving };
-      return pods.map((pod) => workerOf(pod, reading));
+      return { workers: pods.map((pod) => workerOf(pod, reading)), asOfMs: inventory.asOfMs() };
     },
 
     async launch(count, token) {
@@ -159,7 +153,7 @@ export function createKubernetesProvider(
 
 function behind(unseen: number, there: number): CapacityError {
   const message = `the watch of the API server has not shown ${unseen} of ${there} pods yet: nothing is launched until it has`;
-  return new CapacityError('retryable', message);
+  return new CapacityError('retryable', message, { code: 'watch_behind' });
 }
 
 /** A deletion is due when the grace period is over. */

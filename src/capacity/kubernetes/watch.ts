@@ -14,6 +14,8 @@ import { isRefusal } from './errors.ts';
 export interface WatchedList<T extends KubernetesObject> {
   /** What was seen last, also while a new list is on its way. Rejects when nothing was ever seen, and when the API server says that it will show nothing more. */
   current(): Promise<T[]>;
+  /** Now while the watch works, else since when it does not. */
+  asOfMs(): number;
   close(): void;
 }
 
@@ -107,6 +109,7 @@ export function watchList<T extends KubernetesObject>(spec: WatchSpec<T>): Watch
       if (!listed) throw new Error(`no answer within ${FIRST_LIST_MS / 1_000} s`);
       return [...seen.values()];
     },
+    asOfMs: () => outage?.sinceMs ?? Date.now(),
     close() {
       closed = true;
       void informer.stop();

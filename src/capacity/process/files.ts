@@ -9,8 +9,9 @@ export interface WorkerRecord {
   metricsPort: number;
   templatePort: number;
   cpuCores: number;
-  /** Absent in records of workers that listen on no topic of their own. */
-  topic?: string;
+  topic: string;
+  /** Of the launch that made it. */
+  token: string;
 }
 
 export const LOG_FILE = 'worker.log';

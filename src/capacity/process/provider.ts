@@ -7,7 +7,7 @@ import { access, mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { launchAll } from '../launch-all.ts';
-import { CapacityError, type CapacityLimits, type CapacityProvider, type Worker } from '../provider.ts';
+import { CapacityError, type CapacityProvider, type Worker } from '../provider.ts';
 import type { ProcessCapacity } from './config.ts';
 import {
   CONFIG_FILE,
@@ -51,17 +51,21 @@ if [ -e "$drained" ]; then exit 0; fi
 exec "$@"`;
 const BOOT_NAME = 'reelkit-boot';
 
-export function createProcessProvider(settings: ProcessCapacity, limits: CapacityLimits): CapacityProvider {
+/** Until the egress answers, on an idle machine. */
+const START_MS = 2_000;
+
+export function createProcessProvider(settings: ProcessCapacity): CapacityProvider {
   const stateDir = resolve(settings.stateDir);
   const folderOf = (id: string) => join(stateDir, id);
 
   return {
     kind: 'process',
-    limits,
+    limits: { coresPerWorker: settings.coresPerWorker, bootMs: settings.bootDelay + START_MS },
 
     async list() {
+      const asOfMs = Date.now();
       const ids = await listFolders(stateDir);
-      return Promise.all(ids.map((id) => describeWorker(id, folderOf(id))));
+      return { workers: await Promise.all(ids.map((id) => describeWorker(id, folderOf(id)))), asOfMs };
     },
 
     async launch(count, token) {
@@ -72,7 +76,7 @@ export function createProcessProvider(settings: ProcessCapacity, limits: Capacit
       return launchAll({
         ids,
         atOnce: LAUNCHES_AT_ONCE,
-        launch: (id) => launchOne(folderOf(id), settings, taken),
+        launch: (id) => launchOne(folderOf(id), token, settings, taken),
         toError: toCapacityError,
       });
     },
@@ -147,7 +151,7 @@ async function describeWorker(id: string, folder: string): Promise<Worker> {
     owned: true,
     launchedAtMs: record?.launchedAtMs ?? (await createdAtMs(folder).catch(() => 0)),
     cpuCores: record?.cpuCores ?? 0,
-    ...(record?.topic === undefined ? {} : { topic: record.topic }),
+    ...(record ? { topic: record.topic, token: record.token } : {}),
   };
   if (pid === undefined) return { ...base, ...notStarted(base.launchedAtMs, drained) };
   if (!alive) await clear(folder, pid);
@@ -209,10 +213,10 @@ async function endsWithin(folder: string, limitMs: number): Promise<boolean> {
   return (await livePid(folder)) === undefined;
 }
 
-async function launchOne(folder: string, settings: ProcessCapacity, taken: Set<number>): Promise<void> {
+async function launchOne(folder: string, token: string, settings: ProcessCapacity, taken: Set<number>): Promise<void> {
   if (!(await claimFolder(folder))) return;
   try {
-    const record = await prepare(folder, settings, taken);
+    const record = await prepare(folder, token, settings, taken);
     await start(folder, settings, record);
   } catch (error) {
     await removeFolder(folder);
@@ -220,7 +224,12 @@ async function launchOne(folder: string, settings: ProcessCapacity, taken: Set<n
   }
 }
 
-async function prepare(folder: string, settings: ProcessCapacity, taken: Set<number>): Promise<WorkerRecord> {
+async function prepare(
+  folder: string,
+  token: string,
+  settings: ProcessCapacity,
+  taken: Set<number>,
+): Promise<WorkerRecord> {
   const [healthPort = 0, metricsPort = 0, templatePort = 0] = await findFreePorts(3, taken);
   const topic = basename(folder);
   const config = {
@@ -232,7 +241,7 @@ async function prepare(folder: string, settings: ProcessCapacity, taken: Set<num
   };
   await writeFile(join(folder, CONFIG_FILE), stringify(config), { mode: 0o600 });
   const ports = { healthPort, metricsPort, templatePort };
-  const record = { launchedAtMs: Date.now(), ...ports, cpuCores: settings.coresPerWorker, topic };
+  const record = { launchedAtMs: Date.now(), ...ports, cpuCores: settings.coresPerWorker, topic, token };
   await writeRecord(folder, record);
   return record;
 }
@@ -331,7 +340,11 @@ const CONFIGURATION = new Set(['ENOENT', 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR'])
 
 function toCapacityError(cause: unknown): CapacityError {
   if (cause instanceof CapacityError) return cause;
-  const { code = '', message } = cause as NodeJS.ErrnoException;
-  const kind = NO_CAPACITY.has(code) ? 'no_capacity' : CONFIGURATION.has(code) ? 'configuration' : 'retryable';
-  return new CapacityError(kind, `a worker process could not be started: ${message}`, { cause });
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const kind = NO_CAPACITY.has(code ?? '')
+    ? 'no_capacity'
+    : CONFIGURATION.has(code ?? '')
+      ? 'configuration'
+      : 'retryable';
+  return new CapacityError(kind, `a worker process could not be started: ${message}`, { code, cause });
 }

@@ -5,13 +5,9 @@ import type { StaticCapacity } from './config.ts';
 export function createStaticProvider({ workers }: StaticCapacity): CapacityProvider {
   return {
     kind: 'static',
-    limits: {
-      minWorkers: workers.length,
-      maxWorkers: workers.length,
-      coresPerWorker: Math.max(...workers.map(({ cpuCores }) => cpuCores)),
-    },
+    limits: { fixedWorkers: workers.length, coresPerWorker: Math.max(...workers.map(({ cpuCores }) => cpuCores)) },
     async list() {
-      return workers.map(({ id, topic = id, healthUrl, metricsUrl, cpuCores }) => ({
+      const listed = workers.map(({ id, topic = id, healthUrl, metricsUrl, cpuCores }) => ({
         id,
         topic,
         state: 'running' as const,
@@ -21,6 +17,7 @@ export function createStaticProvider({ workers }: StaticCapacity): CapacityProvi
         cpuCores,
         owned: false,
       }));
+      return { workers: listed, asOfMs: Date.now() };
     },
     async launch() {
       throw new CapacityError(

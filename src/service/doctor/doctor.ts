@@ -7,6 +7,7 @@ import { EgressClient, RoomServiceClient } from 'livekit-server-sdk';
 import { checkLiveKit } from '../../api/readiness.ts';
 import { createRedisTransport, type RedisSettings } from '../../bus/redis.ts';
 import type { BusTransport } from '../../bus/transport.ts';
+import { sharesFiles } from '../../capacity/registry.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Storage } from '../../config/storages.ts';
 import { createPresence } from '../../livekit/presence.ts';
@@ -49,7 +50,7 @@ async function runAll(config: Config, buses: BusesToCheck): Promise<CheckResult[
         checkStorage(
           name,
           storage,
-          config.fleets.every(({ capacity }) => capacity.provider === 'process'),
+          config.fleets.every(({ capacity }) => sharesFiles(capacity)),
         ),
       ),
     ),

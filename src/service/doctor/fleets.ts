@@ -2,7 +2,7 @@
 import type { FleetConfig } from '../../config/fleet.ts';
 import { roomTooLarge } from '../../config/fleets.ts';
 import type { Presence } from '../../livekit/presence.ts';
-import { createFleetSources, type FleetSources, NO_PRESENCE } from '../fleet-sources.ts';
+import { capacityProblems, createFleetSources, type FleetSources, NO_PRESENCE } from '../fleet-sources.ts';
 import { type CheckResult, check, explain, failed, passed } from './result.ts';
 
 /** @param presence absent without the workers' Redis, which is told of elsewhere */
@@ -15,7 +15,7 @@ export async function checkFleets(
   const broken: CheckResult[] = [];
   for (const fleet of fleets) {
     try {
-      sources.push(createFleetSources(fleet, presence ?? NO_PRESENCE));
+      sources.push(await createFleetSources(fleet, presence ?? NO_PRESENCE));
     } catch (error) {
       broken.push(failed(`capacity (${fleet.capacity.provider})${suffixOf(fleet)}`, explain(error)));
     }
@@ -29,7 +29,7 @@ export async function checkFleets(
 async function checkFleet({ settings, provider, observe }: FleetSources, suffix: string): Promise<CheckResult[]> {
   const capacity = `capacity (${provider.kind})${suffix}`;
   const setup = await check(capacity, async () => {
-    const problems = [...(await provider.check()), ...[roomTooLarge(settings) ?? []].flat()];
+    const problems = [...(await capacityProblems({ settings, provider })), ...[roomTooLarge(settings) ?? []].flat()];
     return problems.length > 0
       ? failed(capacity, problems.join('; '))
       : passed(capacity, 'configuration and permissions are fine');
@@ -54,7 +54,7 @@ function checkStrangers(presence: Presence, fleets: readonly FleetSources[]): Pr
   return check(name, async () => {
     const listening = await presence.workers();
     const lists = await Promise.all(fleets.map(({ provider }) => provider.list()));
-    for (const { topic } of lists.flat()) listening.delete(topic ?? '');
+    for (const { topic } of lists.flatMap(({ workers }) => workers)) listening.delete(topic ?? '');
     if (listening.size === 0) return passed(name, 'none');
     const topics = [...listening].sort().join(', ');
     return failed(

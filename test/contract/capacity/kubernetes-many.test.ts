@@ -4,13 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { CapacityProvider } from '../../../src/capacity/provider.ts';
-import { createProvider } from '../../../src/capacity/registry.ts';
+import type { Capacity } from '../../../src/capacity/guard.ts';
 import { type ControlPlane, startControlPlane } from '../../support/cluster/control-plane.ts';
 import { type EgressFleet, installEgressFleet } from '../../support/cluster/egress-fleet.ts';
 import { type Kwok, startKwok } from '../../support/cluster/kwok.ts';
 import { eventually } from './eventually.ts';
 import { fleetWith } from './killed-launch.ts';
+import { openCapacity, workersOf } from './open.ts';
 
 const PODS = 300;
 const LEAVING = 100;
@@ -24,7 +24,7 @@ let folder: string;
 let controlPlane: ControlPlane;
 let kwok: Kwok;
 let fleet: EgressFleet;
-let provider: CapacityProvider;
+let provider: Capacity;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'reelkit-many-'));
@@ -32,7 +32,7 @@ beforeAll(async () => {
   kwok = await startKwok({ kubeconfig: controlPlane.kubeconfig, stateDir: join(folder, 'kwok') });
   await kwok.createNodes(NODES, NODE);
   fleet = await installEgressFleet(controlPlane, { namespace: 'many', egressConfig: 'redis: {}', cpu: '500m' });
-  provider = createProvider(fleetWith(fleet.capacity));
+  provider = await openCapacity(fleetWith(fleet.capacity));
 });
 
 afterAll(async () => {
@@ -43,15 +43,15 @@ afterAll(async () => {
 });
 
 async function running(): Promise<string[]> {
-  return (await provider.list())
+  return (await workersOf(provider))
     .filter(({ state }) => state === 'running')
     .map(({ id }) => id)
     .sort();
 }
 
 it('are made in one step, and each is listed once', async () => {
-  const { launched, error } = await provider.launch(PODS, 'many');
-  expect(error).toBeUndefined();
+  const { launched, problems } = await provider.launch(PODS, 'many');
+  expect(problems).toEqual([]);
   expect(new Set(launched).size).toBe(PODS);
   await eventually(async () => (await running()).length === PODS, LIMIT_MS);
   expect(await running()).toEqual([...launched].sort());
@@ -60,7 +60,7 @@ it('are made in one step, and each is listed once', async () => {
 it('are looked at without a request', async () => {
   const requests = () => controlPlane.requests('system:serviceaccount:many:reelkit-worker');
   const before = (await requests()).length;
-  for (let look = 0; look < LOOKS; look += 1) expect(await provider.list()).toHaveLength(PODS);
+  for (let look = 0; look < LOOKS; look += 1) expect(await workersOf(provider)).toHaveLength(PODS);
   // A watch that the server ended meanwhile begins again.
   const asked = (await requests()).slice(before).filter(({ verb }) => verb !== 'watch');
   expect(asked).toEqual([]);
@@ -73,7 +73,7 @@ it('go one by one: exactly those that were chosen, also while the API server res
   expect(leaving).toHaveLength(LEAVING);
   await Promise.all(leaving.map((id) => provider.drain(id)));
   await controlPlane.kill('apiserver');
-  expect((await provider.list()).filter(({ id }) => staying.includes(id))).toHaveLength(staying.length);
+  expect((await workersOf(provider)).filter(({ id }) => staying.includes(id))).toHaveLength(staying.length);
   await controlPlane.restart('apiserver');
   const there = async () => (await fleet.pods()).map(({ metadata }) => metadata.name).sort();
   await eventually(async () => (await there()).length === staying.length, LIMIT_MS);

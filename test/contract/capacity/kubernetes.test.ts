@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import type { CapacityProvider } from '../../../src/capacity/provider.ts';
-import { createProvider } from '../../../src/capacity/registry.ts';
+import type { Capacity } from '../../../src/capacity/guard.ts';
 import { ensureStandIn } from '../../../src/dev/components.ts';
 import { reportToStderr } from '../../../src/dev/reporter.ts';
 import { type Stack, startStack } from '../../../src/dev/stack.ts';
@@ -15,29 +14,37 @@ import { installEgressFleet, type KubernetesInput } from '../../support/cluster/
 import { startCluster, type TestCluster } from '../../support/stack-cluster.ts';
 import { eventually } from './eventually.ts';
 import { fleetWith, launchAndKill } from './killed-launch.ts';
+import { createOccupier, type Occupier } from './occupy.ts';
+import { openCapacity, workersOf } from './open.ts';
 import { describeProvider, type ProviderUnderTest, type Refusal } from './provider-contract.ts';
 
 let folder: string;
 let stack: Stack;
 let cluster: TestCluster;
-const opened: CapacityProvider[] = [];
+let occupier: Occupier;
+const opened: Capacity[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'reelkit-kubernetes-'));
   const bin = await ensureStandIn(reportToStderr);
   stack = await startStack({ stateDir: folder, parts: ['workersRedis'] });
-  cluster = await startCluster(stack, bin, { pool: { bootMs: 300, cores: 16, maxNodes: 4 } });
+  cluster = await startCluster(stack, bin, {
+    pool: { bootMs: 300, cores: 16, maxNodes: 4 },
+    workerEnv: { STANDIN_MEDIA: 'none' },
+  });
+  occupier = await createOccupier(stack.workersRedis);
 });
 
 afterAll(async () => {
   await Promise.all(opened.map((provider) => provider.close?.()));
+  await occupier?.close();
   await cluster?.stop();
   await stack?.stop();
   if (folder) await rm(folder, { recursive: true, force: true });
 });
 
-function open(changes: Partial<KubernetesInput> = {}): CapacityProvider {
-  const provider = createProvider(fleetWith({ ...cluster.capacity, ...changes }));
+async function open(changes: Partial<KubernetesInput> = {}): Promise<Capacity> {
+  const provider = await openCapacity(fleetWith({ ...cluster.capacity, ...changes }));
   opened.push(provider);
   return provider;
 }
@@ -64,7 +71,7 @@ async function otherFleet(options: Partial<Parameters<typeof installEgressFleet>
 
 async function subject(): Promise<ProviderUnderTest> {
   return {
-    provider: open(),
+    provider: await open(),
     crash: async (id) => {
       // A container that crashes is restarted in its pod; a pod that is lost is lost.
       await kubectl('delete', 'pod', id, '--force', '--grace-period=0', '--wait=false');
@@ -81,6 +88,7 @@ async function subject(): Promise<ProviderUnderTest> {
       });
       return 'by-hand';
     },
+    occupy: (topic) => occupier.occupy(topic),
     slow: (ms) => cluster.network.delay(ms),
     stop: async () => {},
   };
@@ -109,7 +117,12 @@ function refused(
   message: RegExp,
   capacity: () => Promise<Partial<KubernetesInput>>,
 ): Refusal {
-  return { name, kind, message, provoke: async () => ({ provider: open(await capacity()), undo: async () => {} }) };
+  return {
+    name,
+    kind,
+    message,
+    provoke: async () => ({ provider: await open(await capacity()), undo: async () => {} }),
+  };
 }
 
 const inFleet = (name: string) => ({ name, namespace: 'reelkit' });
@@ -174,9 +187,8 @@ describeProvider('kubernetes', subject, REFUSALS);
 
 describe('pods', () => {
   const probe = createProbe({ timeoutMs: 10_000 });
-  const find = async (provider: CapacityProvider, id: string) =>
-    (await provider.list()).find((worker) => worker.id === id);
-  const ready = async (provider: CapacityProvider, count: number, token: string) => {
+  const find = async (provider: Capacity, id: string) => (await workersOf(provider)).find((worker) => worker.id === id);
+  const ready = async (provider: Capacity, count: number, token: string) => {
     const { launched } = await provider.launch(count, token);
     await eventually(async () => {
       const answers = await Promise.all(launched.map(async (id) => probe((await find(provider, id)) ?? {})));
@@ -184,13 +196,13 @@ describe('pods', () => {
     });
     return launched as [string, ...string[]];
   };
-  const clear = async (provider: CapacityProvider) => {
-    for (const { id } of await provider.list()) await provider.remove(id);
-    await eventually(async () => (await provider.list()).every(({ state }) => state === 'gone'));
+  const clear = async (provider: Capacity) => {
+    for (const { id } of await workersOf(provider)) await provider.remove(id);
+    await eventually(async () => (await workersOf(provider)).every(({ state }) => state === 'gone'));
   };
 
   it('that are busy cannot be evicted and are marked for the autoscalers, and idle ones can', async () => {
-    const provider = open();
+    const provider = await open();
     const [busy, idle] = await ready(provider, 2, 'evict');
     await provider.protect?.(busy, true);
     await provider.protect?.(idle ?? '', false);
@@ -216,7 +228,7 @@ describe('pods', () => {
   });
 
   it('are replaced in name only: a new image is for new workers, and the old ones are known as such', async () => {
-    const provider = open();
+    const provider = await open();
     const [old] = await ready(provider, 1, 'old');
     const changes: string[] = [];
     provider.onChange?.((why) => changes.push(why));
@@ -233,7 +245,7 @@ describe('pods', () => {
   });
 
   it('tell why they are not ready: no node, image, crash loop, probe, eviction', async () => {
-    const provider = open();
+    const provider = await open();
     const { kubelet } = cluster;
     const reasonOf = async (id: string) => (await find(provider, id))?.reason ?? '';
     await cluster.fleet.applyTemplate({ cpu: '64' });
@@ -260,10 +272,10 @@ describe('pods', () => {
 
   it('on a node that is being emptied are known as such, under the ClusterRole of the chart', async () => {
     const changes: string[] = [];
-    const denied = await open({ watchNodes: true }).check();
+    const denied = await (await open({ watchNodes: true })).check();
     expect(denied.join()).toMatch(/may not list, watch nodes: bind.*watchNodes/);
     await cluster.fleet.allowNodes();
-    const provider = open({ watchNodes: true });
+    const provider = await open({ watchNodes: true });
     provider.onChange?.((why) => changes.push(why));
     expect(await provider.check()).toEqual([]);
     const [id] = await ready(provider, 1, 'cordon');
@@ -279,7 +291,7 @@ describe('pods', () => {
   });
 
   it('that their node took with it are draining, and go when nothing can be on them', async () => {
-    const provider = open();
+    const provider = await open();
     const [lost] = await ready(provider, 1, 'lost');
     await kubectl('wait', '--for=condition=Ready', `pod/${lost}`, '--timeout=30s');
     const node = cluster.kubelet.processes().find(({ pod }) => pod === lost)?.node ?? '';
@@ -295,8 +307,8 @@ describe('pods', () => {
 });
 
 describe('the watch', () => {
-  const seen = async (provider: CapacityProvider) =>
-    (await provider.list()).map(({ id }) => id).filter((id) => ['before', 'meanwhile', 'after'].includes(id));
+  const seen = async (provider: Capacity) =>
+    (await workersOf(provider)).map(({ id }) => id).filter((id) => ['before', 'meanwhile', 'after'].includes(id));
   const made = async (name: string) => {
     await apply({
       apiVersion: 'v1',
@@ -346,7 +358,7 @@ describe('the watch', () => {
       },
     ],
   ])('survives %s without losing sight of a pod', async (_, happens) => {
-    const provider = open();
+    const provider = await open();
     await made('before');
     await eventually(async () => (await seen(provider)).includes('before'));
     await happens();
@@ -361,14 +373,15 @@ describe('the watch', () => {
 
 describe('a watch that shows nothing while everything else works', () => {
   it('makes no launch twice, and in the end the list is read anew', async () => {
-    const provider = open(await otherFleet({ withoutVerbs: ['watch'] }));
-    expect(await provider.list()).toEqual([]);
+    const provider = await open(await otherFleet({ withoutVerbs: ['watch'] }));
+    expect(await workersOf(provider)).toEqual([]);
     const { launched } = await provider.launch(2, 'first');
-    expect(await provider.list()).toEqual([]);
-    const error = await provider.launch(2, 'again').catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ kind: 'retryable', message: expect.stringContaining('has not shown 2 of 2 pods') });
+    expect(await workersOf(provider)).toEqual([]);
+    const { problems } = await provider.launch(2, 'again');
+    const message = expect.stringContaining('has not shown 2 of 2 pods');
+    expect(problems).toEqual([{ kind: 'retryable', code: 'watch_behind', message, count: 2 }]);
     expect((await provider.launch(2, 'first')).launched).toEqual(launched);
-    await eventually(async () => (await provider.list()).length === 2, 50_000);
+    await eventually(async () => (await workersOf(provider)).length === 2, 50_000);
   });
 });
 
@@ -387,10 +400,12 @@ describe('what is wrong with the set-up', () => {
       /terminationGracePeriodSeconds is \d+/,
     ],
   ])('%s is named by check', async (_, capacity, message) => {
-    expect((await open(await capacity()).check()).join('\n')).toMatch(message);
+    expect((await (await open(await capacity())).check()).join('\n')).toMatch(message);
   });
 
   it('no cluster at all is named at once', () => {
-    expect(() => open({ context: 'elsewhere' })).toThrow(/no context "elsewhere".*fleet\.capacity\.kubeconfig/);
+    return expect(open({ context: 'elsewhere' })).rejects.toThrow(
+      /no context "elsewhere".*fleet\.capacity\.kubeconfig/,
+    );
   });
 });

@@ -1,26 +1,25 @@
 // What every capacity provider that launches workers must do. One suite, run against each of them with real workers.
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  CapacityError,
-  type CapacityErrorKind,
-  type CapacityProvider,
-  type Worker,
-} from '../../../src/capacity/provider.ts';
+import type { Capacity } from '../../../src/capacity/guard.ts';
+import type { CapacityErrorKind, Worker } from '../../../src/capacity/provider.ts';
 import { createProbe } from '../../../src/livekit/probe.ts';
 import { eventually } from './eventually.ts';
+import { workersOf } from './open.ts';
 
 export interface ProviderUnderTest {
-  provider: CapacityProvider;
+  provider: Capacity;
   /** Ends a worker as a crash would, behind the provider's back. */
   crash(id: string): Promise<void>;
   stop(): Promise<void>;
   /** Another Reelkit with the same settings, which knows nothing of the first. */
-  successor(): CapacityProvider;
+  successor(): Promise<Capacity>;
   /** A process that launches this many with this token and is killed when the first of them can be seen. */
   killedWhileLaunching(count: number, token: string): Promise<void>;
   /** A worker that somebody else put into the fleet. @returns its id. Absent where nobody can. */
   unasked?(): Promise<string>;
+  /** Starts something on the worker that listens there. */
+  occupy(topic: string): Promise<{ egressId: string; stop(): Promise<void> }>;
   /** Answers come this late until it is called with 0. Absent where nothing is asked over a network. */
   slow?(ms: number): void;
 }
@@ -32,7 +31,7 @@ export interface Refusal {
   /** What the error must name. */
   message: RegExp;
   /** A provider that is refused, or what makes it so; `undo` ends it. */
-  provoke(subject: ProviderUnderTest): Promise<{ provider: CapacityProvider; undo: () => Promise<void> }>;
+  provoke(subject: ProviderUnderTest): Promise<{ provider: Capacity; undo: () => Promise<void> }>;
 }
 
 /** A loaded machine answers late; nothing here is about how fast. */
@@ -49,8 +48,8 @@ export function describeProvider(
     const token = () => `t${randomUUID().slice(0, 8)}`;
 
     const living = async (): Promise<Worker[]> =>
-      (await subject.provider.list()).filter(({ state }) => state !== 'gone');
-    const find = async (id: string) => (await subject.provider.list()).find((worker) => worker.id === id);
+      (await workersOf(subject.provider)).filter(({ state }) => state !== 'gone');
+    const find = async (id: string) => (await workersOf(subject.provider)).find((worker) => worker.id === id);
     const isGone = async (id: string) => ((await find(id))?.state ?? 'gone') === 'gone';
     const answers = async (id: string) => (await probe((await find(id)) ?? {})).answered;
     const isRunning = async (id: string) => (await find(id))?.state === 'running' && (await answers(id));
@@ -102,6 +101,8 @@ export function describeProvider(
       const again = await subject.provider.launch(2, same);
       for (const { launched } of [...results, again]) expect([...launched].sort()).toEqual([...again.launched].sort());
       await eventually(async () => (await living()).length === 2);
+      const fewer = await subject.provider.launch(1, same);
+      expect(again.launched).toEqual(expect.arrayContaining(fewer.launched));
       await subject.provider.launch(1, token());
       await eventually(async () => (await living()).length === 3);
       await removeAll();
@@ -125,6 +126,42 @@ export function describeProvider(
       await removeAll();
     });
 
+    it('ends no busy worker: drained it finishes what it runs, and it is not removed before it has', async () => {
+      const [busy, other] = await launchReady(2);
+      const { egressId, stop } = await subject.occupy((await find(busy))?.topic ?? '');
+      const runs = async () => {
+        const answer = await probe((await find(busy)) ?? {});
+        return answer.answered && answer.egresses.some((egress) => egress.egressId === egressId);
+      };
+      await eventually(runs);
+      await expect(subject.provider.remove(busy)).rejects.toMatchObject({ kind: 'retryable', code: 'busy' });
+      await subject.provider.drain(busy);
+      await eventually(async () => (await find(busy))?.state === 'draining');
+      await expect(subject.provider.remove(busy)).rejects.toMatchObject({ code: 'busy' });
+      expect(await runs()).toBe(true);
+      await stop();
+      await eventually(() => isGone(busy));
+      expect(await answers(other ?? '')).toBe(true);
+      await removeAll();
+    });
+
+    it('says how old its list is, and one that was asked for now is new', async () => {
+      const nowMs = Date.now();
+      const { asOfMs } = await subject.provider.list(nowMs);
+      expect(asOfMs).toBeGreaterThanOrEqual(nowMs);
+      expect(asOfMs).toBeLessThanOrEqual(Date.now());
+    });
+
+    it('names each worker in the list as the launch named it, with the token of that launch', async () => {
+      const same = token();
+      const { launched } = await subject.provider.launch(2, same);
+      const names = async () =>
+        (await living()).filter((one) => one.token === same).flatMap(({ id, launchedAs = id }) => launchedAs);
+      await eventually(async () => (await names()).length === 2);
+      expect((await names()).sort()).toEqual([...launched].sort());
+      await removeAll();
+    });
+
     it('can give up a worker that is still booting', async () => {
       const { launched } = await subject.provider.launch(1, token());
       for (const id of launched) await subject.provider.drain(id);
@@ -143,10 +180,10 @@ export function describeProvider(
     it('adopts what a Reelkit launched that was killed in the middle of it, and launches only the rest', async () => {
       const same = token();
       await subject.killedWhileLaunching(6, same);
-      const successor = subject.successor();
-      const found = (await successor.list()).filter(({ state }) => state !== 'gone');
+      const successor = await subject.successor();
+      const found = (await workersOf(successor)).filter(({ state }) => state !== 'gone');
       expect(found.length).toBeGreaterThan(0);
-      expect(found.every(({ owned }) => owned)).toBe(true);
+      expect(found.map(({ owned, token }) => [owned, token])).toEqual(found.map(() => [true, same]));
       const { launched } = await successor.launch(6, same);
       await eventually(async () => (await living()).length === 6);
       expect((await living()).map(({ id }) => id).sort()).toEqual([...launched].sort());
@@ -183,13 +220,9 @@ export function describeProvider(
     it.each(refusals)('says what the platform refused: $name', async ({ kind, message, provoke }) => {
       const before = (await living()).length;
       const { provider, undo } = await provoke(subject);
-      const error = await provider
-        .launch(1, token())
-        .catch((thrown: unknown) => thrown)
-        .finally(undo);
-      expect(error).toBeInstanceOf(CapacityError);
-      expect((error as CapacityError).message).toMatch(message);
-      expect((error as CapacityError).kind).toBe(kind);
+      const result = await provider.launch(1, token()).finally(undo);
+      const problem = { kind, code: expect.stringMatching(/^\w+$/), message: expect.stringMatching(message), count: 1 };
+      expect(result).toEqual({ launched: [], problems: [problem] });
       expect(await living()).toHaveLength(before);
       const [works] = await launchReady(1);
       expect(await answers(works)).toBe(true);

@@ -1,7 +1,7 @@
 // The static provider: workers that somebody else runs. What the contract asks of it, and no more.
 import { describe, expect, it } from 'vitest';
-import { createProvider } from '../../../src/capacity/registry.ts';
 import { parseConfig } from '../../../src/config/load.ts';
+import { openCapacity, workersOf } from './open.ts';
 
 const config = (workers: object[]) =>
   parseConfig({
@@ -14,27 +14,26 @@ const config = (workers: object[]) =>
 const one = { id: 'one', healthUrl: 'http://10.0.0.1:9090', metricsUrl: 'http://10.0.0.1:9091', cpuCores: 8 };
 const two = { id: 'two', topic: 'pool-b', healthUrl: 'http://10.0.0.2:9090', cpuCores: 4 };
 
-describe('the capacity provider static', () => {
-  const provider = createProvider(config([one, two]));
+describe('the capacity provider static', async () => {
+  const provider = await openCapacity(config([one, two]));
 
   it('lists each worker with its addresses, as not its own', async () => {
-    expect(await provider.list()).toEqual([
+    expect(await workersOf(provider)).toEqual([
       { ...one, topic: 'one', state: 'running', launchedAtMs: 0, owned: false },
       { ...two, state: 'running', launchedAtMs: 0, owned: false },
     ]);
-    expect(provider.limits).toEqual({ minWorkers: 2, maxWorkers: 2, coresPerWorker: 8 });
+    expect(provider.limits).toEqual({ fixedWorkers: 2, coresPerWorker: 8 });
   });
 
   it('launches nothing, and says what to do instead', async () => {
-    await expect(provider.launch(1, 't')).rejects.toMatchObject({
-      kind: 'configuration',
-      message: expect.stringContaining('fleet.capacity.workers'),
-    });
+    const message = expect.stringContaining('fleet.capacity.workers');
+    const problems = [{ kind: 'configuration', code: 'configuration', message, count: 1 }];
+    expect(await provider.launch(1, 't')).toEqual({ launched: [], problems });
   });
 
   it('neither drains nor removes', async () => {
     await provider.drain('one');
     await provider.remove('one');
-    expect(await provider.list()).toHaveLength(2);
+    expect(await workersOf(provider)).toHaveLength(2);
   });
 });

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { createProvider } from '../../../src/capacity/registry.ts';
+import type { Capacity } from '../../../src/capacity/guard.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { reportToStderr } from '../../../src/dev/reporter.ts';
 import {
@@ -21,6 +21,7 @@ import {
 } from '../../support/chart.ts';
 import { type ControlPlane, startControlPlane } from '../../support/cluster/control-plane.ts';
 import { waitFor } from '../../support/stack-wait.ts';
+import { openCapacity, workersOf } from '../capacity/open.ts';
 
 /** Apart from where the value sets are tried. */
 const installed = 'studio';
@@ -69,14 +70,14 @@ test('it does refuse an object with a field that does not exist', async () => {
 });
 
 describe('installed', () => {
-  let provider: ReturnType<typeof createProvider>;
+  let provider: Capacity;
   const kubectl = (...args: string[]) => cluster.kubectl(['--namespace', installed, ...args]);
   const podsLeft = () => kubectl('get', 'pods', '--selector', 'reelkit.dev/fleet=default', '--output', 'name');
 
   beforeAll(async () => {
     const { exitCode, stderr } = await withCluster('install', chart, ...valuesOf('minimal'));
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    provider = createProvider((await configOf('reelkit-worker')).fleets[0]);
+    provider = await openCapacity((await configOf('reelkit-worker')).fleets[0]);
   });
   afterAll(() => provider?.close?.());
 
@@ -95,8 +96,8 @@ describe('installed', () => {
 
   test('the Temporal worker has the rights and the template it needs to launch', async () => {
     expect(await provider.check()).toEqual([]);
-    const { launched, error } = await provider.launch(2, 'helm');
-    expect({ launched: launched.length, error }).toEqual({ launched: 2, error: undefined });
+    const { launched, problems } = await provider.launch(2, 'helm');
+    expect({ launched: launched.length, problems }).toEqual({ launched: 2, problems: [] });
     expect(provider.limits.coresPerWorker).toBe(4);
   });
 
@@ -112,8 +113,8 @@ describe('installed', () => {
   });
 
   test('the API may see the workers and not touch them', async () => {
-    const viewer = createProvider((await configOf('reelkit-api')).fleets[0]);
-    expect(await viewer.list()).toHaveLength(2);
+    const viewer = await openCapacity((await configOf('reelkit-api')).fleets[0]);
+    expect(await workersOf(viewer)).toHaveLength(2);
     await viewer.close?.();
     const may = (verb: string, resource: string) =>
       kubectl('auth', 'can-i', verb, resource, `--as=system:serviceaccount:${installed}:reelkit-api`).catch(() => 'no');

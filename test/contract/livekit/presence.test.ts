@@ -13,7 +13,6 @@ import { type Stack, startStack } from '../../../src/dev/stack.ts';
 import { createPresence, type Presence, watchPresence } from '../../../src/livekit/presence.ts';
 import { eventually } from '../capacity/eventually.ts';
 
-const LIMITS = { minWorkers: 0, maxWorkers: 10, coresPerWorker: 4 };
 /** Two looks of the watch, and the time a busy machine takes. */
 const NOTICED_MS = 1_500;
 const RESTARTED_MS = 4_000;
@@ -34,7 +33,7 @@ beforeAll(async () => {
   transport = await createRedisTransport(stack.workersRedis, { name: 'workers' });
   presence = createPresence(transport);
   const settings = { bin, configFile, stateDir: stateDir(), coresPerWorker: 4, bootDelay: 0, env: {} };
-  provider = createProcessProvider({ provider: 'process', ...settings }, LIMITS);
+  provider = createProcessProvider({ provider: 'process', ...settings });
 });
 
 afterEach(() => stopAllProcessWorkers(stateDir()));

@@ -59,6 +59,7 @@ describe('the worker that is chosen', () => {
     ['does not listen for starts', { present: false }],
     ['is cordoned', { cordoned: true }],
     ['has no topic', { topic: undefined as never }],
+    ['is about to be ended by its platform', { endsAtMs: 5 }],
     ['is full', { egresses: [egress('EG_1', 3)] }],
   ])('is none that %s', async (_, parts) => {
     const { choice } = bed(see(onBus('a', parts)));

@@ -11,7 +11,12 @@ const { fleets: configured } = parseConfig({
   livekit: { url: 'wss://livekit.example.com', apiKey: 'k', apiSecret: 's', redis: { address: 'a:1' } },
   workers: { redis: { address: 'b:1' } },
   storages: { local: { type: 'local', path: '/r' } },
-  fleets: ['main', 'gpu'].map((name) => ({ name, capacity: { provider: 'kubernetes', podTemplate: 'egress' } })),
+  fleets: ['main', 'gpu'].map((name) => ({
+    name,
+    minWorkers: 1,
+    maxWorkers: 1,
+    capacity: { provider: 'kubernetes', podTemplate: 'egress' },
+  })),
 });
 
 function createBed() {
@@ -21,11 +26,11 @@ function createBed() {
     settings,
     provider: {
       kind: 'test',
-      limits: { minWorkers: 1, maxWorkers: 1, coresPerWorker: 4 },
-      list: async () => [],
+      limits: { coresPerWorker: 4 },
+      list: async () => ({ workers: [], asOfMs: Date.now() }),
       async launch(_, token) {
         launched.push({ fleet: settings.name, token });
-        return { launched: [token] };
+        return { launched: [token], problems: [] };
       },
       drain: async () => {},
       remove: async () => {},

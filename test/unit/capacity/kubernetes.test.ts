@@ -204,6 +204,7 @@ describe('a worker, read from its pod', () => {
       metricsUrl: 'http://10.0.0.7:9091/metrics',
       cpuCores: 3.5,
       owned: true,
+      token: 't',
       protected: false,
     });
   });

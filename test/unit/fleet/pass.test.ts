@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { runPass } from '../../../src/activities/fleet.ts';
 import type { FleetDeps } from '../../../src/activities/fleet-deps.ts';
 import { type OpenRecording, type RecordingState, toOpenRecording } from '../../../src/activities/open-recordings.ts';
-import { CapacityError, type Worker } from '../../../src/capacity/provider.ts';
+import { CapacityError, type LaunchResult, type Worker } from '../../../src/capacity/provider.ts';
 import { createArrivals } from '../../../src/fleet/arrivals.ts';
 import type { Doubt } from '../../../src/fleet/doubt.ts';
 import { EMPTY_MEMORY } from '../../../src/fleet/observation.ts';
@@ -49,6 +49,7 @@ function createWorld(world: World = {}) {
   const looks = [...(world.open ?? [[]])];
   const deps = {
     fleets: ['test'],
+    size: LIMITS,
     recordings: {
       list: vi.fn(async () => looks[0] ?? []),
       countQueue: vi.fn(async () => ((looks.length > 1 ? looks.shift() : looks[0]) ?? []).length),
@@ -61,10 +62,13 @@ function createWorld(world: World = {}) {
     provider: {
       kind: 'test',
       limits: LIMITS,
-      list: vi.fn(async () => world.workers ?? []),
-      launch: vi.fn(async (count: number, token: string) => ({
-        launched: Array.from({ length: count }, (_, index) => `w-${token}-${index}`),
-      })),
+      list: vi.fn(async () => ({ workers: world.workers ?? [], asOfMs: NOW })),
+      launch: vi.fn(
+        async (count: number, token: string): Promise<LaunchResult> => ({
+          problems: [],
+          launched: Array.from({ length: count }, (_, index) => `w-${token}-${index}`),
+        }),
+      ),
       drain: vi.fn(async () => {}),
       remove: vi.fn(async () => {}),
       check: async () => [],

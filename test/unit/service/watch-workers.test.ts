@@ -18,7 +18,7 @@ async function createBed(lists: Record<string, string[]>) {
   const kicks: string[] = [];
   const fleets = Object.entries(lists).map(([name, topics]) => ({
     settings: { name },
-    provider: { list: async () => topics.map((topic) => ({ id: topic, topic })) },
+    provider: { list: async () => ({ workers: topics.map((topic) => ({ id: topic, topic })), asOfMs: 0 }) },
   })) as unknown as FleetSources[];
   const presence = {
     workers: async () => new Set(listening),
