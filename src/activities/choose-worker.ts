@@ -11,15 +11,8 @@ export interface WorkerChoice {
   /**
    * The fullest worker with room, beside what others hold there; held for this recording until it starts, is released, or a moment
    * has passed.
-   * @param not topics that were tried
-   * @param admitted the fleet just promised room
    */
-  choose(
-    recordingId: string,
-    costCores: number,
-    not?: ReadonlySet<string>,
-    admitted?: boolean,
-  ): Promise<AssignedWorker | { missing: string }>;
+  choose(recordingId: string, costCores: number, limits?: ChoiceLimits): Promise<AssignedWorker | { missing: string }>;
   /** It did not start there: others may have the room. */
   release(recordingId: string): void;
   /** It did; held until the worker shows this egress itself. */
@@ -41,6 +34,15 @@ export interface WorkerChoice {
   endsAtMs(worker: AssignedWorker): Promise<number | undefined>;
   /** The worker whose port shows it. */
   shownBy(egressId: string): Promise<AssignedWorker | undefined>;
+}
+
+export interface ChoiceLimits {
+  /** Topics that were tried. */
+  not?: ReadonlySet<string>;
+  /** The fleet just promised room. */
+  admitted?: boolean;
+  /** Topic of the only one that may be chosen. */
+  onto?: string | undefined;
 }
 
 export interface WorkerChoiceOptions {
@@ -114,9 +116,11 @@ export function createWorkerChoice(
   }
 
   return {
-    async choose(recordingId, costCores, not = new Set(), admitted = false) {
+    async choose(recordingId, costCores, { not = new Set(), admitted = false, onto } = {}) {
       const sight = await withMarks(await look(now() - (admitted ? ADMITTED_FRESH_MS : FRESH_MS)));
-      const found = candidates(sight.workers, recordingId).filter(({ worker: { topic } }) => !not.has(topic));
+      const found = candidates(sight.workers, recordingId).filter(
+        ({ worker: { topic } }) => !not.has(topic) && (onto ?? topic) === topic,
+      );
       const trusted = found.filter(({ worker: { doubt } }) => (doubt?.untilMs ?? 0) <= now());
       const chosen = fullest(trusted, costCores);
       if (!chosen) {

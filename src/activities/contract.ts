@@ -71,6 +71,8 @@ export interface DispatchInput {
   queuedSinceMs: number;
   /** The fleet counted it in a moment ago: only a fresh look at the workers counts. */
   admitted: boolean;
+  /** Topic of the only worker that it may be sent to: others before it wait for more than is free there. */
+  onto?: string;
   /** Nobody holds the recorder's name in the room any more, so this one takes it: UpdateLayout goes on working. */
   keepsIdentity: boolean;
   /** Instead of the request's: what UpdateLayout has said since. */

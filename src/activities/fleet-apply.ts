@@ -25,7 +25,7 @@ export async function apply(deps: FleetDeps, plan: FleetPlan, token: string): Pr
   const [launched, notCordoned, notAdmitted, notDrained] = await Promise.all([
     launch(deps, plan, token),
     failedOf(deps, plan.cordon, 'cordon', ({ topic }) => presence.cordon(topic, cordonMs)),
-    failedOf(deps, plan.admit, 'admit', ({ id }) => deps.recordings.admit(id)),
+    failedOf(deps, plan.admit, 'admit', ({ id, onto }) => deps.recordings.admit(id, onto)),
     failedOf(deps, plan.retire, 'drain', ({ id }) => deps.provider.drain(id)),
     failedOf(deps, plan.protect, 'protect', async ({ id, busy }) => deps.provider.protect?.(id, busy)),
     failedOf(deps, plan.remove, 'remove', ({ id }) => deps.provider.remove(id)),

@@ -48,10 +48,7 @@ export async function observe(
       stage === 'scheduled' && startAtMs !== undefined ? [{ id, costCores, dueMs: startAtMs }] : [],
     ),
     running,
-    starting: [...open.filter(({ stage }) => stage === 'starting'), ...notListed].map(({ id, costCores }) => ({
-      id,
-      costCores,
-    })),
+    starting: [...open.filter(({ stage }) => stage === 'starting').map(toStarting), ...notListed.map(toStarting)],
     limits: limitsOf(deps),
   };
 }
@@ -111,8 +108,12 @@ function knownEgresses({ activeEgresses = [] }: Sight, { egresses = {} }: FleetM
   return new Set([...activeEgresses.map(({ egressId }) => egressId), ...Object.keys(egresses)]);
 }
 
-function toWaiting({ id, costCores, priority, sinceMs }: OpenRecording) {
-  return { id, costCores, priority, sinceMs };
+function toWaiting({ id, costCores, priority, sinceMs, tenant }: OpenRecording) {
+  return { id, costCores, priority, sinceMs, ...(tenant === undefined ? {} : { tenant }) };
+}
+
+function toStarting({ id, costCores, tenant }: Pick<OpenRecording, 'id' | 'costCores' | 'tenant'>) {
+  return { id, costCores, ...(tenant === undefined ? {} : { tenant }) };
 }
 
 async function addBelievedEgress(deps: FleetDeps, open: OpenRecording[], egressIds: ReadonlySet<string>) {
@@ -122,10 +123,17 @@ async function addBelievedEgress(deps: FleetDeps, open: OpenRecording[], egressI
     timesSeen.set(recordingId, (timesSeen.get(recordingId) ?? 0) + 1);
   }
   const running: Observation['running'] = [];
-  for (const { id, stage } of open) {
+  for (const { id, stage, costCores, tenant, endsByMs } of open) {
     if (stage !== 'recording' && stage !== 'stopping') continue;
     const egressId = (timesSeen.get(id) ?? 0) > 1 ? await believedEgress(deps, id) : undefined;
-    running.push({ id, stage, ...(egressId === undefined ? {} : { egressId }) });
+    running.push({
+      id,
+      stage,
+      costCores,
+      ...(egressId === undefined ? {} : { egressId }),
+      ...(tenant === undefined ? {} : { tenant }),
+      ...(endsByMs === undefined ? {} : { endsByMs }),
+    });
   }
   return running;
 }

@@ -25,6 +25,9 @@ export interface OpenRecording {
   costCores: number;
   /** When it was asked for, or became due. */
   sinceMs: number;
+  tenant?: string;
+  /** Had it begun when it was asked for, it would stop then. */
+  endsByMs?: number;
   startAtMs?: number;
   /** It may have had no workflow task before this. */
   asleepUntilMs?: number;
@@ -44,8 +47,8 @@ export interface OpenRecordings {
   list(fleet: string): Promise<OpenRecording[]>;
   /** How many start or wait. */
   countQueue(fleet: string): Promise<number>;
-  /** @returns false when it has ended meanwhile */
-  admit(id: string): Promise<boolean>;
+  /** @param onto topic of the only worker it may start on @returns false when it has ended meanwhile */
+  admit(id: string, onto?: string): Promise<boolean>;
   look(id: string, look: LookPayload): Promise<boolean>;
   /** Straight from its history, not from the index: for what must not be wrong. */
   stateOf(id: string): Promise<RecordingState>;
@@ -86,12 +89,15 @@ export function createOpenRecordings(client: Client): OpenRecordings {
     async countQueue(fleet) {
       return (await client.workflow.count(queueOf(fleet))).count;
     },
-    admit: (id) =>
-      unlessEnded(() =>
-        (asleepUntil.get(id) ?? 0) > Date.now()
-          ? client.withDeadline(Date.now() + WAKE_MS, () => handle(id).executeUpdate(admittedUpdate))
-          : handle(id).signal(admittedSignal),
-      ),
+    admit: (id, onto) =>
+      unlessEnded(() => {
+        const admission = onto === undefined ? {} : { onto };
+        return (asleepUntil.get(id) ?? 0) > Date.now()
+          ? client.withDeadline(Date.now() + WAKE_MS, () =>
+              handle(id).executeUpdate(admittedUpdate, { args: [admission] }),
+            )
+          : handle(id).signal(admittedSignal, admission);
+      }),
     look: (id, look) => unlessEnded(() => handle(id).signal(lookSignal, look)),
     async stateOf(id) {
       let state: RecordingState = 'unknown';
@@ -133,13 +139,17 @@ export function toOpenRecording(
 ): OpenRecording {
   const memo = (info.memo ?? {}) as Partial<RecordingMemo>;
   const waitingFor = info.typedSearchAttributes.get(KEYS.waitingFor);
+  const sinceMs = Math.max(memo.requestedAtMs ?? info.startTime.getTime(), memo.startAtMs ?? 0);
+  const { tenant, maxDuration = DEFAULTS.maxDurationMs } = memo.request ?? {};
   return {
     id: info.workflowId,
     stage: stageOf(info.typedSearchAttributes),
     ...(waitingFor === 'capacity' || waitingFor === 'room' ? { waitingFor } : {}),
     priority: info.typedSearchAttributes.get(KEYS.priority) ?? DEFAULTS.priority,
     costCores: memo.costCores ?? 0,
-    sinceMs: Math.max(memo.requestedAtMs ?? info.startTime.getTime(), memo.startAtMs ?? 0),
+    sinceMs,
+    ...(tenant === undefined ? {} : { tenant }),
+    endsByMs: sinceMs + maxDuration,
     ...(memo.startAtMs === undefined ? {} : { startAtMs: memo.startAtMs }),
     ...(memo.noRoom === undefined ? {} : { asleepUntilMs: info.startTime.getTime() + ASLEEP_MS + CLOCKS_MS }),
   };

@@ -167,7 +167,9 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     const passedOver = new Set<string>();
     let last: StartOutcome | undefined;
     while (passedOver.size < WORKERS_ASKED && Date.now() < untilMs) {
-      const worker = await choice.choose(recordingId, costCores, passedOver, input.admitted).catch(notSent);
+      const worker = await choice
+        .choose(recordingId, costCores, { not: passedOver, admitted: input.admitted, onto: input.onto })
+        .catch(notSent);
       if (!('topic' in worker)) {
         choice.release(recordingId);
         return last ?? ('missing' in worker ? noCapacity(worker.missing) : worker);

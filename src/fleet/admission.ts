@@ -3,6 +3,12 @@
 import { MAX_CPU_UTILIZATION } from './cost.ts';
 import type { ObservedWorker } from './observation.ts';
 
+export interface Load {
+  costCores: number;
+  /** It has ended by then, unix ms, as far as anybody knows. */
+  endsByMs?: number;
+}
+
 /** A worker being filled: ready ones take requests now, booting ones soon, planned ones are to be launched. */
 export interface Bin {
   id: string;
@@ -10,6 +16,8 @@ export interface Bin {
   cpuCores: number;
   usedCores: number;
   requests: number;
+  /** What is known of them, one by one. */
+  loads: readonly Load[];
   /** Requests of those that this pass put there. */
   placed: number;
   /** Still takes requests, but is to be replaced. */
@@ -31,14 +39,19 @@ export function fits(bin: Bin, costCores: number): boolean {
 }
 
 /** Declared costs and the worker's own figure disagree at times; the one that leaves less room counts. */
-export function binOf(worker: ObservedWorker, kind: 'ready' | 'booting'): Bin {
+export function binOf(
+  worker: ObservedWorker,
+  kind: 'ready' | 'booting',
+  endsByMs: (egressId: string) => number | undefined = () => undefined,
+): Bin {
   const requests = worker.egresses.length;
   const free = worker.freeCores ?? Number.POSITIVE_INFINITY;
   const declared = worker.egresses.reduce((sum, egress) => sum + egress.costCores, 0);
   const cpuCores = requests === 0 ? Math.min(worker.cpuCores, free) : worker.cpuCores;
   const usedCores = requests === 0 ? 0 : Math.max(declared, cpuCores * MAX_CPU_UTILIZATION - free);
   const marks = { ...(worker.outdated ? { outdated: true } : {}), ...(worker.cordoned ? { cordoned: true } : {}) };
-  return { id: worker.id, kind, cpuCores, usedCores, requests, placed: 0, ...marks };
+  const loads = worker.egresses.map(({ egressId, costCores }) => ({ costCores, ...endOf(endsByMs(egressId)) }));
+  return { id: worker.id, kind, cpuCores, usedCores, requests, loads, placed: 0, ...marks };
 }
 
 /**
@@ -53,7 +66,12 @@ export function place(bins: readonly Bin[], costCores: number, kinds: readonly B
   return best;
 }
 
+function endOf(endsByMs: number | undefined): Pick<Load, 'endsByMs'> {
+  return endsByMs === undefined ? {} : { endsByMs };
+}
+
 export function fill(bin: Bin, costCores: number): void {
+  bin.loads = [...bin.loads, { costCores }];
   bin.usedCores += costCores;
   bin.requests += 1;
   bin.placed += 1;

@@ -5,6 +5,7 @@ export interface Arrival {
   id: string;
   fleet: string;
   costCores: number;
+  tenant?: string;
   atMs: number;
 }
 

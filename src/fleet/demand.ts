@@ -5,79 +5,98 @@ import { type Bin, binOf, fill, place } from './admission.ts';
 import { headroomAsks, withAsks } from './headroom.ts';
 import type { FleetMemory, Observation, ObservedWorker, WaitingRecording } from './observation.ts';
 import { EXPECTED_MS, type FleetPolicy, MISSED_PROBE_MS, MOST_LEASES } from './policy.ts';
+import { inTurn, usageOf } from './queue.ts';
+import { type Turns, takeTurns } from './turns.ts';
 
-export interface Demand {
+export interface Demand extends Turns {
   /** Ready and booting workers, and the ones to launch, filled with everything that needs them. */
   bins: Bin[];
-  /** May start now, in queue order. */
-  admit: WaitingRecording[];
-  /** Waiting behind them, in queue order. */
-  behind: WaitingRecording[];
   /** Fit no worker there is or can be. */
   setAside: WaitingRecording[];
   /** Already under way to a worker, and not shown by one: admitted ones and starts. */
-  inFlight: { id: string; costCores: number }[];
+  inFlight: InFlight[];
   /** The most cores one worker can have. */
   largestCores: number;
 }
 
-export function measureDemand(observation: Observation, memory: FleetMemory, policy: FleetPolicy): Demand {
+interface InFlight {
+  id: string;
+  costCores: number;
+  tenant?: string;
+  /** The only worker it may start on. */
+  on?: string;
+}
+
+/** @param mayLaunch how many workers can be launched now */
+export function measureDemand(
+  observation: Observation,
+  memory: FleetMemory,
+  policy: FleetPolicy,
+  mayLaunch: number,
+): Demand {
   const newCores = coresOfNewWorker(observation);
-  const underWay = inFlight(observation, memory);
-  const demand: Demand = {
-    bins: openBins(observation, memory, policy),
-    admit: [],
-    behind: [],
-    setAside: [],
-    inFlight: underWay,
-    largestCores: largestCores(observation, newCores),
+  const largest = largestCores(observation, newCores);
+  const bins = openBins(observation, memory, policy);
+  const planned = new Map<string, number>();
+  const put = (costCores: number) => {
+    const bin = place(bins, costCores) ?? launchFor(bins, costCores, newCores);
+    if (bin?.kind === 'planned' && !planned.has(bin.id)) planned.set(bin.id, planned.size);
+    return bin;
   };
-  const put = (costCores: number) => place(demand.bins, costCores) ?? launchFor(demand.bins, costCores, newCores);
-  for (const { costCores } of demand.inFlight) if (costCores <= demand.largestCores) put(costCores);
-  admitInOrder(demand, queue(observation, underWay), put);
-  for (const { costCores } of dueSoon(observation, policy)) if (costCores <= demand.largestCores) put(costCores);
-  keepSpare(demand.bins, newCores, policy, observation.limits.minWorkers);
-  return demand;
-}
+  const underWay = inFlight(observation, memory);
+  for (const { costCores, on } of underWay) {
+    const chosen = bins.find(({ id }) => id === on);
+    if (chosen) fill(chosen, costCores);
+    else if (costCores <= largest) put(costCores);
+  }
+  const waiting = inTurn(queue(observation, underWay), usageOf([...observation.running, ...underWay]));
+  const turns = takeTurns(
+    waiting.filter(({ costCores }) => costCores <= largest),
+    {
+      nowMs: observation.nowMs,
+      bins,
+      mayAdmit: Math.max(0, MOST_LEASES - underWay.length),
+      put,
+      readyAt: (bin) => readyAt(bin, planned.get(bin.id) ?? Number.POSITIVE_INFINITY),
+    },
+  );
+  for (const { costCores } of dueSoon(observation, policy)) if (costCores <= largest) put(costCores);
+  keepSpare(bins, newCores, policy, observation.limits.minWorkers);
+  const setAside = waiting.filter(({ costCores }) => costCores > largest);
+  return { ...turns, bins, setAside, inFlight: underWay, largestCores: largest };
 
-/** Priority, then first come, then id: the same order on every machine. */
-export function byTurn(a: WaitingRecording, b: WaitingRecording): number {
-  return a.priority - b.priority || a.sinceMs - b.sinceMs || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
-}
-
-/**
- * Strict order: once one has to wait, everyone behind it waits, so that a large request is not starved by small ones. What fits
- * no worker at all is set aside and blocks nobody.
- */
-function admitInOrder(demand: Demand, waiting: WaitingRecording[], put: (costCores: number) => unknown): void {
-  const mayAdmit = Math.max(0, MOST_LEASES - demand.inFlight.length);
-  for (const recording of waiting) {
-    if (recording.costCores > demand.largestCores) demand.setAside.push(recording);
-    else if (
-      demand.behind.length === 0 &&
-      demand.admit.length < mayAdmit &&
-      place(demand.bins, recording.costCores, ['ready'])
-    )
-      demand.admit.push(recording);
-    else {
-      demand.behind.push(recording);
-      put(recording.costCores);
-    }
+  function readyAt(bin: Bin, launchedAs: number): number | undefined | 'never' {
+    if (bin.kind === 'ready') return undefined;
+    if (bin.kind === 'planned' && launchedAs >= mayLaunch) return 'never';
+    const { nowMs, workers } = observation;
+    const listedMs = workers.find(({ id }) => id === bin.id)?.launchedAtMs;
+    const launchedMs = bin.kind === 'planned' ? nowMs : (listedMs ?? memory.workers[bin.id]?.expectedSinceMs ?? nowMs);
+    const readyMs = launchedMs + slowestBootMs(memory);
+    return readyMs > nowMs ? readyMs : undefined;
   }
 }
 
-function queue(observation: Observation, inFlight: Demand['inFlight']): WaitingRecording[] {
-  const busy = new Set([...inFlight.map(({ id }) => id), ...startedIds(observation)]);
-  return observation.waiting.filter(({ id }) => !busy.has(id)).sort(byTurn);
+/** Of the last ones; NaN when none was seen. */
+function slowestBootMs({ bootsMs = [] }: FleetMemory): number {
+  return bootsMs.length === 0 ? Number.NaN : Math.max(...bootsMs);
 }
 
-function inFlight(observation: Observation, memory: FleetMemory): Demand['inFlight'] {
+function queue(observation: Observation, inFlight: readonly InFlight[]): WaitingRecording[] {
+  const busy = new Set([...inFlight.map(({ id }) => id), ...startedIds(observation)]);
+  return observation.waiting.filter(({ id }) => !busy.has(id));
+}
+
+function inFlight(observation: Observation, memory: FleetMemory): InFlight[] {
   const started = startedIds(observation);
+  const tenants = new Map(observation.waiting.map(({ id, tenant }) => [id, tenant]));
   const leased = openIds(observation)
     .filter((id) => !started.has(id))
     .flatMap((id) => {
       const lease = memory.leases[id];
-      return lease && lease.untilMs > observation.nowMs ? [{ id, costCores: lease.costCores }] : [];
+      if (!lease || lease.untilMs <= observation.nowMs) return [];
+      const tenant = tenants.get(id);
+      const more = { ...(tenant === undefined ? {} : { tenant }), ...(lease.on === undefined ? {} : { on: lease.on }) };
+      return [{ id, costCores: lease.costCores, ...more }];
     });
   const known = new Set([...leased.map(({ id }) => id), ...started]);
   return [...leased, ...observation.starting.filter(({ id }) => !known.has(id))];
@@ -98,9 +117,11 @@ function dueSoon({ scheduled, nowMs }: Observation, { bootTimeoutMs }: FleetPoli
 }
 
 function openBins(observation: Observation, memory: FleetMemory, { bootTimeoutMs }: FleetPolicy): Bin[] {
+  const ends = new Map(observation.running.map(({ id, endsByMs }) => [id, endsByMs]));
+  const endsByMs = (egressId: string) => ends.get(parseAttemptEgressId(egressId)?.recordingId ?? '');
   const listed = observation.workers.flatMap((worker) => {
     if (isOverdueStranger(worker)) return [];
-    if (worker.state === 'ready' || worker.state === 'booting') return [binOf(worker, worker.state)];
+    if (worker.state === 'ready' || worker.state === 'booting') return [binOf(worker, worker.state, endsByMs)];
     return hasJustGoneSilent(worker) ? [binOf(worker, 'booting')] : [];
   });
   return [
@@ -129,7 +150,7 @@ export function expectedIds({ workers, nowMs }: Observation, memory: FleetMemory
 }
 
 function newBin(id: string, kind: Bin['kind'], cpuCores: number): Bin {
-  return { id, kind, cpuCores, usedCores: 0, requests: 0, placed: 0 };
+  return { id, kind, cpuCores, usedCores: 0, requests: 0, loads: [], placed: 0 };
 }
 
 function launchFor(bins: Bin[], costCores: number, cpuCores: number): Bin | undefined {

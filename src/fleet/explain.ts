@@ -3,7 +3,7 @@ import { cutToBytes } from '../recording/bytes.ts';
 import { formatDuration } from '../recording/duration.ts';
 import type { Demand } from './demand.ts';
 import { isSetAside } from './doubt.ts';
-import type { FleetMemory, Observation, ObservedWorker, WaitingRecording } from './observation.ts';
+import type { FleetMemory, Observation, ObservedWorker } from './observation.ts';
 import type { Sizing } from './sizing.ts';
 import type { Strays } from './strays.ts';
 import type { Cordons, WorkerFact } from './upkeep.ts';
@@ -65,7 +65,7 @@ export function renderReasons(observation: Observation, memory: FleetMemory, dec
   return [
     ...launchReasons(observation, memory, decided),
     ...setAside(demand),
-    ...named('admit', demand.admit, (ids, count) => `admitting ${count}: ${ids}`),
+    ...named('admit', demand.admit, (ids, count) => `admitting ${count}: ${ids}${passed(demand)}`),
     ...told('boot_failed', ends.failedBoots, ({ id, why }) => `${id} ended before it was ready: ${why}`),
     ...told('boot_failed', overdue, ({ id, why }) => `${id} ${why}: given up and draining`),
     ...told('worker_vanished', ends.vanished, ({ id, why }) => `${id} ended without being asked to: ${why}`),
@@ -161,6 +161,11 @@ function whatIsNeeded({ scheduled }: Observation, { admit, behind, inFlight }: D
   return scheduled.length > 0 ? `${scheduled.length} scheduled` : 'minimum and headroom';
 }
 
+function passed({ admit, behind }: Demand): string {
+  const passing = admit.filter(({ on }) => on !== undefined).length;
+  return passing === 0 ? '' : `, ${passing} of them on room that none of the ${behind.length} who wait can use`;
+}
+
 /** What fits no worker there is or can be. */
 function setAside({ setAside: waiting, largestCores }: Pick<Demand, 'setAside' | 'largestCores'>): Reason[] {
   const items = waiting.map(({ id, costCores }) => ({ id, what: `${id} needs ${cores(costCores)}` }));
@@ -221,7 +226,7 @@ export function describeFleet(observation: Observation, memory: FleetMemory, dem
       `${observation.running.length} recording, ${observation.scheduled.length} scheduled`,
     memory.lastProblem && `Problem: ${memory.lastProblem}`,
     workers.length > 0 && workerTable(workers, observation.nowMs),
-    demand.behind.length > 0 && queueList(demand.behind, observation.nowMs),
+    demand.behind.length > 0 && queueList(demand, observation.nowMs),
     ...setAside(demand).map(({ text }) => `- ${text}`),
   ];
   return cutToBytes(state.filter(Boolean).join('\n\n'), STATE_BYTES, '\n\n(cut)');
@@ -237,11 +242,13 @@ function workerTable(workers: ObservedWorker[], nowMs: number): string {
   return `| worker | state | egresses | cores | age |\n|---|---|---|---|---|\n${rows.join('\n')}${more}`;
 }
 
-function queueList(waiting: WaitingRecording[], nowMs: number): string {
-  const rows = waiting.slice(0, SHOWN_ROWS).map(({ id, costCores, priority, sinceMs }, index) => {
-    return `${index + 1}. ${id}: ${cores(costCores)}, priority ${priority}, for ${formatDuration(Math.max(0, nowMs - sinceMs))}`;
+function queueList({ behind, places }: Demand, nowMs: number): string {
+  const rows = behind.slice(0, SHOWN_ROWS).map(({ id, costCores, priority, sinceMs }, index) => {
+    const { expectedAtMs } = places[index] ?? {};
+    const expected = expectedAtMs === undefined ? 'unknown' : `in ${formatDuration(expectedAtMs - nowMs)}`;
+    return `${index + 1}. ${id}: ${cores(costCores)}, priority ${priority}, for ${formatDuration(Math.max(0, nowMs - sinceMs))}, a worker: ${expected}`;
   });
-  const more = waiting.length > SHOWN_ROWS ? `\n\n${waiting.length - SHOWN_ROWS} more` : '';
+  const more = behind.length > SHOWN_ROWS ? `\n\n${behind.length - SHOWN_ROWS} more` : '';
   return `Queue:\n\n${rows.join('\n')}${more}`;
 }
 

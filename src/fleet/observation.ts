@@ -84,8 +84,9 @@ export interface WaitingRecording {
   costCores: number;
   /** 1 first, 5 last. */
   priority: number;
-  /** When it was asked for, or became due; the queue is first come, first served within a priority. */
+  /** When it was asked for, or became due; the queue is first come, first served within a priority and a tenant. */
   sinceMs: number;
+  tenant?: string;
 }
 
 interface ScheduledRecording {
@@ -98,6 +99,10 @@ interface ScheduledRecording {
 interface RunningRecording {
   id: string;
   stage: 'recording' | 'stopping';
+  costCores?: number;
+  tenant?: string;
+  /** It has ended by then, if it began when it was asked for and nobody extended it. Unix ms. */
+  endsByMs?: number;
   /** The oldest egress it believes in; asked for only when there may be more than one. */
   egressId?: string;
 }
@@ -106,6 +111,7 @@ interface RunningRecording {
 interface StartingRecording {
   id: string;
   costCores: number;
+  tenant?: string;
 }
 
 export interface Observation extends Sight {
@@ -142,7 +148,7 @@ export interface WorkerNotes {
  */
 export interface FleetMemory {
   /** Admitted recordings whose egress is not seen yet: they hold their cost until then, or until the lease ends. */
-  leases: Record<string, { costCores: number; untilMs: number }>;
+  leases: Record<string, { costCores: number; untilMs: number; on?: string }>;
   workers: Record<string, WorkerNotes>;
   /** Egress -> worker, as last shown: of those that live or are believed in. */
   egresses?: Record<string, string>;
@@ -156,6 +162,8 @@ export interface FleetMemory {
   launchFailures: number;
   /** Passes in a row in which a worker died or was given up before it was ever ready. */
   bootFailures: number;
+  /** How long the last boots took. */
+  bootsMs?: readonly number[];
   lastProblem?: string;
   /** What held a launch back when last told, so that it is told once. */
   lastHold?: string;

@@ -3,17 +3,11 @@
 import { bootBackoffMs } from './backoff.ts';
 import { type Demand, measureDemand, openIds, startedIds } from './demand.ts';
 import { holdKey, type Reason, renderLine, renderReasons } from './explain.ts';
-import {
-  EMPTY_MEMORY,
-  type FleetMemory,
-  type Observation,
-  type WaitingRecording,
-  type WorkerNotes,
-} from './observation.ts';
+import { EMPTY_MEMORY, type FleetMemory, type Observation, type WorkerNotes } from './observation.ts';
 import { type FleetPolicy, LEASE_MS } from './policy.ts';
 import { withPresentNames } from './renamed.ts';
 import { nextPassInMs } from './rhythm.ts';
-import { sizeFleet } from './sizing.ts';
+import { mayLaunch, sizeFleet } from './sizing.ts';
 import { findStrays, type Look, type LostEgress, type OrphanEgress, type Strays } from './strays.ts';
 import {
   type Cordons,
@@ -31,6 +25,12 @@ import {
   type WorkerFact,
 } from './upkeep.ts';
 
+export interface Admission {
+  id: string;
+  /** Topic of the only worker it may start on. */
+  onto?: string;
+}
+
 export interface FleetPlan {
   /** Workers to launch, in one step. */
   launch: number;
@@ -42,7 +42,7 @@ export interface FleetPlan {
   remove: WorkerFact[];
   /** For the platform: leave these busy ones alone, and these idle ones no longer. */
   protect: Protection[];
-  admit: WaitingRecording[];
+  admit: Admission[];
   lost: LostEgress[];
   orphans: OrphanEgress[];
   look: Look[];
@@ -64,7 +64,7 @@ export function planFleet(seen: Observation, remembered: Partial<FleetMemory>, p
   const ends = unexpectedEnds(seen, memory);
   const notes = noteWorkers(observation, memory);
   const boots = judgeBoots(observation, memory, notes, ends.failedBoots.length + overdue.length);
-  const demand = measureDemand(observation, memory, policy);
+  const demand = measureDemand(observation, memory, policy, mayLaunch(observation, memory, boots.launchNotBeforeMs));
   const strays = findStrays(observation, memory, notes, policy);
   const sizing = sizeFleet(observation, memory, demand, boots.launchNotBeforeMs);
   const useless = uselessWorkers(observation, notes, policy, strays.mayRun);
@@ -97,7 +97,7 @@ export function planFleet(seen: Observation, remembered: Partial<FleetMemory>, p
     retire,
     remove,
     protect: protections(observation, memory, demand.bins),
-    admit: demand.admit,
+    admit: admissions(observation, demand),
     lost: strays.lost,
     orphans: strays.orphans,
     look: strays.look,
@@ -107,6 +107,14 @@ export function planFleet(seen: Observation, remembered: Partial<FleetMemory>, p
     memory: next,
     demand,
   };
+}
+
+function admissions({ workers }: Observation, { admit }: Demand): Admission[] {
+  const topics = new Map(workers.map(({ id, topic }) => [id, topic]));
+  return admit.map(({ id, on }) => {
+    const onto = topics.get(on ?? '');
+    return { id, ...(onto === undefined ? {} : { onto }) };
+  });
 }
 
 function withCordons(
@@ -143,18 +151,25 @@ function eachOnce(facts: readonly WorkerFact[]): WorkerFact[] {
   return facts.filter((fact, index) => facts.findIndex(({ id }) => id === fact.id) === index);
 }
 
+const KEPT_BOOTS = 5;
+
 /** The first death before ready is replaced at once; more in a row wait longer and longer. A worker that gets ready ends the row. */
 function judgeBoots(
-  { nowMs }: Observation,
+  { nowMs, workers }: Observation,
   memory: FleetMemory,
   notes: Record<string, WorkerNotes>,
   failed: number,
-): Pick<FleetMemory, 'bootFailures' | 'launchNotBeforeMs'> {
+): Pick<FleetMemory, 'bootFailures' | 'launchNotBeforeMs' | 'bootsMs'> {
   const becameReady = Object.entries(notes).some(([id, { wasReady }]) => wasReady && !memory.workers[id]?.wasReady);
   const bootFailures = (becameReady ? 0 : memory.bootFailures) + (failed > 0 ? 1 : 0);
   const backoffMs = failed > 0 ? bootBackoffMs(bootFailures) : 0;
+  const seen = workers.filter(
+    ({ id, owned }) => owned && notes[id]?.wasReady && memory.workers[id]?.wasReady === undefined,
+  );
+  const bootsMs = seen.filter(({ id }) => id in memory.workers).map(({ launchedAtMs }) => nowMs - launchedAtMs);
   return {
     bootFailures,
+    ...(bootsMs.length > 0 ? { bootsMs: [...bootsMs, ...(memory.bootsMs ?? [])].slice(0, KEPT_BOOTS) } : {}),
     launchNotBeforeMs: backoffMs > 0 ? Math.max(memory.launchNotBeforeMs, nowMs + backoffMs) : memory.launchNotBeforeMs,
   };
 }
@@ -179,7 +194,9 @@ function leasesAfter(observation: Observation, memory: FleetMemory, demand: Dema
   const kept = Object.entries(memory.leases).filter(
     ([id, { untilMs }]) => open.has(id) && !started.has(id) && untilMs > nowMs,
   );
-  const granted = demand.admit.map(({ id, costCores }) => [id, { costCores, untilMs: nowMs + LEASE_MS }] as const);
+  const granted = demand.admit.map(({ id, costCores, on }) => {
+    return [id, { costCores, untilMs: nowMs + LEASE_MS, ...(on === undefined ? {} : { on }) }] as const;
+  });
   return Object.fromEntries([...kept, ...granted]);
 }
 

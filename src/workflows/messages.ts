@@ -43,10 +43,13 @@ export interface RecordingMemo {
   request: RecordingRequest;
 }
 
-/** The fleet has capacity for this recording now. */
-export const admittedSignal = defineSignal<[]>('admitted');
+/** The fleet has capacity for this recording now. `onto`: topic of the only worker where it may start, because others wait for more. */
+export interface Admission {
+  onto?: string;
+}
+export const admittedSignal = defineSignal<[Admission?]>('admitted');
 /** The same for one that is still asleep: a signal would wait until its first task is due. */
-export const admittedUpdate = defineUpdate<void, []>('admitAsleep');
+export const admittedUpdate = defineUpdate<void, [Admission]>('admitAsleep');
 /** What the worker of one of its attempts reported. */
 export const reportSignal = defineSignal<[EgressReport]>('report');
 /**

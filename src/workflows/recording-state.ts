@@ -44,6 +44,8 @@ export class RecordingState {
   cancelledBy: string | undefined;
   /** The fleet has capacity for us; taken by the next start. */
   admitted = false;
+  /** Topic of the only worker it was admitted to. */
+  onto: string | undefined;
   /** Nothing is under way: only time, a message or news goes on. */
   resting = false;
   /** Why somebody asks us to look at LiveKit; nothing is believed before we did. */

@@ -27,6 +27,7 @@ import { calls } from './calls.ts';
 import { changeStreams } from './change-streams.ts';
 import type { delivery } from './delivery.ts';
 import {
+  type Admission,
   admittedSignal,
   admittedUpdate,
   cancelSignal,
@@ -140,8 +141,9 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
     if (state.isEnded) throw refusal({ type: 'RecordingEnded', message: `the recording is ${state.view.stage}` });
   };
   setHandler(viewQuery, () => state.view);
-  const admit = () => {
+  const admit = (admission?: Admission | null) => {
     state.admitted = true;
+    state.onto = typeof admission?.onto === 'string' ? admission.onto : undefined;
   };
   setHandler(admittedSignal, admit);
   setHandler(admittedUpdate, admit);

@@ -73,6 +73,7 @@ async function askedFor(state: RecordingState, admitted: boolean): Promise<Start
       costCores,
       queuedSinceMs: state.dueAtMs,
       admitted,
+      ...(admitted && state.onto !== undefined ? { onto: state.onto } : {}),
       keepsIdentity: state.attempts.askForName(),
       ...(state.layout === undefined ? {} : { layout: state.layout }),
     })

@@ -40,6 +40,8 @@ export class FleetSimulator {
   readonly limits: Observation['limits'];
   readonly policy: FleetPolicy;
   readonly bootMs: number;
+  /** Recordings end when their maximum duration is over, not before. */
+  knowsEnds = false;
   private readonly arrivals: Arrival[];
 
   constructor(limits: Observation['limits'], policy: FleetPolicy, bootMs: number, arrivals: Arrival[]) {
@@ -78,7 +80,12 @@ export class FleetSimulator {
       activeEgresses: active.map(({ recordingId }) => live(recordingId)),
       waiting: open.map(({ id, costCores, priority, atMs }) => ({ id, costCores, priority, sinceMs: atMs })),
       scheduled: [],
-      running: active.map(({ recordingId }) => ({ id: recordingId, stage: 'recording' })),
+      running: active.map(({ recordingId, costCores, endsAtMs }) => ({
+        id: recordingId,
+        stage: 'recording',
+        costCores,
+        ...(this.knowsEnds ? { endsByMs: endsAtMs } : {}),
+      })),
       starting: [],
       limits: this.limits,
     };
@@ -118,7 +125,7 @@ export class FleetSimulator {
     this.mark(plan.uncordon, false);
     for (const { id } of plan.retire) for (const worker of this.workers) if (worker.id === id) worker.draining = true;
     this.workers = this.workers.filter(({ id }) => !plan.remove.some((removed) => removed.id === id));
-    for (const { id } of plan.admit) this.start(id);
+    for (const { id, onto } of plan.admit) this.start(id, onto);
     // Last: a dispatch may have looked just before.
     this.mark(plan.cordon, true);
   }
@@ -128,7 +135,7 @@ export class FleetSimulator {
   }
 
   /** Any busy worker with room, else any idle one; the worker's own admission. */
-  private start(id: string): void {
+  private start(id: string, onto?: string): void {
     const arrival = this.arrivals.find((each) => each.id === id);
     if (!arrival) throw new Error(`${id} was admitted and never asked for`);
     const cores = this.limits.coresPerWorker;
@@ -137,7 +144,7 @@ export class FleetSimulator {
       const room = worker.egresses.length === 0 ? cores : cores * 0.8 - used;
       return !worker.draining && !worker.cordoned && worker.readyAtMs <= this.nowMs && room >= arrival.costCores - 1e-9;
     };
-    const able = this.workers.filter(takes);
+    const able = this.workers.filter((worker) => (onto ?? worker.id) === worker.id && takes(worker));
     const chosen = able.find(({ egresses }) => egresses.length > 0) ?? able[0];
     if (!chosen) return;
     const { costCores, durationMs } = arrival;

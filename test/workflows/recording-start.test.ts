@@ -83,7 +83,7 @@ describe('no worker is free', () => {
   it('is woken by an update of the fleet, as by its signal', async () => {
     const run = await recordings.start({}, { noRoom: 'no worker is ready' });
     await run.until(({ stage }) => stage === 'waiting');
-    await run.handle.executeUpdate(admittedUpdate);
+    await run.handle.executeUpdate(admittedUpdate, { args: [{}] });
     await run.becomesActive();
     expect(run.inputs('dispatch')).toMatchObject([{ admitted: true }]);
   });

@@ -68,8 +68,8 @@ describe('the worker that is chosen', () => {
 
   it('is none that was tried already', async () => {
     const { choice } = bed(see(onBus('a'), onBus('b')));
-    expect(await choice.choose('r1', 4, new Set(['t-a']))).toMatchObject({ id: 'b' });
-    expect(await choice.choose('r1', 4, new Set(['t-a', 't-b']))).toHaveProperty('missing');
+    expect(await choice.choose('r1', 4, { not: new Set(['t-a']) })).toMatchObject({ id: 'b' });
+    expect(await choice.choose('r1', 4, { not: new Set(['t-a', 't-b']) })).toHaveProperty('missing');
   });
 
   it('is none that was cordoned after the look, and one whose cordon was lifted since', async () => {

@@ -263,7 +263,7 @@ describe('what cannot be done', () => {
       egresses: new Error('connection refused'),
     });
     const report = await pass(deps);
-    expect(deps.recordings.admit).toHaveBeenCalledExactlyOnceWith('a');
+    expect(deps.recordings.admit).toHaveBeenCalledExactlyOnceWith('a', undefined);
     expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(1, 'run-7');
     expect(report.line).toContain("the workers' Redis did not answer");
   });
@@ -360,6 +360,11 @@ describe('a recording in the index', () => {
       priority: 3,
       costCores: 2,
       sinceMs: NOW - 5,
+      endsByMs: NOW - 5 + 6 * 3_600_000,
+    });
+    expect(info({ request: { tenant: 'acme', maxDuration: 60_000 }, requestedAtMs: NOW }, {})).toMatchObject({
+      tenant: 'acme',
+      endsByMs: NOW + 60_000,
     });
     expect(info({ costCores: 2, requestedAtMs: NOW, startAtMs: NOW + 9 }, {})).toMatchObject({
       sinceMs: NOW + 9,

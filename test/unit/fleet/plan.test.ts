@@ -143,14 +143,19 @@ describe('admitting', () => {
     expect(ids(decision.admit)).toEqual(['urgent', 'a', 'b']);
   });
 
-  it('lets nobody overtake one that has to wait, however small', () => {
+  it('lets a small one pass a large one that a launch is under way for, and no more once that has waited for long', () => {
     const busy = worker('a', { cpuCores: 8, egresses: [egress('EG_1', 4)] });
-    const decision = plan({
-      workers: [busy],
-      waiting: [waiting('big'), waiting('small', 1, { sinceMs: NOW })],
-    });
-    expect(decision.admit).toEqual([]);
-    expect(decision.launch).toBe(1);
+    const behind = (sinceMs: number) => [
+      waiting('big', 4, { sinceMs }),
+      ...many(5, (index) => waiting(`small${index}`, 0.5, { sinceMs: NOW })),
+    ];
+    const decision = plan({ workers: [busy], waiting: behind(NOW - 1_000) }, {}, {});
+    // The fifth has no room left there.
+    expect(decision.launch).toBe(2);
+    expect(decision.admit).toEqual(many(4, (index) => ({ id: `small${index}`, onto: 'a' })));
+    const full = worker('a', { egresses: [egress('EG_1', 2)] });
+    expect(ids(plan({ workers: [full], waiting: behind(NOW - 1_000) }).admit)).toEqual(['small0', 'small1']);
+    expect(plan({ workers: [full], waiting: behind(NOW - 120_000) }).admit).toEqual([]);
   });
 
   it('sets aside what fits no worker there can be, and goes on with the next', () => {
