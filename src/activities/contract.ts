@@ -28,6 +28,7 @@ export interface RecordingActivities {
     fleet: string;
     worker?: AssignedWorker;
     request: RecordingRequest;
+    roomId?: string;
   }): Promise<PartInspection>;
 
   /**
@@ -42,8 +43,8 @@ export interface RecordingActivities {
   /** The same in a request that has not started yet, or for the attempt after this one. */
   changeWantedStreams(input: StreamChange & { wire: string }): Promise<StreamsChanged>;
 
-  /** Is the room of this recording alive? Web sources have none: `alive`. */
-  inspectRoom(input: { request: RecordingRequest }): Promise<{ room: RoomState }>;
+  /** Is the room of this recording alive? Web sources have none: `alive`. @param input `roomId`: its sid, once it was seen */
+  inspectRoom(input: { request: RecordingRequest; roomId?: string }): Promise<{ room: RoomState }>;
 
   /** Wakes the fleet's workflow, starting it if needed. */
   wakeFleet(input: { fleet: string; why: string }): Promise<void>;
@@ -67,6 +68,8 @@ export interface DispatchInput {
   /** Names of configured storages for its uploads, in order; null: as the request says. */
   storages: (string | null)[];
   costCores: number;
+  /** The sid of its room, once it was seen: another room of the same name is not recorded. */
+  roomId?: string;
   /** Its place in the queue: when it was asked for or became due, unix ms. */
   queuedSinceMs: number;
   /** The fleet counted it in a moment ago: only a fresh look at the workers counts. */

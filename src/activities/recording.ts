@@ -16,6 +16,7 @@ import { DISPATCH_LIMIT_MS, WorkerRefusal, WorkerSilent, type Workers } from '..
 import { attemptEgressId } from '../recording/attempt.ts';
 import { type EgressReport, isTerminal } from '../recording/egress.ts';
 import type { RecordingRequest } from '../recording/request.ts';
+import { isTheRoom } from '../recording/room.ts';
 import { roomOf } from '../recording/source.ts';
 import { type AssignedWorker, classifyStart, type StartOutcome } from '../recording/start-outcome.ts';
 import { aheadOf } from '../temporal/recording-index.ts';
@@ -48,6 +49,8 @@ export interface RecordingDeps {
 }
 
 const HEARTBEAT_EVERY_MS = 2_000;
+/** So young a request has not waited: its room is the one that LiveKit has just seen. */
+const FRESH_MS = 5_000;
 /** Workers asked for one start, each for a second at most: one that does not claim is passed over. */
 const WORKERS_ASKED = 4;
 /** Each lasts a second. */
@@ -82,11 +85,11 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       return worker ? { worker } : {};
     },
 
-    async inspectPart({ egressId, fleet, identity, worker, request }) {
+    async inspectPart({ egressId, fleet, identity, worker, request, roomId }) {
       const room = roomOf(request.source);
       const [participants, alive, onWorker] = await Promise.all([
         room === undefined ? [] : livekit.listParticipants(room),
-        roomAlive(request),
+        roomAlive(request, roomId),
         fleets.get(fleet)?.choice.whereIs(egressId, workers.active, worker) ?? ('unknown' as const),
       ]);
       const recorder = participants.find((one) => one.identity === identity);
@@ -122,8 +125,8 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       return { kind: 'changed', wire: toBase64(changed.message.toBinary()), isEmpty: changed.isEmpty };
     },
 
-    async inspectRoom({ request }) {
-      return { room: (await roomAlive(request)) ? 'alive' : 'gone' };
+    async inspectRoom({ request, roomId }) {
+      return { room: (await roomAlive(request, roomId)) ? 'alive' : 'gone' };
     },
 
     async wakeFleet({ fleet, why }) {
@@ -198,9 +201,9 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     const ahead = missing === undefined ? (await deps.temporal.workflow.count(aheadOf(place))).count : 0;
     if (missing === undefined && ahead === 0) return undefined;
     choice.release(recordingId);
-    if (!(await roomAlive(request)))
-      return { kind: 'room_missing', message: `room "${roomOf(request.source)}" does not exist` };
-    return noCapacity(missing ?? `${ahead} recordings wait before this one`);
+    const room = await roomNow(input);
+    if (room && 'kind' in room) return room;
+    return { ...noCapacity(missing ?? `${ahead} recordings wait before this one`), ...room };
   }
 
   /** Only within this does the worker find its record granted; a start that was not answered is refused from then on. */
@@ -215,10 +218,12 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     const { request, wire, storages, attempt, keepsIdentity, recordingId, layout } = input;
     const message = decodeStart(fromBase64(wire));
     const room = roomOf(request.source);
-    if (!message.roomId && room !== undefined) {
-      const sid = await livekit.roomSid(room);
-      if (sid === undefined) return { kind: 'room_missing', message: `room "${room}" does not exist` };
-      message.roomId = sid;
+    // LiveKit has looked itself before it asked for an egress.
+    const isFresh = attempt === 0 && Date.now() - input.queuedSinceMs < FRESH_MS;
+    if (!message.roomId || !isFresh) {
+      const now = await roomNow(input);
+      if (now && 'kind' in now) return now;
+      if (now) message.roomId = now.roomId;
     }
     const token = keepsIdentity && room !== undefined ? await recorderToken(deps.livekitKeys, recordingId, room) : '';
     try {
@@ -238,11 +243,23 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     });
   }
 
-  async function roomAlive(request: RecordingRequest): Promise<boolean> {
+  async function roomAlive({ source }: RecordingRequest, roomId: string | undefined): Promise<boolean> {
+    const room = roomOf(source);
+    return room === undefined || isTheRoom(roomId, await livekit.roomSid(room));
+  }
+
+  /** @returns undefined for a source that has none */
+  async function roomNow({ request, roomId }: DispatchInput): Promise<{ roomId: string } | RoomMissing | undefined> {
     const room = roomOf(request.source);
-    return room === undefined || livekit.roomExists(room);
+    if (room === undefined) return undefined;
+    const sid = await livekit.roomSid(room);
+    if (sid === undefined) return { kind: 'room_missing', message: `room "${room}" does not exist` };
+    if (isTheRoom(roomId, sid)) return { roomId: sid };
+    return { kind: 'room_missing', message: `room "${room}" was closed; another one has its name now` };
   }
 }
+
+type RoomMissing = Extract<StartOutcome, { kind: 'room_missing' }>;
 
 interface Prepared {
   bytes: Uint8Array;
@@ -263,7 +280,7 @@ function notLooked(error: unknown): Hindrance {
 }
 
 function unseen(what: string, error: unknown): Hindrance {
-  return { ...noCapacity(`${what}: ${messageOf(error)}`), roomUnseen: true };
+  return noCapacity(`${what}: ${messageOf(error)}`);
 }
 
 function fromBase64(text: string): Uint8Array {

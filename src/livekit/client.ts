@@ -1,6 +1,7 @@
 // What Reelkit asks of LiveKit's HTTP API: rooms, who is in them, and whether a record exists. Nothing here retries.
 import type { EgressInfo } from '@livekit/protocol';
 import { EgressClient, RoomServiceClient, ServerError } from 'livekit-server-sdk';
+import { inBatches } from './in-batches.ts';
 
 export interface LiveKitSettings {
   url: string;
@@ -37,14 +38,11 @@ export function createLiveKitClient(settings: LiveKitSettings) {
       return (await asked(rooms.listRooms())).map((room) => room.name);
     },
 
-    async roomExists(room: string): Promise<boolean> {
-      return (await asked(rooms.listRooms([room]))).length > 0;
-    },
-
-    /** @returns undefined when there is no such room */
-    async roomSid(room: string): Promise<string | undefined> {
-      return (await asked(rooms.listRooms([room])))[0]?.sid;
-    },
+    /** @returns undefined when there is no such room. Whoever asks at the same moment shares one request. */
+    roomSid: inBatches(async (names: readonly string[]) => {
+      const found = await asked(rooms.listRooms([...names]));
+      return new Map(found.map(({ name, sid }) => [name, sid]));
+    }),
 
     /** Who is in the room, hidden ones included: an egress shows up under its own id. */
     async listParticipants(room: string): Promise<{ identity: string; metadata: string }[]> {

@@ -5,6 +5,7 @@ import { EgressInfo, EgressStatus } from '@livekit/protocol';
 import { RpcError, type RpcServer, type Served } from '../bus/server.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
 import { type EgressReport, isTerminal } from '../recording/egress.ts';
+import { isTheRoom } from '../recording/room.ts';
 import type { Grants } from './grants.ts';
 import { reportOf } from './record.ts';
 
@@ -14,7 +15,8 @@ export interface ReportsParts {
   grants: Grants;
   /** Durable once it settles. @returns false when no open recording wants it @throws while Temporal is away */
   report(recordingId: string, report: EgressReport): Promise<boolean>;
-  roomExists(room: string): Promise<boolean>;
+  /** @returns undefined when there is no such room */
+  roomSid(room: string): Promise<string | undefined>;
   /** The recording has the last report of this egress. */
   ended(egressId: string): void;
   /** The last word of an attempt whose recording is not open any more. */
@@ -25,13 +27,14 @@ export interface ReportsParts {
 /** Serves the workers' IOInfo until it is stopped. */
 export async function serveReports(
   server: RpcServer,
-  { grants, report, roomExists, ended, endGhost, log }: ReportsParts,
+  { grants, report, roomSid, ended, endGhost, log }: ReportsParts,
 ): Promise<Served> {
   /** Why an egress ended is told by its room; whoever hears of the end asks, so that the recording need not. */
-  async function asEnded(reported: EgressReport): Promise<EgressReport> {
+  async function asEnded(info: EgressInfo): Promise<EgressReport> {
+    const reported = reportOf(info);
     if (!isTerminal(reported.status) || !reported.room) return reported;
-    const roomGone = await roomExists(reported.room).then(
-      (exists) => !exists,
+    const roomGone = await roomSid(reported.room).then(
+      (sid) => !isTheRoom(info.roomId || undefined, sid),
       () => false,
     );
     return roomGone ? { ...reported, roomGone } : reported;
@@ -56,7 +59,7 @@ export async function serveReports(
       // That it finishes its file changes nothing: how it ended follows, and costs Temporal the same.
       if (!attempt || info.status === EgressStatus.EGRESS_ENDING) return EMPTY;
       try {
-        const reported = await asEnded(reportOf(info));
+        const reported = await asEnded(info);
         if (!(await report(attempt.recordingId, reported))) await endGhost(attempt.recordingId, info);
         if (isTerminal(reported.status)) ended(info.egressId);
         return EMPTY;

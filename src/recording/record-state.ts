@@ -16,7 +16,7 @@ export interface RecordFacts {
   recordingId: string;
   /** rpc.StartEgressRequest, protobuf in base64. */
   wire: string;
-  /** The room's sid, once a worker was asked. */
+  /** The room's sid, once it was seen. */
   roomId?: string;
   acceptedAtMs: number;
   /** What it asks for was changed before any worker took it. */

@@ -23,8 +23,8 @@ export type StartOutcome =
   | {
       kind: 'no_capacity';
       message: string;
-      /** Nobody could look, so that the room may not exist either. */
-      roomUnseen?: true;
+      /** Its room's sid; absent when nobody could look, so that the room may not exist either. */
+      roomId?: string;
     }
   | { kind: 'room_missing'; message: string }
   /** No worker will ever accept this request. `errorCode` as in EgressInfo. */

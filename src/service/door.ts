@@ -21,7 +21,7 @@ export interface DoorParts {
   buses: Buses;
   config: Config;
   client: Client;
-  livekit: Pick<LiveKitClient, 'recordOf' | 'roomExists'>;
+  livekit: Pick<LiveKitClient, 'recordOf' | 'roomSid'>;
   recordings: Recordings;
   grants: Grants;
   departures: Pick<Departures, 'told'>;
@@ -39,13 +39,13 @@ export interface Door {
 
 export async function openDoor(parts: DoorParts): Promise<Door> {
   const { buses, client, recordings, grants, departures, log } = parts;
-  const { recordOf, roomExists } = parts.livekit;
+  const { recordOf, roomSid } = parts.livekit;
   const report: Recordings['report'] = (id, what) => recordings.report(id, what);
   const records = createLiveKitRecords(buses.livekit.client);
   const reports = await serveReports(buses.workers.server, {
     grants,
     report,
-    roomExists,
+    roomSid,
     ended: departures.told,
     endGhost: (id, info) => endGhost({ recordOf, records }, id, info),
     log,

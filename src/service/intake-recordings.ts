@@ -95,6 +95,7 @@ function inputOf(message: StartMessage, { fleets, rules }: IntakeSettings, atMs:
     wire,
     storages: [],
     origin: 'livekit',
+    ...(message.roomId === '' || room === undefined ? {} : { roomId: message.roomId }),
   };
 }
 

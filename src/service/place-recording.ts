@@ -10,7 +10,8 @@ export type PlaceRecording = (input: RecordingInput) => Promise<RecordingInput>;
 export interface PlaceParts {
   /** By the name of the fleet. */
   choices: ReadonlyMap<string, Pick<WorkerChoice, 'choose'>>;
-  roomExists: (room: string) => Promise<boolean>;
+  /** @returns undefined when there is no such room */
+  roomSid: (room: string) => Promise<string | undefined>;
   wakeFleet: (fleet: string, why: string) => Promise<void>;
   limitMs?: number;
 }
@@ -18,28 +19,25 @@ export interface PlaceParts {
 /** Who asks waits for the answer; a fleet that is slow to look at is looked at later. */
 const LIMIT_MS = 250;
 
-export function createPlaceRecording({
-  choices,
-  roomExists,
-  wakeFleet,
-  limitMs = LIMIT_MS,
-}: PlaceParts): PlaceRecording {
-  async function whyNoRoom({ id, fleet, costCores, request, origin }: RecordingInput): Promise<string | undefined> {
+export function createPlaceRecording({ choices, roomSid, wakeFleet, limitMs = LIMIT_MS }: PlaceParts): PlaceRecording {
+  async function inQueue(input: RecordingInput): Promise<RecordingInput | undefined> {
+    const { id, fleet, costCores, request, origin } = input;
     const chosen = await choices.get(fleet)?.choose(id, costCores);
     if (!chosen || !('missing' in chosen)) return undefined;
     const room = roomOf(request.source);
     // LiveKit has just looked itself. Nobody waits for a worker in a room that is not there.
-    if (origin === 'api' && room !== undefined && !(await roomExists(room))) return undefined;
-    return chosen.missing;
+    const roomId = origin === 'api' && room !== undefined ? await roomSid(room) : input.roomId;
+    if (origin === 'api' && room !== undefined && roomId === undefined) return undefined;
+    return { ...input, noRoom: chosen.missing, ...(roomId === undefined ? {} : { roomId }) };
   }
 
   return async (input) => {
     if (input.request.startAt !== undefined) return input;
-    const noRoom = await within(limitMs, whyNoRoom(input)).catch(() => undefined);
-    if (noRoom === undefined) return input;
+    const queued = await within(limitMs, inQueue(input)).catch(() => undefined);
+    if (queued === undefined) return input;
     // Whoever waits is seen by the next pass in any case, and asks for one itself when it has waited for long.
     void wakeFleet(input.fleet, 'a recording waits').catch(() => undefined);
-    return { ...input, noRoom };
+    return queued;
   };
 }
 

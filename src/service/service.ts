@@ -123,7 +123,7 @@ async function createContext(config: Config, parts: ServiceParts, log: Log): Pro
   const livekit = createLiveKitClient(config.livekit);
   const place = createPlaceRecording({
     choices: new Map(fleets.map((fleet) => [fleet.settings.name, fleet.choice])),
-    roomExists: livekit.roomExists,
+    roomSid: livekit.roomSid,
     wakeFleet: kickFleet,
   });
   const context: Context = {

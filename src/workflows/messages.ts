@@ -26,6 +26,8 @@ export interface RecordingInput {
   wire: string;
   /** Configured storages for its uploads, in order; null: as the request says. */
   storages: (string | null)[];
+  /** The sid of its room, when it was seen by then. */
+  roomId?: string;
   /** Why no worker had room for it when it was accepted: it begins in the queue. */
   noRoom?: string;
   /** Who asked. LiveKit knows its own requests already; of the others it is told. */

@@ -8,6 +8,7 @@ import { type EgressReport, type EgressStatus, isTerminal } from '../recording/e
 import { dueAtMs, openRecording } from '../recording/open.ts';
 import { type RecordFacts, recordStateOf } from '../recording/record-state.ts';
 import { isReport, KeptReports, mayGoOn } from '../recording/reports.ts';
+import type { RecordingRequest } from '../recording/request.ts';
 import { type EndReason, type EndStage, isEnded, type OpenStage, type WaitingFor } from '../recording/stage.ts';
 import type { AssignedWorker } from '../recording/start-outcome.ts';
 import { INLINE_STORAGE, type PartView, type RecordingView } from '../recording/view.ts';
@@ -50,9 +51,7 @@ export class RecordingState {
   resting = false;
   /** Why somebody asks us to look at LiveKit; nothing is believed before we did. */
   look: string | undefined;
-  /** The room was there once: when it is missing now, it has ended. */
-  roomSeen = false;
-  /** The room's sid, once a worker was asked. */
+  /** The sid of the room, once it was seen: when that room is missing now, it has ended. */
   roomId: string | undefined;
   /** What the next attempt asks of its worker. */
   wire: string;
@@ -89,6 +88,7 @@ export class RecordingState {
     this.input = input;
     this.attempts = new Attempts(input.id, attemptOffset);
     this.view = openRecording(input);
+    this.roomId = input.roomId;
     this.wire = input.wire;
     this.firstWire = input.wire;
     this.recordIsStale = input.origin === 'api';
@@ -120,6 +120,11 @@ export class RecordingState {
     if (part.number > 1) this.admitted = false;
     if (this.view.stage === 'recording') this.enter('starting');
     return part;
+  }
+
+  /** What activities ask about the room for. */
+  get place(): { request: RecordingRequest; roomId?: string } {
+    return { request: this.input.request, ...(this.roomId === undefined ? {} : { roomId: this.roomId }) };
   }
 
   /** Whoever accepted the recording has just looked for a worker; who was admitted meanwhile need not wait. */
@@ -186,7 +191,6 @@ export class RecordingState {
     part.acceptedAtMs = this.plausible(acceptedAtMs);
     if (worker) part.worker = worker;
     this.roomId ??= roomId;
-    this.roomSeen = true;
     this.look = undefined;
     // One that records already goes there at once: each stage is a write to Temporal's index.
     if (!early || early.status === 'STARTING' || isTerminal(early.status)) this.enter('starting');

@@ -60,14 +60,14 @@ async function tryStart(state: RecordingState): Promise<Attempted> {
 
 /** The answer, or the attempt's own report that it records: who was asked may have died with the answer. */
 async function askedFor(state: RecordingState, admitted: boolean): Promise<StartOutcome> {
-  const { fleet, request, costCores, storages } = state.input;
+  const { fleet, costCores, storages } = state.input;
   const egressId = state.attempts.egressId;
   const asked = start
     .dispatch({
       recordingId: state.view.id,
       attempt: state.attempts.next,
       fleet,
-      request,
+      ...state.place,
       wire: state.wire,
       storages,
       costCores,
@@ -134,8 +134,7 @@ async function waitForTurn(
   rounds: Record<WaitingFor, number>,
 ): Promise<End | undefined> {
   const waitsFor: WaitingFor = outcome.kind === 'room_missing' ? 'room' : 'capacity';
-  // This is only said of a room that exists, unless nobody could look.
-  if (outcome.kind === 'no_capacity' && !outcome.roomUnseen) state.roomSeen = true;
+  if (outcome.kind === 'no_capacity') state.roomId ??= outcome.roomId;
   if (waitsFor === 'room' && (await roomEnded(state))) return endWithRoom(state);
   state.wait(waitsFor, outcome.message);
   rounds[waitsFor] += 1;
@@ -158,8 +157,8 @@ async function lookWhileWaiting(state: RecordingState): Promise<End | undefined>
 
 /** A room_finished event or one 404 proves nothing: the room must have been there and be missing from the room list. */
 async function roomEnded(state: RecordingState): Promise<boolean> {
-  if (!state.roomSeen || roomOf(state.input.request.source) === undefined) return false;
-  return (await calls.inspectRoom({ request: state.input.request })).room === 'gone';
+  if (state.roomId === undefined || roomOf(state.input.request.source) === undefined) return false;
+  return (await calls.inspectRoom(state.place)).room === 'gone';
 }
 
 function endWithRoom(state: RecordingState): End {
@@ -179,7 +178,7 @@ function deadlinePassed(state: RecordingState): End {
   const { waiting } = state.view;
   const isFirst = state.part?.number === 1;
   if (!isFirst && Date.now() >= state.endDeadlineMs()) return endedWhileBroken(state);
-  if (waiting?.for === 'room' && !state.roomSeen) {
+  if (waiting?.for === 'room' && state.roomId === undefined) {
     const message = 'the room did not exist within startWithin';
     return endUnstarted(state, { stage: 'expired', reason: 'room_never_appeared', message });
   }

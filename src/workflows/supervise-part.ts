@@ -22,7 +22,7 @@ export async function untilPartEnds(state: RecordingState): Promise<PartResult> 
   const egress = state.ended ?? null;
   state.closePart(egress, lost);
   const { request } = state.input;
-  const room = stopping || egress?.roomGone ? 'gone' : (await calls.inspectRoom({ request })).room;
+  const room = stopping || egress?.roomGone ? 'gone' : (await calls.inspectRoom(state.place)).room;
   const outcome = classifyEnd({ source: request.source, egress, room, hasEarlierFiles, ...(stopping && { stopping }) });
   const { acceptedAtMs = 0, endedAtMs = 0 } = state.part ?? {};
   const short = endedAtMs - acceptedAtMs < SHORT_PART_MS;
@@ -127,7 +127,7 @@ async function lookAtPart(state: RecordingState, doubt: Doubt): Promise<{ verdic
     egressId,
     identity: state.attempts.identityOf(egressId),
     fleet,
-    request,
+    ...state.place,
     ...(part?.worker ? { worker: part.worker } : {}),
   });
   state.noteLayout(layout);

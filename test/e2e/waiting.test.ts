@@ -78,6 +78,15 @@ test.concurrent("the end of its room aborts one that LiveKit's SDK began, with n
   expect(await e2e.api.untilEnded(egressId)).toMatchObject({ reason: { code: 'room_ended' }, parts: [] });
 });
 
+test.concurrent('a room that is opened again under its name for others is not recorded', async () => {
+  const { livekit, api } = e2e;
+  const { egressId, room } = await waitingEgress('waits');
+  await livekit.rooms.deleteRoom(room);
+  await livekit.rooms.createRoom({ name: room, emptyTimeout: 600 });
+  expect(await untilEnd(egressId)).toMatchObject({ status: EgressStatus.EGRESS_ABORTED, errorCode: 412 });
+  expect(await api.untilEnded(egressId)).toMatchObject({ reason: { code: 'room_ended' }, parts: [] });
+});
+
 test.concurrent('a room_finished webhook for a room that lives changes nothing', async () => {
   const { api, livekit } = e2e;
   const { id, room } = await waitingRecording();

@@ -53,7 +53,7 @@ type ScriptOf<N extends Name> = (
 ) => ResultOf<N> | undefined | Promise<ResultOf<N> | undefined>;
 export type Script = { [N in Name]?: ScriptOf<N> };
 
-export const NO_CAPACITY: Hindrance = { kind: 'no_capacity', message: 'no worker is ready' };
+export const NO_CAPACITY: Hindrance = { kind: 'no_capacity', message: 'no worker is ready', roomId: 'RM_1' };
 export const ROOM_MISSING: Hindrance = { kind: 'room_missing', message: 'room does not exist' };
 export const NOT_GRANTED: StartOutcome = { kind: 'no_capacity', message: 'w1: no worker claimed it' };
 export const REFUSED: StartOutcome = { kind: 'refused', errorCode: 400, message: 'w1 answered invalid_argument' };

@@ -106,7 +106,7 @@ describe('no worker is free', () => {
     let broken = true;
     const run = await recordings.start({
       dispatch: () => {
-        return broken ? { kind: 'no_capacity', message: 'the bus is down', roomUnseen: true } : ROOM_MISSING;
+        return broken ? { kind: 'no_capacity', message: 'the bus is down' } : ROOM_MISSING;
       },
       inspectRoom: () => ({ room: 'gone' }),
     });
@@ -189,6 +189,21 @@ describe('the room is not there', () => {
   it('expires when the room never appears', async () => {
     const run = await recordings.start({ dispatch: () => ROOM_MISSING });
     expect(await run.result()).toMatchObject({ stage: 'expired', reason: { code: 'room_never_appeared' } });
+  });
+
+  it('binds itself to the room that it saw first, and hands its sid to every look and start', async () => {
+    const run = await recordings.start({
+      dispatch: (call) => (call === 1 ? ROOM_MISSING : call === 2 ? { ...NO_CAPACITY, roomId: 'RM_first' } : undefined),
+    });
+    await run.until(({ waiting }) => waiting?.for === 'room');
+    await run.look('room_started');
+    await run.until(({ waiting }) => waiting?.for === 'capacity');
+    await run.look('room_finished');
+    await run.untilCalled('inspectRoom');
+    expect(run.inputs('inspectRoom')[0]?.roomId).toBe('RM_first');
+    await run.admit();
+    await run.untilAccepted();
+    expect(run.inputs('dispatch').map(({ roomId }) => roomId)).toEqual([undefined, undefined, 'RM_first']);
   });
 
   it('does not take one 404 for the end of a room that lives', async () => {

@@ -83,7 +83,6 @@ function activities(world: World = {}) {
   const told: [string, EgressInfo][] = [];
   const grants = createGrants();
   const livekit = {
-    roomExists: async () => true,
     roomSid: async () => 'RM_1',
     listParticipants: async () => [],
     recordOf: async () => null,
@@ -182,7 +181,7 @@ describe('dispatch', () => {
       kick: async (fleet) => void kicks.push(fleet),
     });
     const outcome = await run(all.dispatch, dispatchInput());
-    expect(outcome).toEqual({ kind: 'no_capacity', message: '2 recordings wait before this one' });
+    expect(outcome).toEqual({ kind: 'no_capacity', message: '2 recordings wait before this one', roomId: 'RM_1' });
     expect(queries[0]).toContain(`WorkflowId != '${ID}'`);
     expect([topics(), kicks, outcomes]).toEqual([[], ['default'], ['no_capacity']]);
   });
@@ -193,7 +192,7 @@ describe('dispatch', () => {
   });
 
   it('says that the room is missing before it says that no worker is free', async () => {
-    const { all, run } = activities({ workers: [], livekit: { roomExists: async () => false } });
+    const { all, run } = activities({ workers: [], livekit: { roomSid: async () => undefined } });
     expect((await run(all.dispatch, dispatchInput())).kind).toBe('room_missing');
   });
 
@@ -205,7 +204,6 @@ describe('dispatch', () => {
     expect(await run(all.dispatch, dispatchInput())).toEqual({
       kind: 'no_capacity',
       message: 'could not look for a free worker: visibility is down',
-      roomUnseen: true,
     });
     expect(topics()).toEqual([]);
   });
@@ -238,11 +236,35 @@ describe('dispatch', () => {
     });
   });
 
-  it('does not ask LiveKit for a room whose sid came with the request', async () => {
+  it('does not ask LiveKit for a room whose sid came with a request that has not waited', async () => {
     const roomSid = () => Promise.reject(new Error('not asked'));
     const { all, run } = activities({ livekit: { roomSid } });
-    const outcome = await run(all.dispatch, dispatchInput({ wire: wireOf({ roomId: 'RM_2' }) }));
+    const outcome = await run(
+      all.dispatch,
+      dispatchInput({ queuedSinceMs: Date.now(), wire: wireOf({ roomId: 'RM_2' }) }),
+    );
     expect(outcome).toMatchObject({ kind: 'started', roomId: 'RM_2' });
+  });
+
+  it.each([
+    ['after it waited', {}],
+    ['as its next part', { queuedSinceMs: Date.now(), attempt: 1 }],
+  ])('does not record another room that has the name now, %s', async (_, change) => {
+    const { all, run, sent } = activities({ livekit: { roomSid: async () => 'RM_3' } });
+    const input = dispatchInput({ wire: wireOf({ roomId: 'RM_2' }), roomId: 'RM_2', ...change });
+    expect(await run(all.dispatch, input)).toEqual({
+      kind: 'room_missing',
+      message: 'room "demo" was closed; another one has its name now',
+    });
+    expect(sent).toEqual([]);
+    expect((await run(all.dispatch, { ...input, roomId: 'RM_3' })).kind).toBe('started');
+  });
+
+  it('tells which room it waits for a worker in', async () => {
+    const { all, run } = activities({ workers: [] });
+    expect(await run(all.dispatch, dispatchInput())).toMatchObject({ kind: 'no_capacity', roomId: 'RM_1' });
+    const another = dispatchInput({ roomId: 'RM_0' });
+    expect((await run(all.dispatch, another)).kind).toBe('room_missing');
   });
 
   it('gives the recorder its name in the room only when the worker before is proven dead', async () => {
@@ -375,7 +397,6 @@ describe('dispatch', () => {
       message: expect.stringMatching(
         /^(the start could not be prepared|could not look for a free worker): .* is away$/,
       ),
-      roomUnseen: true,
     });
     expect(sent).toEqual([]);
     expect(grants.stateOf(ID)).toBe('none');
@@ -471,10 +492,20 @@ describe('inspectPart', () => {
     });
   });
 
+  it('takes another room of the same name for no sign of life', async () => {
+    const { all, run } = activities();
+    const about = (roomId?: string) => ({ request, ...(roomId === undefined ? {} : { roomId }) });
+    expect(await run(all.inspectRoom, about())).toEqual({ room: 'alive' });
+    expect(await run(all.inspectRoom, about('RM_1'))).toEqual({ room: 'alive' });
+    expect(await run(all.inspectRoom, about('RM_0'))).toEqual({ room: 'gone' });
+    const part = { egressId: ID, fleet: 'default', identity: ID, request, roomId: 'RM_0' };
+    expect(await run(all.inspectPart, part)).toMatchObject({ room: 'gone' });
+  });
+
   it('asks LiveKit nothing about a web page, which has no room', async () => {
     const fail = () => Promise.reject(new Error('not asked'));
     const web = recordingRequestSchema.parse({ source: { type: 'web', url: 'https://example.com' } });
-    const { all, run } = activities({ livekit: { listParticipants: fail, roomExists: fail } });
+    const { all, run } = activities({ livekit: { listParticipants: fail, roomSid: fail } });
     const inspection = await run(all.inspectPart, { egressId: ID, fleet: 'default', identity: ID, request: web });
     expect(inspection).toEqual({ inRoom: false, room: 'alive', onWorker: 'no' });
   });

@@ -44,10 +44,22 @@ describe('LiveKit', () => {
 
   it('has a room with its sid, or none', async () => {
     const open = await clientOf(json({ rooms: [{ name: 'demo', sid: 'RM_1' }] }));
-    expect([await open.roomExists('demo'), await open.roomSid('demo')]).toEqual([true, 'RM_1']);
+    expect(await open.roomSid('demo')).toBe('RM_1');
     server?.close();
     const closed = await clientOf(json({}));
-    expect([await closed.roomExists('demo'), await closed.roomSid('demo')]).toEqual([false, undefined]);
+    expect(await closed.roomSid('demo')).toBeUndefined();
+  });
+
+  it('is asked once about the rooms of many callers of one moment', async () => {
+    let requests = 0;
+    const client = await clientOf((request, response) => {
+      requests += 1;
+      json({ rooms: ['a', 'b'].map((name) => ({ name, sid: `RM_${name}` })) })(request, response);
+    });
+    const sids = await Promise.all(['a', 'b', 'c', 'a'].map(client.roomSid));
+    expect(sids).toEqual(['RM_a', 'RM_b', undefined, 'RM_a']);
+    expect(await client.roomSid('a')).toBe('RM_a');
+    expect(requests).toBe(2);
   });
 
   it('lists who is in a room, and nobody in a room that is gone', async () => {
@@ -73,7 +85,7 @@ describe('LiveKit', () => {
     const token = 'eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJkZXZrZXkifQ.c2lnbmF0dXJl';
     const client = await clientOf(answer(401, 'text/plain', `invalid token: ${token}, error: token is expired`));
     await expect(client.recordOf('EG_1')).rejects.toThrow('invalid token: (token), error: token is expired');
-    await expect(client.roomExists('demo')).rejects.toThrow('(token)');
+    await expect(client.roomSid('demo')).rejects.toThrow('(token)');
   });
 
   it('fails when it is not there', async () => {

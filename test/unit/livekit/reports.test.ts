@@ -20,7 +20,7 @@ async function reelkit(change: Partial<ReportsParts> = {}) {
       kept.push([recordingId, report]);
       return true;
     },
-    roomExists: async () => true,
+    roomSid: async () => 'RM_1',
     ended: (egressId) => void ended.push(egressId),
     endGhost: async (recordingId) => void ghosts.push(recordingId),
     log: bed.log,
@@ -62,7 +62,7 @@ describe('CreateEgress of a worker', () => {
       await serveReports(bed.server(), {
         grants,
         report: async () => true,
-        roomExists: async () => true,
+        roomSid: async () => 'RM_1',
         ended: () => {},
         endGhost: async () => {},
         log: bed.log,
@@ -112,16 +112,20 @@ describe('UpdateEgress of a worker', () => {
   });
 
   it('says of an end that LiveKit has the room no more, when LiveKit can be asked', async () => {
-    const ended = async (roomExists: ReportsParts['roomExists'], status = EgressStatus.EGRESS_COMPLETE) => {
-      const { ask, kept } = await reelkit({ roomExists });
-      const request = new EgressInfo({ egressId: RECORDING, roomName: 'lesson', status });
+    const ended = async (roomSid: ReportsParts['roomSid'], status = EgressStatus.EGRESS_COMPLETE, roomId = 'RM_1') => {
+      const { ask, kept } = await reelkit({ roomSid });
+      const request = new EgressInfo({ egressId: RECORDING, roomName: 'lesson', roomId, status });
       expect((await ask({ service: 'IOInfo', method: 'UpdateEgress', request })).ok).toBe(true);
       return kept[0]?.[1].roomGone;
     };
-    expect(await ended(async (room) => room !== 'lesson')).toBe(true);
-    expect(await ended(async () => true)).toBeUndefined();
+    const open = async (room: string) => (room === 'lesson' ? 'RM_1' : undefined);
+    expect(await ended(async () => undefined)).toBe(true);
+    expect(await ended(open)).toBeUndefined();
+    // Opened again under its name, for others.
+    expect(await ended(open, EgressStatus.EGRESS_COMPLETE, 'RM_0')).toBe(true);
+    expect(await ended(open, EgressStatus.EGRESS_COMPLETE, '')).toBeUndefined();
     expect(await ended(() => Promise.reject(new Error('LiveKit is away')))).toBeUndefined();
-    expect(await ended(async () => false, EgressStatus.EGRESS_ACTIVE)).toBeUndefined();
+    expect(await ended(async () => undefined, EgressStatus.EGRESS_ACTIVE)).toBeUndefined();
   });
 
   it('is not answered while Temporal is away: the worker repeats what was not answered, and nothing that failed', async () => {

@@ -29,7 +29,7 @@ function placing(change: Partial<PlaceParts> = {}) {
   const woken: string[] = [];
   const place = createPlaceRecording({
     choices: choosing(async () => MISSING),
-    roomExists: async () => true,
+    roomSid: async () => 'RM_1',
     wakeFleet: async (fleet) => void woken.push(fleet),
     ...change,
   });
@@ -56,16 +56,22 @@ describe('a recording that is accepted', () => {
   });
 
   it('through the API does not wait for a worker in a room that is not there', async () => {
-    const { place, woken } = placing({ roomExists: async () => false });
+    const { place, woken } = placing({ roomSid: async () => undefined });
     expect((await place(input({ origin: 'api' }))).noRoom).toBeUndefined();
     expect(woken).toEqual([]);
     expect((await place(input())).noRoom).toBe('no worker is ready');
   });
 
+  it('waits in the room that it saw', async () => {
+    const { place } = placing();
+    expect((await place(input({ origin: 'api' }))).roomId).toBe('RM_1');
+    expect((await place(input({ roomId: 'RM_0' }))).roomId).toBe('RM_0');
+  });
+
   it.each<[string, Partial<PlaceParts>]>([
     ['the look fails', { choices: choosing(() => Promise.reject(new Error('the provider is away'))) }],
     ['the look takes too long', { choices: choosing(() => new Promise(() => {})), limitMs: 10 }],
-    ['LiveKit does not answer', { roomExists: () => Promise.reject(new Error('LiveKit is away')) }],
+    ['LiveKit does not answer', { roomSid: () => Promise.reject(new Error('LiveKit is away')) }],
   ])('is accepted, and looked at later, when %s', async (_, change) => {
     const { place } = placing(change);
     expect(await place(input({ origin: 'api' }))).toEqual(input({ origin: 'api' }));
