@@ -46,6 +46,17 @@ export interface RecordingActivities {
   /** Is the room of this recording alive? Web sources have none: `alive`. @param input `roomId`: its sid, once it was seen */
   inspectRoom(input: { request: RecordingRequest; roomId?: string }): Promise<{ room: RoomState }>;
 
+  /**
+   * Is the source of this recording in its room? When it is away, this process looks on until `untilMs` and signals `look` once it
+   * comes, or its room goes.
+   */
+  lookForSource(input: {
+    recordingId: string;
+    request: RecordingRequest;
+    roomId?: string;
+    untilMs: number;
+  }): Promise<{ room: RoomState; source: 'here' | 'away' }>;
+
   /** Wakes the fleet's workflow, starting it if needed. */
   wakeFleet(input: { fleet: string; why: string }): Promise<void>;
 

@@ -4,6 +4,7 @@ import type { Arrivals } from '../fleet/arrivals.ts';
 import type { Observation } from '../fleet/observation.ts';
 import type { FleetPlan } from '../fleet/plan.ts';
 import type { FleetPolicy } from '../fleet/policy.ts';
+import type { Attendance } from '../livekit/attendance.ts';
 import type { Presence } from '../livekit/presence.ts';
 import type { Probe } from '../livekit/probe.ts';
 import type { OpenRecordings } from './open-recordings.ts';
@@ -41,6 +42,8 @@ export interface FleetDeps {
   sleep: (ms: number) => Promise<void>;
   /** Accepted by this process a moment ago; without it only Temporal's index tells. */
   arrivals?: Pick<Arrivals, 'recent' | 'listed'>;
+  /** Follows those that stop when people have left. */
+  attendance?: Attendance;
   /** Told of every pass, for metrics. */
   onPass?: (pass: DonePass) => void;
 }

@@ -1,6 +1,7 @@
 // The observe step of a pass: reads workers, egresses and recordings, and changes nothing.
 import type { Arrival } from '../fleet/arrivals.ts';
 import type { FleetMemory, Observation, ObservedEgress, Sight } from '../fleet/observation.ts';
+import type { Attended } from '../livekit/attendance.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
 import { isEnded } from '../recording/stage.ts';
 import type { FleetDeps } from './fleet-deps.ts';
@@ -29,6 +30,7 @@ export async function observe(
   const listed = await deps.recordings.list(fleet);
   for (const { id } of listed) deps.arrivals?.listed(id);
   const open = listed.filter(({ stage }) => !isEnded(stage));
+  deps.attendance?.follow(fleet, open.flatMap(recordedIn));
   const notListed = arrivals(deps, fleet);
   const onBusProblem = (problem: string) =>
     deps.log.warn({ problem }, "the workers' Redis did not answer; the pass goes on without it");
@@ -58,6 +60,11 @@ function limitsOf({ size, provider }: FleetDeps): Observation['limits'] {
   const { coresPerWorker, fixedWorkers } = provider.limits;
   if (fixedWorkers === undefined) return { ...size, coresPerWorker };
   return { minWorkers: fixedWorkers, maxWorkers: fixedWorkers, coresPerWorker };
+}
+
+/** Nobody has left before media flowed. */
+function recordedIn({ id, stage, attended }: OpenRecording): Attended[] {
+  return stage === 'recording' && attended ? [{ id, ...attended }] : [];
 }
 
 /** Lets requests of one moment arrive, so that they are one launch. Waiting here costs no Temporal action. */

@@ -21,7 +21,7 @@ export interface FleetParts extends Pick<FleetDeps, 'provider' | 'presence'> {
   settings: FleetConfig;
 }
 
-export interface FleetWiring extends Pick<FleetDeps, 'stopEgress' | 'log' | 'arrivals'> {
+export interface FleetWiring extends Pick<FleetDeps, 'stopEgress' | 'log' | 'arrivals' | 'attendance'> {
   client: Client;
   /** The one that serves what names none first. */
   fleets: readonly FleetParts[];
@@ -62,7 +62,7 @@ function notConfigured(fleet: string, known: readonly string[], memory: FleetMem
 /** More than a start waits for: a pass has the time, and a busy machine must not make its workers look silent. */
 const PROBE_MS = 2_000;
 
-type SharedDeps = Pick<FleetDeps, 'stopEgress' | 'log' | 'arrivals' | 'recordings' | 'fleets'>;
+type SharedDeps = Pick<FleetDeps, 'stopEgress' | 'log' | 'arrivals' | 'recordings' | 'fleets' | 'attendance'>;
 
 function fleetDeps(
   shared: SharedDeps,

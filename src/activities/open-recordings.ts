@@ -3,8 +3,9 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Look } from '../fleet/strays.ts';
 import { ASLEEP_MS } from '../recording/delays.ts';
-import { DEFAULTS } from '../recording/request.ts';
-import { isEnded, STAGES, type Stage, type WaitingFor } from '../recording/stage.ts';
+import { DEFAULTS, type RecordingRequest, type StopWhen } from '../recording/request.ts';
+import { roomOf } from '../recording/source.ts';
+import { isEnded, STAGES, type Stage, WAITING_FOR, type WaitingFor } from '../recording/stage.ts';
 import { openIn, queueOf } from '../temporal/recording-index.ts';
 import {
   admittedSignal,
@@ -29,6 +30,8 @@ export interface OpenRecording {
   /** Had it begun when it was asked for, it would stop then. */
   endsByMs?: number;
   startAtMs?: number;
+  /** Its room and when to stop there, if it says so. */
+  attended?: { room: string; stopWhen: StopWhen };
   /** It may have had no workflow task before this. */
   asleepUntilMs?: number;
 }
@@ -144,13 +147,14 @@ export function toOpenRecording(
   return {
     id: info.workflowId,
     stage: stageOf(info.typedSearchAttributes),
-    ...(waitingFor === 'capacity' || waitingFor === 'room' ? { waitingFor } : {}),
+    ...(isWaitingFor(waitingFor) ? { waitingFor } : {}),
     priority: info.typedSearchAttributes.get(KEYS.priority) ?? DEFAULTS.priority,
     costCores: memo.costCores ?? 0,
     sinceMs,
     ...(tenant === undefined ? {} : { tenant }),
     endsByMs: sinceMs + maxDuration,
     ...(memo.startAtMs === undefined ? {} : { startAtMs: memo.startAtMs }),
+    ...attendedOf(memo.request),
     ...(memo.noRoom === undefined ? {} : { asleepUntilMs: info.startTime.getTime() + ASLEEP_MS + CLOCKS_MS }),
   };
 }
@@ -158,4 +162,14 @@ export function toOpenRecording(
 function stageOf(attributes: WorkflowExecutionInfo['typedSearchAttributes']): Stage {
   const stage: string | undefined = attributes.get(KEYS.stage);
   return STAGES.find((known) => known === stage) ?? 'starting';
+}
+
+function attendedOf(request: RecordingRequest | undefined): Pick<OpenRecording, 'attended'> {
+  const { source, stopWhen } = request ?? {};
+  const room = source && roomOf(source);
+  return room === undefined || stopWhen === undefined ? {} : { attended: { room, stopWhen } };
+}
+
+function isWaitingFor(what: string | undefined): what is WaitingFor {
+  return (WAITING_FOR as readonly (string | undefined)[]).includes(what);
 }

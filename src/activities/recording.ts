@@ -12,6 +12,7 @@ import { infoOf, reportOf } from '../livekit/record.ts';
 import { recorderToken } from '../livekit/recorder-token.ts';
 import type { LiveKitRecords } from '../livekit/records.ts';
 import { decodeStart, forAttempt, streamUrlsChanged, withLayout, withStorages } from '../livekit/request/index.ts';
+import type { RoomWatch } from '../livekit/room-watch.ts';
 import { DISPATCH_LIMIT_MS, WorkerRefusal, WorkerSilent, type Workers } from '../livekit/workers.ts';
 import { attemptEgressId } from '../recording/attempt.ts';
 import { type EgressReport, isTerminal } from '../recording/egress.ts';
@@ -20,10 +21,11 @@ import { isTheRoom } from '../recording/room.ts';
 import { roomOf } from '../recording/source.ts';
 import { type AssignedWorker, classifyStart, type StartOutcome } from '../recording/start-outcome.ts';
 import { aheadOf } from '../temporal/recording-index.ts';
-import { recordingWorkflowId } from '../workflows/messages.ts';
+import { lookSignal, recordingWorkflowId } from '../workflows/messages.ts';
 import type { WorkerChoice } from './choose-worker.ts';
 import type { DispatchInput, Hindrance, RecordingActivities, StreamsChanged } from './contract.ts';
 import type { FleetKicker } from './kick.ts';
+import { createLookForSource } from './look-for-source.ts';
 import type { ProtectBusy } from './protect-busy.ts';
 
 /** How recordings get at the workers of one fleet. */
@@ -44,6 +46,8 @@ export interface RecordingDeps {
   fleets: ReadonlyMap<string, FleetDoor>;
   temporal: Client;
   kickFleet: FleetKicker;
+  rooms: RoomWatch;
+  log: { warn(fields: object, message: string): void };
   storages: Record<string, Storage>;
   metrics: { startOutcome(fleet: string, kind: StartOutcome['kind']): void };
 }
@@ -128,6 +132,18 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     async inspectRoom({ request, roomId }) {
       return { room: (await roomAlive(request, roomId)) ? 'alive' : 'gone' };
     },
+
+    lookForSource: createLookForSource({
+      livekit,
+      rooms: deps.rooms,
+      tell: (id, why) => {
+        const told = deps.temporal.workflow.getHandle(recordingWorkflowId(id)).signal(lookSignal, { why });
+        // It looks by itself after a while, or has ended.
+        told.catch((error: unknown) =>
+          deps.log.warn({ recordingId: id, error: String(error) }, 'it could not be told'),
+        );
+      },
+    }),
 
     async wakeFleet({ fleet, why }) {
       await deps.kickFleet(fleet, why);

@@ -7,7 +7,7 @@ import type { SourceKind } from '../recording/rules.ts';
 const SOURCE_KINDS = ['room', 'web', 'participant', 'tracks', 'track', 'media'] as const satisfies SourceKind[];
 const sourceKind = z.enum(SOURCE_KINDS);
 
-const { startWithin, maxDuration, priority, labels, tenant, fleet } = ruledFields;
+const { startWithin, maxDuration, sourceGrace, stopWhen, priority, labels, tenant, fleet } = ruledFields;
 
 /** Defaults for requests that do not say (recording/rules.ts). For each field the first rule that matches and gives it decides. */
 export const rule = z.strictObject({
@@ -27,6 +27,8 @@ export const rule = z.strictObject({
     .optional(),
   startWithin: startWithin.optional(),
   maxDuration: maxDuration.optional(),
+  sourceGrace: sourceGrace.optional(),
+  stopWhen: stopWhen.optional(),
   priority: priority.optional(),
   labels: labels.optional(),
   tenant: tenant.optional(),

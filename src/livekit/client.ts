@@ -1,6 +1,7 @@
 // What Reelkit asks of LiveKit's HTTP API: rooms, who is in them, and whether a record exists. Nothing here retries.
-import type { EgressInfo } from '@livekit/protocol';
+import { type EgressInfo, type ParticipantInfo, ParticipantInfo_Kind, ParticipantInfo_State } from '@livekit/protocol';
 import { EgressClient, RoomServiceClient, ServerError } from 'livekit-server-sdk';
+import type { Participant } from '../recording/source.ts';
 import { inBatches } from './in-batches.ts';
 
 export interface LiveKitSettings {
@@ -45,15 +46,27 @@ export function createLiveKitClient(settings: LiveKitSettings) {
     }),
 
     /** Who is in the room, hidden ones included: an egress shows up under its own id. */
-    async listParticipants(room: string): Promise<{ identity: string; metadata: string }[]> {
+    async listParticipants(room: string): Promise<(Participant & { metadata: string })[]> {
       try {
-        return (await asked(rooms.listParticipants(room))).map(({ identity, metadata }) => ({ identity, metadata }));
+        return (await asked(rooms.listParticipants(room))).filter(isThere).map(participantOf);
       } catch (error) {
         if (isTwirp(error, 'not_found')) return [];
         throw error;
       }
     },
   };
+}
+
+function isThere({ state }: ParticipantInfo): boolean {
+  return state !== ParticipantInfo_State.DISCONNECTED;
+}
+
+/** Callers by telephone are people; what LiveKit, agents or an operator put into a room are none. */
+const PEOPLE = new Set([ParticipantInfo_Kind.STANDARD, ParticipantInfo_Kind.SIP, ParticipantInfo_Kind.CONNECTOR]);
+
+function participantOf({ identity, metadata, kind, permission, tracks }: ParticipantInfo) {
+  const isPerson = PEOPLE.has(kind) && !permission?.hidden && !permission?.recorder && !permission?.agent;
+  return { identity, metadata, isPerson, trackIds: tracks.map(({ sid }) => sid) };
 }
 
 /** LiveKit quotes a token it refuses, and an error travels into logs and Temporal's history. */

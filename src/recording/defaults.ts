@@ -1,16 +1,20 @@
 // What a request leaves open: the rules say, else the defaults.
 import { type AskedRecording, DEFAULTS, labelsSchema, type RecordingRequest } from './request.ts';
 import type { RuleDefaults } from './rules.ts';
+import { roomOf } from './source.ts';
 
 export function withDefaults(asked: AskedRecording, rule: RuleDefaults): RecordingRequest {
   const tenant = asked.tenant ?? rule.tenant;
+  const stopWhen = asked.stopWhen ?? (roomOf(asked.source) === undefined ? undefined : rule.stopWhen);
   return {
     ...asked,
     startWithin: asked.startWithin ?? rule.startWithin ?? DEFAULTS.startWithinMs,
     maxDuration: asked.maxDuration ?? rule.maxDuration ?? DEFAULTS.maxDurationMs,
+    sourceGrace: asked.sourceGrace ?? rule.sourceGrace ?? DEFAULTS.sourceGraceMs,
     priority: asked.priority ?? rule.priority ?? DEFAULTS.priority,
     labels: { ...rule.labels, ...asked.labels },
     ...(tenant === undefined ? {} : { tenant }),
+    ...(stopWhen === undefined ? {} : { stopWhen }),
   };
 }
 

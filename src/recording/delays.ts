@@ -23,6 +23,14 @@ export function roomRecheckMs(round: number): number {
   return Math.min(ROOM_FIRST_MS * 2 ** (round - 1), ROOM_MAX_MS);
 }
 
+const SOURCE_FIRST_MS = 60_000;
+const SOURCE_MAX_MS = 300_000;
+
+/** Whoever was asked for the source tells when it comes; this only covers a process that died with the question. @param look from 1 */
+export function sourceRecheckMs(look: number): number {
+  return Math.min(SOURCE_FIRST_MS * 2 ** (look - 1), SOURCE_MAX_MS);
+}
+
 /**
  * One that begins in the queue has nothing to do at first: its first task is due when a burst has been accepted. An update wakes it at
  * once; a signal waits.

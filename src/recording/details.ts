@@ -51,6 +51,8 @@ function advice(view: RecordingView): string | undefined {
     case 'starting':
       return `What to do: nothing for a minute. No media after that: look whether anybody publishes in ${placeOf(view)}, and at the worker's log.`;
     case 'waiting':
+      if (view.waiting?.for === 'source')
+        return `What to do: nothing, it goes on once its source is in ${placeOf(view)}; ${cancel} ends it now.`;
       return view.waiting?.for === 'room'
         ? `What to do: nothing, once ${placeOf(view)} exists it starts. ${expires}`
         : `What to do: ${code('reelkit fleet explain')} says why there is no worker yet. ${expires}`;

@@ -1,6 +1,7 @@
 // What the end of an egress means for its recording. One pure function over LiveKit's final record and what is known of the room.
 import type { EgressSnapshot } from './egress.ts';
 import type { RecordingSource } from './request.ts';
+import { identityOf } from './source.ts';
 import type { EndReason } from './stage.ts';
 
 export interface EndFacts {
@@ -12,13 +13,23 @@ export interface EndFacts {
   room: 'alive' | 'gone';
   /** An earlier part left a file. */
   hasEarlierFiles?: boolean;
+  /** Media flowed once, in this part or an earlier one. */
+  hasRecorded?: boolean;
 }
 
-type Stopping = 'stopped' | 'cancelled' | 'max_duration';
+type Stopping = 'stopped' | 'cancelled' | 'max_duration' | 'participants_left';
+
+interface Ended {
+  kind: 'completed' | 'failed' | 'expired';
+  reason: EndReason;
+  message: string;
+}
 
 export type EndOutcome =
-  | { kind: 'completed' | 'failed' | 'expired'; reason: EndReason; message: string }
-  | { kind: 'next_part'; message: string };
+  | Ended
+  | { kind: 'next_part'; message: string }
+  /** Its source is not in the room, and may come: then the recording goes on. */
+  | { kind: 'source_away'; message: string; otherwise: Ended };
 
 const END_REASON_PREFIX = 'End reason: ';
 const STOPPED_BY_API = 'StopEgress API';
@@ -52,15 +63,20 @@ function classifyStopped(facts: EndFacts, stopping: Stopping): EndOutcome {
   if (stopping === 'cancelled')
     return { kind: 'completed', reason: 'cancelled', message: `stopped on request${after}` };
   if (egress?.status === 'ABORTED' && isEmpty) {
-    if (stopping === 'max_duration') return nothingToRecord('its maximum duration was reached');
+    if (stopping !== 'stopped') return nothingToRecord(WHAT_STOPPED[stopping]);
     return { kind: 'completed', reason: 'cancelled', message: 'stopped through LiveKit before it recorded' };
   }
   if (flaw !== undefined && isEmpty) {
     return { kind: 'failed', reason: egress ? 'egress_failed' : 'worker_lost', message: flaw };
   }
-  const what = stopping === 'stopped' ? 'stopped through LiveKit' : 'stopped at its maximum duration';
-  return { kind: 'completed', reason: stopping, message: `${what}${after}` };
+  return { kind: 'completed', reason: stopping, message: `${WHAT_STOPPED[stopping]}${after}` };
 }
+
+const WHAT_STOPPED = {
+  stopped: 'stopped through LiveKit',
+  max_duration: 'stopped at its maximum duration',
+  participants_left: 'stopped because its participants had left',
+} as const;
 
 function flawOfStopped(egress: EgressSnapshot | null): string | undefined {
   if (!egress) return 'the worker died before it finished the file';
@@ -92,11 +108,17 @@ function classifyComplete(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
  */
 function sourceClosed(facts: EndFacts, why: string): EndOutcome {
   const { source } = facts;
-  const finished = (message: string): EndOutcome => ({ kind: 'completed', reason: 'finished', message });
+  const finished = (message: string): Ended => ({ kind: 'completed', reason: 'finished', message });
   if (source.type === 'web') return finished(why ? `the page ended: ${why}` : 'the page ended');
-  if (source.type !== 'room') return finished(`the ${source.type === 'participant' ? 'participant' : 'track'} ended`);
+  if (identityOf(source) !== undefined) return unlessItReturns(facts, finished('the participant left'));
+  // A track that is published again is another one.
+  if (source.type !== 'room') return finished('the track ended');
   if (endsItself(source) && why === SOURCE_CLOSED) return finished('its template ended the recording');
   return continueOrFinish(facts, 'the egress lost the room while the room lived on');
+}
+
+function unlessItReturns(facts: EndFacts, otherwise: Ended): EndOutcome {
+  return facts.room === 'alive' ? { kind: 'source_away', message: otherwise.message, otherwise } : otherwise;
 }
 
 function endsItself(source: RecordingSource): boolean {
@@ -112,7 +134,7 @@ function classifyAborted(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
   return { kind: 'completed', reason: 'finished', message: `${what}; nobody published after the last part` };
 }
 
-function nothingToRecord(what: string): EndOutcome {
+function nothingToRecord(what: string): Ended {
   return { kind: 'expired', reason: 'nothing_to_record', message: `${what} before anybody published` };
 }
 
@@ -121,7 +143,7 @@ function classifyFailure(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
   if (isUploadFailure(egress)) return classifyNotStored(facts, egress);
   const message = `the egress failed: ${words(egress)}`;
   const error = egress.error ?? '';
-  if (egress.errorCode === 404) return sourceMissing(facts, message);
+  if (egress.errorCode === 404) return sourceMissing(facts, egress);
   if (egress.errorCode === 400 && /missing or invalid|invalid field|unsupported/i.test(error)) {
     return { kind: 'failed', reason: 'refused', message };
   }
@@ -140,10 +162,12 @@ function isUploadFailure({ status, errorCode, startedAtMs }: EgressSnapshot): bo
 function classifyNotStored(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
   const why = endReasonOf(egress);
   const ended = why === SOURCE_CLOSED ? sourceClosed(facts, why) : continueOrFinish(facts, NOT_STORED);
-  return ended.kind === 'next_part' ? { kind: 'next_part', message: notStoredWords(egress) } : notStored(facts, egress);
+  if (ended.kind === 'next_part') return { kind: 'next_part', message: notStoredWords(egress) };
+  if (ended.kind === 'source_away') return unlessItReturns(facts, notStored(facts, egress));
+  return notStored(facts, egress);
 }
 
-function notStored(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
+function notStored(facts: EndFacts, egress: EgressSnapshot): Ended {
   const kept = hasFile(egress) || facts.hasEarlierFiles;
   return { kind: kept ? 'completed' : 'failed', reason: 'upload_failed', message: notStoredWords(egress) };
 }
@@ -154,14 +178,14 @@ function notStoredWords(egress: EgressSnapshot): string {
   return `${NOT_STORED}: ${egress.error ?? words(egress)}`;
 }
 
-/** What was recorded before has left the room meanwhile: for a first part a mistake, for a later one the end. */
-function sourceMissing(facts: EndFacts, message: string): EndOutcome {
-  if (!facts.hasEarlierFiles) return { kind: 'failed', reason: 'source_missing', message };
-  return {
-    kind: 'completed',
-    reason: 'finished',
-    message: `the source left before another part could begin: ${message}`,
-  };
+/** Before the first part it is waited for; what was recorded may come back if it is a participant. */
+function sourceMissing(facts: EndFacts, egress: EgressSnapshot): EndOutcome {
+  const message = egress.error ?? words(egress);
+  if (!facts.hasRecorded) return unlessItReturns(facts, { kind: 'expired', reason: 'source_missing', message });
+  const end: Ended = facts.hasEarlierFiles
+    ? { kind: 'completed', reason: 'finished', message: `its source left before another part could begin: ${message}` }
+    : { kind: 'failed', reason: 'source_missing', message };
+  return identityOf(facts.source) === undefined ? end : unlessItReturns(facts, end);
 }
 
 function continueOrFinish(facts: EndFacts, message: string): EndOutcome {

@@ -95,7 +95,7 @@ function expiredState({ reason, parts }: RecordingView): RecordState {
   if (reason?.code === 'nothing_to_record') return { ...NEVER_STARTED, ...toldOf(parts.at(-1)?.end) };
   if (reason?.code === 'room_ended')
     return { status: 'ABORTED', error: reason.message, errorCode: 412, details: SOURCE_CLOSED };
-  const errorCode = reason?.code === 'room_never_appeared' ? 404 : 503;
+  const errorCode = reason?.code === 'room_never_appeared' || reason?.code === 'source_missing' ? 404 : 503;
   return { status: 'FAILED', error: reason?.message ?? 'expired', errorCode, details: FAILURE };
 }
 

@@ -20,6 +20,11 @@ export class KeptReports {
     if (!known || !isOlder(report, known)) this.reports.set(attempt, { ...report, info });
   }
 
+  /** Of an attempt that left nothing, and is not told of. */
+  drop(egressId: string): void {
+    this.reports.delete(parseAttemptEgressId(egressId)?.attempt ?? -1);
+  }
+
   /** In the order of the attempts; of very many the last ones count. */
   infos(): string[] {
     const infos = [...this.reports].sort(([one], [other]) => one - other).map(([, { info }]) => info);

@@ -19,9 +19,17 @@ export const LIMITS = {
   /** A recording is one workflow run; longer than this nobody watches it. */
   maxDurationMs: 24 * 3_600_000,
   startWithinMs: 24 * 3_600_000,
+  sourceGraceMs: 3_600_000,
+  participantsAtMost: 1_000,
 } as const;
 
-export const DEFAULTS = { startWithinMs: 15 * 60_000, maxDurationMs: 6 * 3_600_000, priority: 3 } as const;
+export const DEFAULTS = {
+  startWithinMs: 15 * 60_000,
+  maxDurationMs: 6 * 3_600_000,
+  /** As long as LiveKit keeps a room that everybody has left (livekit.yaml `room.departure_timeout`). */
+  sourceGraceMs: 20_000,
+  priority: 3,
+} as const;
 
 /** PostgreSQL stores no other. */
 const isText = (value: string) => !/[\p{Cc}\p{Cs}]/u.test(value);
@@ -162,10 +170,22 @@ export const tenantSchema = z
   .max(LIMITS.tenantLength)
   .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]*$/, { error: 'uses letters, digits and . _ / -' });
 
+export const stopWhenSchema = z
+  .strictObject({
+    participantsAtMost: z.int().min(0).max(LIMITS.participantsAtMost).default(0),
+    for: duration(10_000, LIMITS.maxDurationMs),
+  })
+  .meta({
+    description:
+      'Stops when no more than `participantsAtMost` people have been in the room `for` so long. Agents, recorders, ingress and hidden participants do not count; a web page has no room',
+  });
+
 /** What rules may say where a request does not. */
 export const ruledFields = {
   startWithin: duration(1_000, LIMITS.startWithinMs),
   maxDuration: duration(1_000, LIMITS.maxDurationMs),
+  sourceGrace: duration(0, LIMITS.sourceGraceMs),
+  stopWhen: stopWhenSchema,
   /** 1 is served first, 5 last, as Temporal's priority keys. */
   priority: z.int().min(1).max(5),
   labels: labelsSchema,
@@ -186,6 +206,7 @@ const fields = {
   startAt: z.iso.datetime({ offset: true }).optional(),
   tenant: ruledFields.tenant.optional(),
   fleet: ruledFields.fleet.optional(),
+  stopWhen: ruledFields.stopWhen.optional(),
   /** Receives one POST with the recording's final state. */
   webhookUrl: httpUrl.optional(),
 };
@@ -196,6 +217,7 @@ export const askedRecordingSchema = z
     ...fields,
     startWithin: ruledFields.startWithin.optional().meta(unlessRuled(formatDuration(DEFAULTS.startWithinMs))),
     maxDuration: ruledFields.maxDuration.optional().meta(unlessRuled(formatDuration(DEFAULTS.maxDurationMs))),
+    sourceGrace: ruledFields.sourceGrace.optional().meta(unlessRuled(formatDuration(DEFAULTS.sourceGraceMs))),
     priority: ruledFields.priority.optional().meta(unlessRuled(`${DEFAULTS.priority} of 1 (first) to 5 (last)`)),
     labels: labelsSchema.optional(),
   })
@@ -207,17 +229,24 @@ export const recordingRequestSchema = z
     ...fields,
     startWithin: ruledFields.startWithin.default(DEFAULTS.startWithinMs),
     maxDuration: ruledFields.maxDuration.default(DEFAULTS.maxDurationMs),
+    sourceGrace: ruledFields.sourceGrace.default(DEFAULTS.sourceGraceMs),
     priority: ruledFields.priority.default(DEFAULTS.priority),
     labels: labelsSchema.default({}),
   })
   .superRefine(checkTogether);
 
 function checkTogether(
-  request: { source: RecordingSource; outputs: z.output<typeof outputSchema>[] },
+  request: { source: RecordingSource; outputs: z.output<typeof outputSchema>[]; stopWhen?: StopWhen | undefined },
   context: z.RefinementCtx,
 ): void {
   const { source } = request;
   for (const problem of outputsProblems(source, request.outputs)) context.addIssue({ code: 'custom', ...problem });
+  if (source.type === 'web' && request.stopWhen)
+    context.addIssue({
+      code: 'custom',
+      path: ['stopWhen'],
+      message: 'a web page has no room with participants; leave it out',
+    });
   if (source.type === 'media')
     context.addIssue({ code: 'custom', path: ['source', 'type'], message: "is LiveKit's own: ask LiveKit for it" });
   if ('audioOnly' in source && source.audioOnly && source.videoOnly) {
@@ -235,5 +264,6 @@ export type Encoding = z.output<typeof encodingSchema>;
 /** What a client may send. */
 export type RecordingRequestInput = z.input<typeof recordingRequestSchema>;
 export type AskedRecording = z.output<typeof askedRecordingSchema>;
-/** The request with defaults applied; `startWithin` and `maxDuration` in milliseconds. */
+export type StopWhen = z.output<typeof stopWhenSchema>;
+/** The request with defaults applied; durations in milliseconds. */
 export type RecordingRequest = z.output<typeof recordingRequestSchema>;

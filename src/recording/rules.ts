@@ -1,6 +1,6 @@
 // Defaults for requests that do not say: rules of the configuration, by what is known of a request when it arrives. Pure. A rule
 // never overrides what a request says itself; whoever applies the result sees to that.
-import type { RecordingSource } from './request.ts';
+import type { RecordingSource, StopWhen } from './request.ts';
 
 export type SourceKind = RecordingSource['type'];
 
@@ -20,6 +20,9 @@ export interface RuleDefaults {
   startWithin?: number | undefined;
   /** Milliseconds. */
   maxDuration?: number | undefined;
+  /** Milliseconds. */
+  sourceGrace?: number | undefined;
+  stopWhen?: StopWhen | undefined;
   priority?: number | undefined;
   tenant?: string | undefined;
   fleet?: string | undefined;
@@ -37,7 +40,7 @@ export interface RuleSubject {
   labels?: Readonly<Record<string, string>> | undefined;
 }
 
-const FIELDS = ['startWithin', 'maxDuration', 'priority', 'tenant', 'fleet'] as const;
+const FIELDS = ['startWithin', 'maxDuration', 'sourceGrace', 'stopWhen', 'priority', 'tenant', 'fleet'] as const;
 
 /** For each field the first rule that matches and gives it decides; of the labels, each one by itself. */
 export function applyRules(rules: readonly Rule[], subject: RuleSubject): RuleDefaults {

@@ -17,7 +17,7 @@ export function isEnded(stage: Stage): stage is EndStage {
 }
 
 /** What a `waiting` recording waits for. Only `capacity` is demand for workers. */
-export const WAITING_FOR = ['capacity', 'room'] as const;
+export const WAITING_FOR = ['capacity', 'room', 'source'] as const;
 export type WaitingFor = (typeof WAITING_FOR)[number];
 
 /** Why a recording ended; stable, part of the API. */
@@ -35,7 +35,8 @@ export const END_REASONS = [
   'refused', // LiveKit refused the request for good
   'worker_lost', // the worker died and no part was kept or could follow
   'egress_failed', // the egress failed and may not be tried again, or too often; no file was kept
-  'source_missing', // the participant or track is not in the room
+  'source_missing', // the participant or track was not in the room within startWithin
+  'participants_left', // stopWhen: too few people were in the room for too long
   'terminated', // its workflow was ended from outside, in Temporal; the API says so, the workflow never does
 ] as const;
 export type EndReason = (typeof END_REASONS)[number];

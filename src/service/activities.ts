@@ -11,14 +11,17 @@ import type { Arrivals } from '../fleet/arrivals.ts';
 import type { Demand } from '../fleet/demand.ts';
 import { createNextLooks } from '../fleet/next-looks.ts';
 import type { ObservedWorker } from '../fleet/observation.ts';
+import { createAttendance } from '../livekit/attendance.ts';
 import type { LiveKitClient } from '../livekit/client.ts';
 import type { Departures } from '../livekit/departures.ts';
 import type { Grants } from '../livekit/grants.ts';
 import { createLiveKitRecords } from '../livekit/records.ts';
+import { createRoomWatch } from '../livekit/room-watch.ts';
 import { createWorkers, WorkerRefusal, WorkerSilent, type Workers } from '../livekit/workers.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { MeasureSinks } from '../workflows/measures.ts';
+import { participantsLeftSignal, recordingWorkflowId } from '../workflows/messages.ts';
 import type { Buses } from './buses.ts';
 import type { FleetSources } from './fleet-sources.ts';
 
@@ -41,6 +44,11 @@ export function createServiceActivities(parts: ActivityParts): object {
   const { buses, config, client, livekit, grants, departures, metrics, log, fleets, arrivals, kickFleet } = parts;
   const { livekit: livekitConfig } = config;
   const workers = createWorkers(buses.workers.client);
+  const rooms = createRoomWatch({ livekit, log });
+  const attendance = createAttendance(rooms, (id, sinceMs) => {
+    const told = client.workflow.getHandle(recordingWorkflowId(id)).signal(participantsLeftSignal, { sinceMs });
+    told.catch((error: unknown) => log.warn({ recordingId: id, error: String(error) }, 'it could not be told to stop'));
+  });
   const nextLooks = createNextLooks();
   const door = ({ settings, provider, choice, observe }: FleetSources): FleetDoor => ({
     choice,
@@ -60,6 +68,8 @@ export function createServiceActivities(parts: ActivityParts): object {
       fleets: new Map(fleets.map((fleet) => [fleet.settings.name, door(fleet)])),
       temporal: client,
       kickFleet,
+      rooms,
+      log,
       storages: config.storages,
       metrics,
     }),
@@ -70,6 +80,7 @@ export function createServiceActivities(parts: ActivityParts): object {
       stopEgress: (egressId) => stopIfItRuns(workers, egressId),
       log,
       arrivals,
+      attendance,
       onPass: (fleet, { durationMs, observation, plan, problem }) => {
         fleets.find(({ settings: { name } }) => name === fleet)?.launchProblem.note(problem);
         nextLooks.passed(fleet, Date.now(), plan.nextPassInMs);

@@ -81,9 +81,10 @@ function inputOf(message: StartMessage, { fleets, rules }: IntakeSettings, atMs:
   const lifted = liftRequest(message);
   const room = roomOf(lifted.source);
   const rule = applyRules(rules, { source: lifted.source.type, ...(room === undefined ? {} : { room }) });
-  const { fleet: wanted, ...defaults } = rule;
+  const { fleet: wanted, stopWhen, ...defaults } = rule;
   const fleet = servingFleet(fleets, wanted);
-  const request = { ...lifted, ...defaults } as RecordingRequest;
+  const left = stopWhen === undefined || room === undefined ? {} : { stopWhen };
+  const request = { ...lifted, ...defaults, ...left } as RecordingRequest;
   const wire = Buffer.from(message.toBinary()).toString('base64');
   return {
     id: message.egressId,

@@ -40,6 +40,10 @@ export class Attempts {
     return attemptEgressId(this.recordingId, this.next);
   }
 
+  get anyMade(): boolean {
+    return this.used.size > 0;
+  }
+
   /** Undefined for an egress that is none of this recording's. */
   numberOf(egressId: unknown): number | undefined {
     const attempt = typeof egressId === 'string' ? parseAttemptEgressId(egressId) : undefined;

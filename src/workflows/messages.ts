@@ -61,6 +61,8 @@ export const reportSignal = defineSignal<[EgressReport]>('report');
 export const lookSignal = defineSignal<[{ why: string; egressId?: string }]>('look');
 /** LiveKit's UpdateLayout has told the recorder this: the next part begins with it. */
 export const layoutSignal = defineSignal<[string]>('layout');
+/** Too few people have been in the room since then, unix ms, for as long as `stopWhen` says. */
+export const participantsLeftSignal = defineSignal<[{ sinceMs: number }]>('participantsLeft');
 export const cancelSignal = defineSignal<[{ by?: string }?]>('cancel');
 /** Moves the end of the recording: `byMs` later than it was, or to `untilMs` (unix ms). */
 export const extendSignal = defineSignal<[ExtendBy]>('extend');

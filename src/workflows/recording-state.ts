@@ -35,8 +35,8 @@ export interface Accepted {
 /** How a recording ends. */
 export type End = { stage: EndStage; reason: EndReason; message: string; errorCode?: number };
 
-/** Who asked for the end: LiveKit's StopEgress is how an application finishes a recording, a cancel calls it off. */
-export type StopAsked = 'stopped' | 'cancelled';
+/** Who asked for the end: LiveKit's StopEgress is how an application finishes a recording, a cancel calls it off, `stopWhen` is a wish. */
+export type StopAsked = 'stopped' | 'cancelled' | 'participants_left';
 
 export class RecordingState {
   readonly input: RecordingInput;
@@ -130,7 +130,7 @@ export class RecordingState {
   /** Whoever accepted the recording has just looked for a worker; who was admitted meanwhile need not wait. */
   knownHindrance(): Hindrance | undefined {
     const { noRoom } = this.input;
-    if (noRoom === undefined || this.admitted || this.part?.number !== 1) return undefined;
+    if (noRoom === undefined || this.admitted || this.part?.number !== 1 || this.attempts.anyMade) return undefined;
     return { kind: 'no_capacity', message: noRoom };
   }
 
@@ -142,8 +142,9 @@ export class RecordingState {
     this.notes.stageSinceMs = Date.now();
     // Whoever stops through LiveKit is answered what its record says.
     this.recordIsStale ||= isEnded(stage) || (stage === 'stopping' && this.asked === 'stopped');
-    // A stop is over within seconds, and what has completed is closed then: that its workflow is, says the same.
-    if (stage !== 'stopping' && stage !== 'completed') this.index(hadWaiting ? null : undefined);
+    // A stop is over within seconds, and what has completed is closed then: that its workflow is, says the same. What waited stands in
+    // the index as waiting.
+    if (hadWaiting || (stage !== 'stopping' && stage !== 'completed')) this.index(hadWaiting ? null : undefined);
     log.info(`recording is ${stage}`, { recordingId: this.view.id });
     this.show();
   }
@@ -354,6 +355,12 @@ export class RecordingState {
     if (this.part && !this.part.egressId) this.view.parts.pop();
   }
 
+  /** Its source was never there, so nothing was recorded and nothing is told of it. */
+  forgetPart(): void {
+    const part = this.view.parts.pop();
+    if (part?.egressId) this.reports.drop(part.egressId);
+  }
+
   get hasFiles(): boolean {
     return this.view.parts.some((part) => part.files.length > 0);
   }
@@ -367,6 +374,11 @@ export class RecordingState {
 
   stop(): void {
     this.asked ??= 'stopped';
+  }
+
+  /** By the request's own wish. Before media flowed nobody has left. */
+  participantsLeft(): void {
+    if (this.input.request.stopWhen && this.view.startedAtMs !== undefined) this.asked ??= 'participants_left';
   }
 
   cancel(by: unknown): void {

@@ -2,7 +2,7 @@
 // what is done in activities/. States and what leaves them:
 //   scheduled  until startAt, or cancelled
 //   starting   a worker is asked, or accepted and no media flows yet; seconds
-//   waiting    for capacity or for the room; until admitted, startWithin ends (expired), the room ends (expired), cancelled
+//   waiting    for capacity, the room or the source; until admitted, startWithin ends (expired), the room ends (expired), cancelled
 //   recording  until the egress ends, maxDuration, cancelled; a part that ends too early leads back to starting
 //   stopping   StopEgress is out; until the egress has ended
 // An ended recording stays open until LiveKit's record says so too; it is no demand any more.
@@ -23,6 +23,7 @@ import { ABORT_LIMIT_MS, MAX_PARTS, MAX_SHORT_PARTS, nextPartDelayMs } from '../
 import { asStopping } from '../recording/record-state.ts';
 import type { StreamChange } from '../recording/streams.ts';
 import type { RecordingView } from '../recording/view.ts';
+import { awaitSource } from './await-source.ts';
 import { calls } from './calls.ts';
 import { changeStreams } from './change-streams.ts';
 import type { delivery } from './delivery.ts';
@@ -36,6 +37,7 @@ import {
   extendUpdate,
   layoutSignal,
   lookSignal,
+  participantsLeftSignal,
   type RecordingInput,
   reportSignal,
   stopUpdate,
@@ -91,9 +93,13 @@ async function record(state: RecordingState): Promise<End> {
     const result = await untilPartEnds(state);
     if (result.end) return result.end;
     shortParts = result.short ? shortParts + 1 : 0;
-    if (shortParts >= MAX_SHORT_PARTS || state.view.parts.length >= MAX_PARTS) return gaveUp(state, result.message);
+    const { unlessItComes } = result;
+    const isBroken = unlessItComes === undefined && shortParts >= MAX_SHORT_PARTS;
+    if (isBroken || state.view.parts.length >= MAX_PARTS) return gaveUp(state, result.message);
+    const stayedAway = unlessItComes && (await awaitSource(state, unlessItComes));
+    if (stayedAway) return stayedAway;
     state.noteProblem(result.message);
-    state.view.startDeadlineMs = Date.now() + state.input.request.startWithin;
+    if (state.part) state.view.startDeadlineMs = Date.now() + state.input.request.startWithin;
     await until(state, () => state.cancelled, Date.now() + nextPartDelayMs(shortParts), 'pause before the next part');
   }
 }
@@ -150,6 +156,7 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
   setHandler(reportSignal, (report) => state.heard(report));
   setHandler(lookSignal, (request) => state.askedToLook(request));
   setHandler(layoutSignal, (layout) => state.noteLayout(layout));
+  setHandler(participantsLeftSignal, () => state.participantsLeft());
   setHandler(cancelSignal, (request) => state.cancel(request?.by));
   setHandler(extendSignal, (extension) => {
     if (!state.whyNotExtend(extension)) state.extend(extension);

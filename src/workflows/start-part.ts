@@ -15,7 +15,7 @@ import { stopStrangers } from './supervise-part.ts';
 export async function startPart(state: RecordingState): Promise<End | undefined> {
   state.startNextPart();
   let hindrance = state.knownHindrance();
-  const rounds: Record<WaitingFor, number> = { capacity: 0, room: 0 };
+  const rounds: Rounds = { capacity: 0, room: 0 };
   while (true) {
     if (state.cancelled) return calledOff(state);
     if (Date.now() >= state.startDeadlineMs()) return deadlinePassed(state);
@@ -31,10 +31,14 @@ export async function startPart(state: RecordingState): Promise<End | undefined>
   }
 }
 
+type Rounds = Record<Exclude<WaitingFor, 'source'>, number>;
+
 const REFUSED = { stage: 'failed', reason: 'refused' } as const;
 
 function calledOff(state: RecordingState): End {
-  if (state.asked === 'stopped' && state.part?.number !== 1) return stoppedBetweenParts(state);
+  const { asked } = state;
+  if (asked !== undefined && asked !== 'cancelled' && state.part?.number !== 1)
+    return stoppedBetweenParts(state, asked);
   return endUnstarted(state, { stage: 'cancelled', reason: 'cancelled', message: 'cancelled before it started' });
 }
 
@@ -128,12 +132,8 @@ function find({ input: { fleet } }: RecordingState, egressId: string): Promise<E
 }
 
 /** Stands in the queue until it is worth trying again. @returns the end when the room ended meanwhile */
-async function waitForTurn(
-  state: RecordingState,
-  outcome: Hindrance,
-  rounds: Record<WaitingFor, number>,
-): Promise<End | undefined> {
-  const waitsFor: WaitingFor = outcome.kind === 'room_missing' ? 'room' : 'capacity';
+async function waitForTurn(state: RecordingState, outcome: Hindrance, rounds: Rounds): Promise<End | undefined> {
+  const waitsFor = outcome.kind === 'room_missing' ? 'room' : 'capacity';
   if (outcome.kind === 'no_capacity') state.roomId ??= outcome.roomId;
   if (waitsFor === 'room' && (await roomEnded(state))) return endWithRoom(state);
   state.wait(waitsFor, outcome.message);
@@ -188,10 +188,13 @@ function deadlinePassed(state: RecordingState): End {
 }
 
 /** A stop still promises a file. */
-function stoppedBetweenParts(state: RecordingState): End {
+function stoppedBetweenParts(state: RecordingState, reason: 'stopped' | 'participants_left'): End {
   if (state.hasFiles) {
-    const message = 'stopped through LiveKit before the next part could start';
-    return endUnstarted(state, { stage: 'completed', reason: 'stopped', message });
+    const message =
+      reason === 'stopped'
+        ? 'stopped through LiveKit before the next part could start'
+        : 'its participants left before the next part could start';
+    return endUnstarted(state, { stage: 'completed', reason, message });
   }
   const message = 'the worker was lost, and the recording was stopped before another could take over';
   return endUnstarted(state, { stage: 'failed', reason: 'worker_lost', message });

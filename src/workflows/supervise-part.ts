@@ -11,6 +11,8 @@ import { type End, type RecordingState, type StopAsked, until } from './recordin
 interface PartResult {
   /** Absent: the recording goes on with a next part. */
   end?: End;
+  /** Its source is away: how it ends unless that comes. */
+  unlessItComes?: End;
   message: string;
   /** It failed soon after its start. */
   short: boolean;
@@ -23,11 +25,17 @@ export async function untilPartEnds(state: RecordingState): Promise<PartResult> 
   state.closePart(egress, lost);
   const { request } = state.input;
   const room = stopping || egress?.roomGone ? 'gone' : (await calls.inspectRoom(state.place)).room;
-  const outcome = classifyEnd({ source: request.source, egress, room, hasEarlierFiles, ...(stopping && { stopping }) });
+  const hasRecorded = state.view.startedAtMs !== undefined;
+  const facts = { source: request.source, egress, room, hasEarlierFiles, hasRecorded } as const;
+  const outcome = classifyEnd({ ...facts, ...(stopping && { stopping }) });
   const { acceptedAtMs = 0, endedAtMs = 0 } = state.part ?? {};
   const short = endedAtMs - acceptedAtMs < SHORT_PART_MS;
   const { message } = outcome;
   if (outcome.kind === 'next_part') return { message, short };
+  if (outcome.kind === 'source_away') {
+    const { kind: stage, reason } = outcome.otherwise;
+    return { unlessItComes: { stage, reason, message }, message, short };
+  }
   const stage = outcome.reason === 'cancelled' ? 'cancelled' : outcome.kind;
   return { end: { stage, reason: outcome.reason, message }, message, short };
 }

@@ -24,6 +24,7 @@ import {
   extendUpdate,
   layoutSignal,
   lookSignal,
+  participantsLeftSignal,
   type RecordingInput,
   recordingWorkflowId,
   reportSignal,
@@ -282,6 +283,7 @@ export class RecordingRun {
   admit = () => this.handle.signal(admittedSignal);
   look = (why = 'a test asks', egressId?: string) =>
     this.handle.signal(lookSignal, { why, ...(egressId === undefined ? {} : { egressId }) });
+  participantsLeft = () => this.handle.signal(participantsLeftSignal, { sinceMs: 0 });
   hearLayout = (layout: unknown) => this.handle.signal(layoutSignal, layout as string);
   cancelBySignal = () => this.handle.signal(cancelSignal, {});
   extendBySignal = (by: ExtendBy) => this.handle.signal(extendSignal, by);
@@ -397,6 +399,7 @@ function scriptedActivities(runs: Map<string, RecordingRun>): Activities {
       wire: [wire, ...add.map((url) => `+${url}`), ...remove.map((url) => `-${url}`)].join(' '),
     })),
     inspectRoom: answer('inspectRoom', () => ({ room: 'alive' })),
+    lookForSource: answer('lookForSource', () => ({ room: 'alive', source: 'here' })),
     wakeFleet: answer('wakeFleet', () => undefined),
     publishRecord: answer('publishRecord', () => undefined),
     notifyUser: answer('notifyUser', () => undefined),

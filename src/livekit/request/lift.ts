@@ -18,6 +18,7 @@ export function liftRequest(message: StartMessage): RecordingRequest {
     startWithin: DEFAULTS.startWithinMs,
     // LiveKit itself knows no limit: the longest there is.
     maxDuration: LIMITS.maxDurationMs,
+    sourceGrace: DEFAULTS.sourceGraceMs,
     priority: DEFAULTS.priority,
     labels: {},
   };

@@ -23,6 +23,8 @@ const e2e = useStack({
   capacity: { coresPerWorker: CORES },
   egress,
   workerEnv,
+  // Plain workers wait 30 s for who is not there; the fault does not.
+  config: { rules: [{ match: { room: 'nobody-there-*' }, startWithin: '1s' }] },
   stack: { webhookUrls: [hooks.reelkit.url] },
 });
 let plain: Side & { end(): Promise<void> };

@@ -22,6 +22,8 @@ const REQUEST = '(roomComposite|web|participant|trackComposite|track|egress)';
 export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   { id: 'no-worker', shownBy: 'test/e2e/sdk-stages.test.ts' },
   { id: 'starting-lasts', shownBy: 'test/e2e/sdk-stages.test.ts' },
+  { id: 'source-comes', shownBy: 'test/e2e/people.test.ts' },
+  { id: 'source-returns', shownBy: 'test/e2e/people.test.ts' },
   { id: 'longest-duration', shownBy: 'test/e2e/lifecycle.test.ts' },
   { id: 'worker-dies', shownBy: 'test/e2e/workers.test.ts' },
   { id: 'retry-count', shownBy: 'test/e2e/workers.test.ts' },

@@ -13,6 +13,7 @@ import { createDepartures } from '../../../src/livekit/departures.ts';
 import { createGrants, type Grants } from '../../../src/livekit/grants.ts';
 import { createPresence } from '../../../src/livekit/presence.ts';
 import { decodeStart, StartMessage } from '../../../src/livekit/request/index.ts';
+import { createRoomWatch } from '../../../src/livekit/room-watch.ts';
 import { DISPATCH_LIMIT_MS, WorkerRefusal, WorkerSilent, type Workers } from '../../../src/livekit/workers.ts';
 import type { RecordFacts } from '../../../src/recording/record-state.ts';
 import { recordingRequestSchema } from '../../../src/recording/request.ts';
@@ -128,6 +129,8 @@ function activities(world: World = {}) {
     ]),
     temporal: { workflow: { count } } as unknown as Client,
     kickFleet: world.kick ?? (async () => {}),
+    rooms: createRoomWatch({ livekit, log: quiet }),
+    log: quiet,
     storages: world.storages ?? { disk: { type: 'local', path: '/r' } },
     metrics: { startOutcome: (_, kind) => outcomes.push(kind) },
   });
@@ -453,7 +456,8 @@ describe('a fleet that the configuration has no more', () => {
 });
 
 const inRoom = (...identities: string[]) => ({
-  listParticipants: async () => identities.map((identity) => ({ identity, metadata: '' })),
+  listParticipants: async () =>
+    identities.map((identity) => ({ identity, metadata: '', trackIds: [], isPerson: false })),
 });
 
 describe('inspectPart', () => {
@@ -485,7 +489,9 @@ describe('inspectPart', () => {
   });
 
   it('reads the layout that LiveKit has told the recorder', async () => {
-    const listParticipants = async () => [{ identity: ID, metadata: '{"layout":"grid"}' }];
+    const listParticipants = async () => [
+      { identity: ID, metadata: '{"layout":"grid"}', trackIds: [], isPerson: false },
+    ];
     const { all, run } = activities({ livekit: { listParticipants } });
     expect(await run(all.inspectPart, { egressId: ID, fleet: 'default', identity: ID, request })).toMatchObject({
       layout: 'grid',

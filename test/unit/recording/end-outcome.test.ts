@@ -39,14 +39,16 @@ function classify(
   more: Partial<EndFacts> = {},
 ) {
   const outcome = classifyEnd({ source: SOURCES[source], room, egress: ended, ...more });
-  return outcome.kind === 'next_part' ? 'next_part' : `${outcome.kind}: ${outcome.reason}`;
+  if (outcome.kind === 'next_part') return 'next_part';
+  if (outcome.kind === 'source_away') return `away, else ${outcome.otherwise.kind}: ${outcome.otherwise.reason}`;
+  return `${outcome.kind}: ${outcome.reason}`;
 }
 
 describe('an egress that nobody of us stopped', () => {
   it.each([
     ['COMPLETE', 'Source closed', 'room', 'gone', 'completed: finished'],
     ['COMPLETE', 'Source closed', 'room', 'alive', 'next_part'],
-    ['COMPLETE', 'Source closed', 'participant', 'alive', 'completed: finished'],
+    ['COMPLETE', 'Source closed', 'participant', 'alive', 'away, else completed: finished'],
     ['COMPLETE', 'Source closed', 'participant', 'gone', 'completed: finished'],
     ['COMPLETE', 'Source closed', 'tracks', 'alive', 'completed: finished'],
     ['COMPLETE', 'Source closed', 'web', 'alive', 'completed: finished'],
@@ -85,8 +87,8 @@ describe('an egress that nobody of us stopped', () => {
     [403, 'CPU exhausted: 3.90 cores used', 'alive', 'next_part'],
     [403, 'OOM: 5.10 GB used', 'alive', 'next_part'],
     [403, 'participant egress is disabled', 'alive', 'failed: refused'],
-    [404, 'participant nobody not found', 'alive', 'failed: source_missing'],
-    [404, 'participant nobody not found', 'gone', 'failed: source_missing'],
+    [404, 'participant nobody not found', 'alive', 'away, else expired: source_missing'],
+    [404, 'participant nobody not found', 'gone', 'expired: source_missing'],
     [500, 'pipeline frozen', 'alive', 'next_part'],
     [500, 'signal: killed', 'gone', 'failed: egress_failed'],
     [503, 'recording ended early: connection to room failed', 'alive', 'next_part'],
@@ -110,7 +112,18 @@ describe('an egress that nobody of us stopped', () => {
 
   it('a participant that left before the next part began is the end, not a failure', () => {
     const ended = egress('FAILED', { errorCode: 404, error: 'participant ann not found' });
-    expect(classify('participant', 'alive', ended, { hasEarlierFiles: true })).toBe('completed: finished');
+    const left = { hasRecorded: true, hasEarlierFiles: true };
+    expect(classify('participant', 'alive', ended, left)).toBe('away, else completed: finished');
+    expect(classify('participant', 'gone', ended, left)).toBe('completed: finished');
+    expect(classify('participant', 'gone', ended, { hasRecorded: true })).toBe('failed: source_missing');
+  });
+
+  it('a track that is gone never comes back: the next one has another id', () => {
+    const ended = egress('FAILED', { errorCode: 404, error: 'track TR_1 not found' });
+    expect(classify('tracks', 'alive', ended)).toBe('away, else expired: source_missing');
+    expect(classify('tracks', 'alive', ended, { hasRecorded: true, hasEarlierFiles: true })).toBe(
+      'completed: finished',
+    );
   });
 
   it('a dead worker leads to the next part while the room lives', () => {
@@ -131,6 +144,9 @@ describe('an egress that we stopped', () => {
     ['max_duration', egress('FAILED', { errorCode: 503, files: [FILE] }), 'completed: max_duration'],
     ['max_duration', egress('ABORTED', { errorCode: 412 }), 'expired: nothing_to_record'],
     ['max_duration', null, 'failed: worker_lost'],
+    ['participants_left', egress('COMPLETE', { details: 'StopEgress API' }), 'completed: participants_left'],
+    ['participants_left', egress('ABORTED', { errorCode: 412 }), 'expired: nothing_to_record'],
+    ['participants_left', null, 'failed: worker_lost'],
     ['stopped', egress('COMPLETE', { details: 'StopEgress API' }), 'completed: stopped'],
     ['stopped', egress('COMPLETE', { details: 'Source closed' }), 'completed: stopped'],
     ['stopped', egress('LIMIT_REACHED'), 'completed: stopped'],
@@ -157,7 +173,8 @@ describe('a file that storage refused', () => {
 
   it.each([
     ['somebody stopped it on its worker', 'room', 'alive', 'StopEgress API', 'failed: upload_failed'],
-    ['the participant left', 'participant', 'alive', 'Source closed', 'failed: upload_failed'],
+    ['the participant left', 'participant', 'alive', 'Source closed', 'away, else failed: upload_failed'],
+    ['the participant left with its room', 'participant', 'gone', 'Source closed', 'failed: upload_failed'],
     ['the room ended', 'room', 'gone', 'Source closed', 'failed: upload_failed'],
     ['its template ended it', 'ownTemplate', 'alive', 'Source closed', 'failed: upload_failed'],
     ['the recorder lost a room that lives', 'room', 'alive', 'Source closed', 'next_part'],
@@ -208,10 +225,11 @@ describe('whatever LiveKit says', () => {
       fc.property(
         anyEgress,
         fc.constantFrom(...Object.values(SOURCES)),
-        fc.constantFrom('cancelled', 'max_duration', 'stopped'),
+        fc.constantFrom('cancelled', 'max_duration', 'stopped', 'participants_left'),
         fc.constantFrom('alive', 'gone'),
         ({ status, ...more }, source, stopping, room) =>
-          classifyEnd({ source, room, stopping, egress: egress(status, more) }).kind !== 'next_part',
+          classifyEnd({ source, room, stopping, egress: egress(status, more) }).kind.match(/next_part|source_away/) ===
+          null,
       ),
     );
   });
@@ -234,7 +252,7 @@ describe('whatever LiveKit says', () => {
               details: 'StopEgress API',
               ...(startedAtMs === undefined ? {} : { startedAtMs }),
             }),
-          }).kind !== 'next_part',
+          }).kind.match(/next_part|source_away/) === null,
       ),
     );
   });
@@ -245,7 +263,9 @@ describe('whatever LiveKit says', () => {
         fc.option(anyEgress),
         fc.constantFrom(...Object.values(SOURCES)),
         (ended, source) =>
-          classifyEnd({ source, room: 'gone', egress: ended && egress(ended.status, ended) }).kind !== 'next_part',
+          classifyEnd({ source, room: 'gone', egress: ended && egress(ended.status, ended) }).kind.match(
+            /next_part|source_away/,
+          ) === null,
       ),
     );
   });

@@ -21,6 +21,7 @@ describe('a request', () => {
       outputs: [{ type: 'file' }],
       startWithin: 15 * 60_000,
       maxDuration: 6 * 3_600_000,
+      sourceGrace: 20_000,
       priority: 3,
       labels: {},
     });
@@ -59,6 +60,10 @@ describe('a request', () => {
     [{ source: room, startWithin: 15 }, 'startWithin'],
     [{ source: room, startWithin: 'soon' }, 'startWithin'],
     [{ source: room, startWithin: '0s' }, 'startWithin'],
+    [{ source: room, sourceGrace: '2h' }, 'sourceGrace'],
+    [{ source: room, stopWhen: { for: '9s' } }, 'stopWhen.for'],
+    [{ source: room, stopWhen: { participantsAtMost: 1 } }, 'stopWhen.for'],
+    [{ source: { type: 'web', url: 'https://example.com' }, stopWhen: { for: '5m' } }, 'stopWhen'],
     [{ source: room, maxDuration: '25h' }, 'maxDuration'],
     [{ source: room, maxDuration: '99999999999999999999999999999d' }, 'maxDuration'],
     [{ source: room, priority: 0 }, 'priority'],

@@ -91,6 +91,7 @@ describe('a request in the view', () => {
       ],
       startWithin: 15 * 60_000,
       maxDuration: 24 * 3_600_000,
+      sourceGrace: 20_000,
       priority: 3,
       labels: {},
     });
