@@ -116,26 +116,6 @@ function addToolCommands(program: Command): void {
     .action(async (options) => (await import('./token.ts')).token(options));
 
   program
-    .command('demo')
-    .helpGroup('Tools:')
-    .description('Record several rooms at the same moment on this machine, from zero workers, and check every file')
-    .option('--rooms <n>', 'how many rooms (6)')
-    .option('--source <kind>', 'room, participant or tracks (room)')
-    .option('--duration <duration>', 'how long each recording lasts (20s)')
-    .option('--keep', 'keep files and logs afterwards; kept in any case when something failed')
-    .option('--json', 'print the result as JSON on stdout, progress on stderr')
-    .action(async (options) => (await import('./demo.ts')).demo(options));
-
-  program
-    .command('dev')
-    .helpGroup('Tools:')
-    .description('Run LiveKit, Temporal, Redis and Reelkit on this machine until Ctrl-C, and print what to try')
-    .option('--port <port>', 'port of the API (8080)')
-    .option('--rooms <n>', 'rooms with a synthetic speaker (2)')
-    .option('--workers <n>', 'at most this many egress workers (4)')
-    .action(async (options) => (await import('./dev.ts')).dev(options));
-
-  program
     .command('doctor')
     .helpGroup('Tools:')
     .description('Check Temporal, LiveKit, the fleet, storage and webhooks, and say what to fix')
