@@ -20,6 +20,7 @@ import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import {
   createTemporalClient,
   ensureSearchAttributes,
+  namespaceId,
   readTemporalSettings,
   type TemporalSettings,
   untilTemporalAnswers,
@@ -34,6 +35,7 @@ import { type Door, openDoor } from './door.ts';
 import { capacityProblems, createFleetSources, type FleetSources } from './fleet-sources.ts';
 import { drained, listenOn, urlOf } from './http-server.ts';
 import { type FleetKeeper, keepFleets } from './keep-fleets.ts';
+import { type Neighbours, watchNeighbours } from './neighbours.ts';
 import { createPlaceRecording } from './place-recording.ts';
 import { createRepair } from './repair.ts';
 import { runPhases } from './shutdown.ts';
@@ -99,6 +101,7 @@ interface Context {
   worker?: TemporalWorker;
   buses?: Buses;
   door?: Door;
+  neighbours?: Neighbours;
   watch?: PresenceWatch;
   keeper?: FleetKeeper;
   recordings: Recordings;
@@ -292,6 +295,16 @@ async function prepare(context: Context): Promise<void> {
   const takesRequests = context.parts.api;
   const { livekit } = context;
   const { client } = temporal;
+  let id = '';
+  await insist(async () => {
+    id = await namespaceId(client, settings.namespace);
+  });
+  context.neighbours = await watchNeighbours({
+    livekit: buses.livekit.transport,
+    workers: buses.workers.transport,
+    own: { id, namespace: settings.namespace },
+    log,
+  });
   context.door = await openDoor({
     buses,
     config,
@@ -353,7 +366,7 @@ async function shutDown(context: Context, server: Server | undefined): Promise<v
         run: async () => {
           context.watch?.stop();
           context.keeper?.stop();
-          await context.door?.close();
+          await Promise.all([context.door?.close(), context.neighbours?.stop()]);
           await Promise.all([
             context.worker?.close(),
             context.buses?.close(),

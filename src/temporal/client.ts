@@ -79,6 +79,14 @@ export async function namespaceProblem(
   }
 }
 
+/** By its own id a namespace is known from one of the same name elsewhere. */
+export async function namespaceId(client: Client, namespace: string): Promise<string> {
+  const { namespaceInfo } = await client.withDeadline(Date.now() + CALL_MS, () =>
+    client.workflowService.describeNamespace({ namespace }),
+  );
+  return namespaceInfo?.id ?? '';
+}
+
 /** @returns the search attributes that the namespace lacks or has with another type, with the type they need */
 export async function missingSearchAttributes(client: Client, namespace: string): Promise<Record<string, string>> {
   const { customAttributes } = await client.withDeadline(Date.now() + CALL_MS, () =>

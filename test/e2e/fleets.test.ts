@@ -6,8 +6,11 @@ import { execa } from 'execa';
 import { DirectFileOutput, EncodedFileOutput } from 'livekit-server-sdk';
 import { expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
+import { createRedisTransport } from '../../src/bus/redis.ts';
 import { repositoryRoot } from '../../src/dev/components/sources.ts';
+import { announce } from '../../src/livekit/installations.ts';
 import type { RecordingView } from '../../src/recording/view.ts';
+import { LIVEKITS_REDIS } from '../../src/service/doctor/buses.ts';
 import type { CheckResult } from '../../src/service/doctor/result.ts';
 import { useStack } from '../support/stack.ts';
 import { accessToken } from '../support/stack-api.ts';
@@ -123,8 +126,18 @@ test('doctor looks at both fleets, and names a worker that listens and is of non
   for (const fleet of ['main', 'small']) {
     expect(content.get(`capacity (process) of fleet ${fleet}`)).toMatchObject({ ok: true });
     expect(content.get(`egress workers of fleet ${fleet}`)).toMatchObject({ ok: true });
+    expect(content.get(`starts of fleet ${fleet}`)).toMatchObject({ ok: true });
   }
+  expect(content.get('starts of fleet small')?.detail).toMatch(/1 (took a start and refused it|had no room)/);
   expect(content.get('workers of no fleet')).toEqual({ ok: true, detail: 'none' });
+
+  const otherBus = await createRedisTransport(e2e.stack.redis, { name: 'another installation' });
+  await announce(otherBus, { id: 'another', namespace: 'staging' });
+  expect((await doctor()).get(LIVEKITS_REDIS)).toMatchObject({
+    ok: false,
+    detail: expect.stringContaining('another installation of Reelkit is on it, with the Temporal namespace "staging"'),
+  });
+  await otherBus.close();
 
   const config = parse(await readFile(e2e.service.configFile, 'utf8'));
   const withoutSmall = join(e2e.stack.stateDir, 'without-small.yaml');

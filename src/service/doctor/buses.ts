@@ -4,6 +4,7 @@ import { createRpcClient } from '../../bus/client.ts';
 import { isReelkitServer, newRequestId } from '../../bus/ids.ts';
 import { requestChannel } from '../../bus/topics.ts';
 import type { BusTransport } from '../../bus/transport.ts';
+import { type Installation, otherInstallations, tellOf } from '../../livekit/installations.ts';
 import { StartMessage } from '../../livekit/request/index.ts';
 import { type CheckResult, failed, passed } from './result.ts';
 
@@ -14,6 +15,8 @@ export interface BusesToCheck {
   /** Or why there is none. */
   livekit: BusTransport | Error;
   workers: BusTransport | Error;
+  /** Whom the configuration belongs to; undefined when Temporal could not say. */
+  own?: Installation | undefined;
 }
 
 /** A message on one server arrives in a millisecond; claims come as fast. */
@@ -23,11 +26,11 @@ const RECORDS = requestChannel({ service: 'IOInfo', method: 'CreateEgress' });
 /** Served by LiveKit, asked by no worker, and no business of Reelkit's. */
 const LIVEKIT_ALONE = requestChannel({ service: 'IOInfo', method: 'GetEgress' });
 
-export async function checkBuses({ livekit, workers }: BusesToCheck, waitMs = WAIT_MS): Promise<CheckResult[]> {
+export async function checkBuses({ livekit, workers, own }: BusesToCheck, waitMs = WAIT_MS): Promise<CheckResult[]> {
   const isOne = !(livekit instanceof Error) && !(workers instanceof Error) && (await isSame(livekit, workers, waitMs));
   return Promise.all([
-    report(LIVEKITS_REDIS, livekit, 'livekit.redis (LIVEKIT_REDIS_ADDRESS)', (bus) => lookAtLiveKits(bus, waitMs)),
-    report(WORKERS_REDIS, workers, 'workers.redis (WORKERS_REDIS_ADDRESS)', (bus) => lookAtWorkers(bus, isOne)),
+    report(LIVEKITS_REDIS, livekit, 'livekit.redis (LIVEKIT_REDIS_ADDRESS)', (bus) => lookAtLiveKits(bus, own, waitMs)),
+    report(WORKERS_REDIS, workers, 'workers.redis (WORKERS_REDIS_ADDRESS)', (bus) => lookAtWorkers(bus, own, isOne)),
   ]);
 }
 
@@ -52,8 +55,9 @@ async function report(
   }
 }
 
-async function lookAtLiveKits(bus: BusTransport, waitMs: number): Promise<Findings> {
-  const [livekits, listeners, claims] = await Promise.all([
+async function lookAtLiveKits(bus: BusTransport, own: Installation | undefined, waitMs: number): Promise<Findings> {
+  const [others, livekits, listeners, claims] = await Promise.all([
+    otherInstallations(bus, own),
     bus.subscribers(RECORDS),
     bus.subscribers(requestChannel(START)),
     claimsOfStart(bus, waitMs),
@@ -74,6 +78,7 @@ async function lookAtLiveKits(bus: BusTransport, waitMs: number): Promise<Findin
           ]
         : []),
       ...(plain > 0 ? [plainWorkers(plain, reelkits)] : []),
+      ...(others.length > 0 ? [tellOf(others, 'it')] : []),
     ],
   };
 }
@@ -102,13 +107,14 @@ async function claimsOfStart(bus: BusTransport, waitMs: number): Promise<string[
   }
 }
 
-async function lookAtWorkers(bus: BusTransport, isLiveKits: boolean): Promise<Findings> {
+async function lookAtWorkers(bus: BusTransport, own: Installation | undefined, isLiveKits: boolean): Promise<Findings> {
   if (isLiveKits) {
     const problem =
       "is the same server as LiveKit's, where messages reach every database, so that LiveKit answers the workers itself: give workers.redis a server of its own";
     return { found: [], problems: [problem] };
   }
-  const [livekits, reelkits, unnamed, topics] = await Promise.all([
+  const [others, livekits, reelkits, unnamed, topics] = await Promise.all([
+    otherInstallations(bus, own),
     bus.subscribers(LIVEKIT_ALONE),
     bus.subscribers(RECORDS),
     bus.subscribers(requestChannel(START)),
@@ -120,6 +126,7 @@ async function lookAtWorkers(bus: BusTransport, isLiveKits: boolean): Promise<Fi
       `${count(reelkits, 'Reelkit')} ${reelkits === 1 ? 'hears' : 'hear'} their reports`,
     ],
     problems: [
+      ...(others.length > 0 ? [tellOf(others, 'it')] : []),
       ...(livekits > 0
         ? [
             `${count(livekits, 'LiveKit server')} ${livekits === 1 ? 'listens' : 'listen'} here and answers the workers in Reelkit's place: give workers.redis a server that no livekit.yaml names`,

@@ -10,10 +10,11 @@ import type { BusTransport } from '../../bus/transport.ts';
 import { sharesFiles } from '../../capacity/registry.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Storage } from '../../config/storages.ts';
-import { createPresence } from '../../livekit/presence.ts';
+import type { Installation } from '../../livekit/installations.ts';
 import {
   createTemporalClient,
   missingSearchAttributes,
+  namespaceId,
   namespaceProblem,
   readTemporalSettings,
   searchAttributeCommands,
@@ -39,12 +40,11 @@ export async function runChecks(config: Config): Promise<CheckResult[]> {
 }
 
 async function runAll(config: Config, buses: BusesToCheck): Promise<CheckResult[]> {
-  const presence = buses.workers instanceof Error ? undefined : createPresence(buses.workers);
   const groups = await Promise.all([
     checkTemporal(config),
     checkLiveKitServer(config),
-    checkBuses(buses),
-    checkFleets(config.fleets, presence),
+    ownInstallation().then((own) => checkBuses({ ...buses, own })),
+    checkFleets(config.fleets, buses.workers instanceof Error ? undefined : buses.workers),
     Promise.all(
       Object.entries(config.storages).map(([name, storage]) =>
         checkStorage(
@@ -56,6 +56,20 @@ async function runAll(config: Config, buses: BusesToCheck): Promise<CheckResult[
     ),
   ]);
   return groups.flat();
+}
+
+/** Temporal's silence is told of elsewhere. */
+async function ownInstallation(): Promise<Installation | undefined> {
+  const settings = readTemporalSettings();
+  const { client, close } = createTemporalClient(settings, undefined);
+  const { namespace } = settings;
+  try {
+    return { id: await namespaceId(client, namespace), namespace };
+  } catch {
+    return undefined;
+  } finally {
+    await close();
+  }
 }
 
 async function connect(settings: RedisSettings, name: string): Promise<BusTransport | Error> {

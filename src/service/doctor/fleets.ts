@@ -1,15 +1,19 @@
 // The fleets: can each launch, do its workers answer, and does somebody listen who belongs to none?
+import type { BusTransport } from '../../bus/transport.ts';
 import type { FleetConfig } from '../../config/fleet.ts';
 import { roomTooLarge } from '../../config/fleets.ts';
-import type { Presence } from '../../livekit/presence.ts';
+import type { ObservedWorker } from '../../fleet/observation.ts';
+import { createPresence, type Presence } from '../../livekit/presence.ts';
 import { capacityProblems, createFleetSources, type FleetSources, NO_PRESENCE } from '../fleet-sources.ts';
 import { type CheckResult, check, explain, failed, passed } from './result.ts';
+import { checkStarts } from './starts.ts';
 
-/** @param presence absent without the workers' Redis, which is told of elsewhere */
+/** @param bus absent without the workers' Redis, which is told of elsewhere */
 export async function checkFleets(
   fleets: readonly FleetConfig[],
-  presence: Presence | undefined,
+  bus: BusTransport | undefined,
 ): Promise<CheckResult[]> {
+  const presence = bus && createPresence(bus);
   const suffixOf = ({ name }: FleetConfig) => (fleets.length > 1 ? ` of fleet ${name}` : '');
   const sources: FleetSources[] = [];
   const broken: CheckResult[] = [];
@@ -20,13 +24,17 @@ export async function checkFleets(
       broken.push(failed(`capacity (${fleet.capacity.provider})${suffixOf(fleet)}`, explain(error)));
     }
   }
-  const looked = await Promise.all(sources.map((one) => checkFleet(one, suffixOf(one.settings))));
+  const looked = await Promise.all(sources.map((one) => checkFleet(one, suffixOf(one.settings), bus)));
   const strangers = presence && broken.length === 0 ? [await checkStrangers(presence, sources)] : [];
   await Promise.all(sources.map(({ provider }) => provider.close?.()));
   return [...broken, ...looked.flat(), ...strangers];
 }
 
-async function checkFleet({ settings, provider, observe }: FleetSources, suffix: string): Promise<CheckResult[]> {
+async function checkFleet(
+  { settings, provider, observe }: FleetSources,
+  suffix: string,
+  bus: BusTransport | undefined,
+): Promise<CheckResult[]> {
   const capacity = `capacity (${provider.kind})${suffix}`;
   const setup = await check(capacity, async () => {
     const problems = [...(await capacityProblems({ settings, provider })), ...[roomTooLarge(settings) ?? []].flat()];
@@ -35,8 +43,9 @@ async function checkFleet({ settings, provider, observe }: FleetSources, suffix:
       : passed(capacity, 'configuration and permissions are fine');
   });
   const name = `egress workers${suffix}`;
+  let workers: ObservedWorker[] = [];
   const probes = await check(name, async () => {
-    const workers = await observe();
+    workers = await observe();
     const silent = workers.filter(({ state }) => state === 'unreachable');
     if (silent.length > 0) {
       const list = silent.map(({ id, reason }) => `${id}: ${reason ?? 'no answer'}`).join('; ');
@@ -45,7 +54,8 @@ async function checkFleet({ settings, provider, observe }: FleetSources, suffix:
     }
     return passed(name, workers.length === 0 ? 'none at the moment' : `${workers.length} answer`);
   });
-  return [setup, probes];
+  const starts = `starts${suffix}`;
+  return [setup, probes, ...(bus ? [await check(starts, () => checkStarts(starts, bus, workers))] : [])];
 }
 
 /** Nobody is sent anything whom no fleet lists. The bus first: who comes in between is in a list by then. */

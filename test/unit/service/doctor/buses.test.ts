@@ -1,6 +1,7 @@
 // The two Redis as `reelkit doctor` sees them, with LiveKit, workers and Reelkit on brokers in memory.
 import { describe, expect, it } from 'vitest';
 import { createRpcServer } from '../../../../src/bus/server.ts';
+import { announce } from '../../../../src/livekit/installations.ts';
 import { checkBuses, LIVEKITS_REDIS, WORKERS_REDIS } from '../../../../src/service/doctor/buses.ts';
 import { createMemoryBroker } from '../../../support/memory-bus.ts';
 
@@ -90,6 +91,19 @@ describe('the two Redis', () => {
 });
 
 describe("LiveKit's Redis", () => {
+  it('has another installation of Reelkit, whose requests would be taken at random', async () => {
+    const { livekits, workers } = await bed();
+    const own = { id: 'one', namespace: 'production' };
+    await announce(livekits.connect(), own);
+    await announce(livekits.connect(), { id: 'two', namespace: 'staging' });
+    const ask = async () =>
+      (await checkBuses({ livekit: livekits.connect(), workers: workers.connect(), own }, WAIT_MS))[0];
+    expect(await ask()).toMatchObject({
+      ok: false,
+      detail: expect.stringMatching(/another installation of Reelkit .* "staging" \(two\)/),
+    });
+  });
+
   it("is not LiveKit's when no LiveKit listens there", async () => {
     const [livekits, workers] = [createMemoryBroker(), createMemoryBroker()];
     const [result] = await checkBuses({ livekit: livekits.connect(), workers: workers.connect() }, WAIT_MS);
