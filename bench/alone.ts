@@ -12,6 +12,7 @@ import { writeEgressConfig } from '../src/dev/egress-config.ts';
 import { stateDirVariable } from '../src/dev/leftovers.ts';
 import { startStack } from '../src/dev/stack.ts';
 import { createEndings } from './endings.ts';
+import { inGroups } from './groups.ts';
 
 export type Alone = Awaited<ReturnType<typeof startAlone>>;
 
@@ -59,7 +60,7 @@ export async function startAlone({ webhookUrls = [] }: { webhookUrls?: string[] 
     async createRooms(count: number, prefix: string): Promise<string[]> {
       const rooms = new RoomServiceClient(host, apiKey, apiSecret);
       const names = Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
-      await Promise.all(names.map((name) => rooms.createRoom({ name, emptyTimeout: 7_200 })));
+      await inGroups(names, (name) => rooms.createRoom({ name, emptyTimeout: 7_200 }));
       return names;
     },
     /** Resolves when they are ready. */

@@ -1,6 +1,6 @@
 // The test bed of the benchmark: a local stack, Reelkit as a child process, workers without media, and the SDK beside it. Workers
 // are processes, or pods of a cluster of the bed's own.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,6 +17,7 @@ import { clientDataConverter } from '../src/temporal/converter.ts';
 import { loadKeyring } from '../src/temporal/keys.ts';
 import { type ClusterOptions, startCluster } from '../test/support/stack-cluster.ts';
 import { createEndings, type Endings } from './endings.ts';
+import { inGroups } from './groups.ts';
 
 type ServiceConfig = NonNullable<ReelkitServiceOptions['config']>;
 
@@ -69,7 +70,7 @@ async function layOut({ fleet, capacity, webhookUrls = [] }: BedOptions, { atEnd
       fleet: { busyInterval: '500ms', watchInterval: '30s', ...fleet },
       capacity: 'cluster' in capacity ? cluster?.capacity : { ...capacity, env: WITHOUT_MEDIA },
     },
-    readyTimeoutMs: 60_000,
+    readyTimeoutMs: 180_000,
   });
   atEnd(() => service.stop());
   await service.start();
@@ -104,11 +105,26 @@ async function layOut({ fleet, capacity, webhookUrls = [] }: BedOptions, { atEnd
     show: (id: string) => call<RecordingView>('GET', `/v1/recordings/${id}`),
     cancel: (id: string) => call<RecordingView>('POST', `/v1/recordings/${id}/cancel`),
     list: (query: string) => call<{ recordings: unknown[]; nextPageToken?: string }>('GET', `/v1/recordings?${query}`),
+    residentBytes: async () => {
+      const status = await readFile(`/proc/${service.pid()}/status`, 'utf8');
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1_024;
+    },
+    /** Milliseconds of CPU that the service has used since it began. */
+    spent: async () => {
+      const fields = (await readFile(`/proc/${service.pid()}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
+      return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+    },
+    /** What Temporal's frontend has answered since it began. */
+    async temporalRequests() {
+      const text = await (await fetch(stack.temporal.metricsUrl)).text();
+      const counts = text.match(/^service_requests\{[^}]*service_name="frontend"[^}]*\} \d+/gm) ?? [];
+      return counts.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+    },
     fleet: () => call<FleetView>('GET', '/v1/fleets/default'),
     async createRooms(count: number, prefix: string): Promise<string[]> {
       const names = Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
       const rooms = new RoomServiceClient(host, apiKey, apiSecret);
-      await Promise.all(names.map((name) => rooms.createRoom({ name, emptyTimeout: 7_200 })));
+      await inGroups(names, (name) => rooms.createRoom({ name, emptyTimeout: 7_200 }));
       return names;
     },
     get cluster() {
@@ -118,6 +134,9 @@ async function layOut({ fleet, capacity, webhookUrls = [] }: BedOptions, { atEnd
     stop,
   };
 }
+
+/** Of the kernel's clock, in which a process is charged. */
+const TICK_MS = 10;
 
 /** @returns what held, once it holds */
 export async function until<T>(

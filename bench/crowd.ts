@@ -3,6 +3,7 @@
 import { type EgressClient, type EgressInfo, EgressStatus, EncodedFileOutput } from 'livekit-server-sdk';
 import { until } from './bed.ts';
 import { describeSpread } from './figures.ts';
+import { inGroups } from './groups.ts';
 import type { Row } from './rows.ts';
 
 export interface Place {
@@ -31,7 +32,6 @@ export interface Crowd {
 const RETRY_LIMIT_MS = 60_000;
 /** Who does not record by then is lost. */
 const RECORDING_LIMIT_MS = 120_000;
-const GROUP = 10;
 
 export interface CrowdOptions {
   /** Who is refused asks again, as people write it. */
@@ -40,18 +40,24 @@ export interface CrowdOptions {
   timeoutSeconds?: number;
   /** Between looks at LiveKit's list. */
   pollMs?: number;
+  /** Whoever was told an error may be recorded all the same: all rooms are waited for. */
+  untilAll?: boolean;
+  /** A room as Chrome draws it costs four cores. */
+  video?: boolean;
 }
 
 /** What the crowd has started is not stopped. */
 export async function recordCrowd(place: Place, rooms: string[], options: CrowdOptions = {}): Promise<Crowd> {
   const before = new Set((await allEgresses(place)).map(({ egressId }) => egressId));
-  const asks = rooms.map((room) => createAsk(place, room, options.timeoutSeconds));
+  const asks = rooms.map((room) => createAsk(place, room, options));
   const beginMs = Date.now();
   const answers = await Promise.all(asks.map((ask) => answerTo(ask, beginMs, options.retry ? RETRY_LIMIT_MS : 0)));
   const recorded = async () =>
     (await allEgresses(place)).filter((info) => !before.has(info.egressId) && beganAtMs(info) > 0);
   const answered = answers.flatMap(({ egressId }) => egressId ?? []);
-  const isDone = (infos: EgressInfo[]) => answered.every((id) => infos.some(({ egressId }) => egressId === id));
+  const isDone = (infos: EgressInfo[]) =>
+    answered.every((id) => infos.some(({ egressId }) => egressId === id)) &&
+    (!options.untilAll || countPerRoom(infos, rooms).lost === 0);
   await until('all to record', recorded, isDone, RECORDING_LIMIT_MS, options.pollMs).catch(() => undefined);
   const infos = await recorded();
   return {
@@ -84,12 +90,16 @@ async function answerTo(ask: () => Promise<EgressInfo>, beginMs: number, retryLi
   }
 }
 
-/** Audio only costs one core and needs no publisher without media. */
-function createAsk(place: Place, room: string, timeoutSeconds?: number): () => Promise<EgressInfo> {
+/** Sound alone costs one core. Nobody has to publish where no media is made. */
+function createAsk(
+  place: Place,
+  room: string,
+  { timeoutSeconds, video = false }: CrowdOptions = {},
+): () => Promise<EgressInfo> {
   const sdk = place.sdk(timeoutSeconds);
   return () => {
     const file = new EncodedFileOutput({ filepath: `${place.filesDir}/${room}-${Date.now()}.ogg` });
-    return sdk.startRoomCompositeEgress(room, { file }, { audioOnly: true });
+    return sdk.startRoomCompositeEgress(room, { file }, { audioOnly: !video });
   };
 }
 
@@ -116,15 +126,6 @@ export async function stopMany(place: Place, ids?: readonly string[]): Promise<v
     () => sdk.listEgress({ active: true }),
     (seen) => !seen.some(({ egressId }) => active.includes(egressId)),
   );
-}
-
-/** Reading the results must not become a load test of its own. */
-export async function inGroups<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let done = 0; done < items.length; done += GROUP) {
-    results.push(...(await Promise.all(items.slice(done, done + GROUP).map(work))));
-  }
-  return results;
 }
 
 export function everyOther<T>(items: readonly T[], first: 0 | 1): T[] {

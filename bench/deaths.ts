@@ -10,7 +10,7 @@ import { startOne, stopOne } from './crowd.ts';
 import { describeSpread, median, percentile } from './figures.ts';
 import type { Row } from './rows.ts';
 
-const DEATHS = 20;
+const DEATHS = 12;
 const TARGET_MS = 1_000;
 /** One records, one is ready for the next part. */
 const WORKERS = 2;

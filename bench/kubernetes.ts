@@ -9,7 +9,7 @@ import { backToNothing, watchPods } from './kubernetes/pods.ts';
 import { CORES_PER_START, measureStarts } from './kubernetes/starts.ts';
 import type { Row } from './rows.ts';
 
-const STARTS = 20;
+const STARTS = 8;
 const BURST = 100;
 /** Four pods of the burst a node. */
 const POOL = { bootMs: 5_000, cores: 16, maxNodes: 12 };

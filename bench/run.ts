@@ -10,13 +10,17 @@ import { benchDeaths } from './deaths.ts';
 import { stopAll } from './endings.ts';
 import { benchKubernetes } from './kubernetes.ts';
 import { benchRest } from './rest.ts';
+import { benchRooms } from './rooms.ts';
 import { type Row, renderTable } from './rows.ts';
 import { benchStarts } from './starts.ts';
 import { benchTakeover } from './takeover.ts';
+import { benchThousand } from './thousand.ts';
 
 const PARTS = {
   starts: benchStarts,
   burst: benchBurst,
+  thousand: benchThousand,
+  rooms: benchRooms,
   takeover: benchTakeover,
   deaths: benchDeaths,
   kubernetes: benchKubernetes,
@@ -42,8 +46,10 @@ const rows: Row[] = [];
 for (const [name, measure] of Object.entries(PARTS)) {
   if (values.only !== undefined && values.only !== name) continue;
   report(`measuring ${name} …`);
+  const partMs = Date.now();
   // What is measured when its bed is taken away fails, and must not end the process before the bed has ended.
   rows.push(...(await measure(bench).catch((error) => interrupted ?? Promise.reject(error))));
+  report(`${name} took ${Math.round((Date.now() - partMs) / 1_000)} s`);
 }
 report(`\n${renderTable(rows)}\n`);
 report(

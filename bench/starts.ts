@@ -8,7 +8,7 @@ import { type Place, startOne, stopOne } from './crowd.ts';
 import { median } from './figures.ts';
 import type { Row } from './rows.ts';
 
-const TURNS = 30;
+const TURNS = 15;
 const CORES = 16;
 
 export async function benchStarts({ times }: Bench): Promise<Row[]> {

@@ -17,7 +17,7 @@ import { createEndings } from './endings.ts';
 import { describeSpread, percentile } from './figures.ts';
 import type { Row } from './rows.ts';
 
-const DEATHS = 20;
+const DEATHS = 10;
 const TARGET_MS = 2_000;
 /** As in src/config/. */
 const PLACE = { fleets: ['default'], taskQueue: 'reelkit' };
