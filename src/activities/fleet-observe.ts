@@ -13,6 +13,8 @@ const SETTLED_LOOKS = 2;
 const SETTLE_STEP_MS = 100;
 /** However long they keep coming: what comes later is launched for by the next pass, and takes a boot from its own moment. */
 const SETTLE_LIMIT_MS = 300;
+/** A quiet Temporal lists within this; one that is busy with accepting a burst takes a second. */
+const LIST_PATIENCE_MS = 200;
 /** Temporal's index lags behind the kick, by 50-140 ms on an idle server and by seconds on a busy one. */
 const UNSEEN_LIMIT_MS = 3_000;
 
@@ -27,7 +29,7 @@ export async function observe(
   kicked: boolean,
 ): Promise<Observation> {
   if (kicked) await untilRequestsAreIn(deps, fleet);
-  const listed = await deps.recordings.list(fleet);
+  const listed = await list(deps, fleet, kicked && (await beginsFromNothing(deps, fleet, memory)));
   for (const { id } of listed) deps.arrivals?.listed(id);
   const open = listed.filter(({ stage }) => !isEnded(stage));
   deps.attendance?.follow(fleet, open.flatMap(recordedIn));
@@ -55,6 +57,25 @@ export async function observe(
   };
 }
 
+/** @param hurried what is not listed soon is left to the next pass */
+function list({ recordings, sleep }: FleetDeps, fleet: string, hurried: boolean): Promise<OpenRecording[]> {
+  const listed = recordings.list(fleet);
+  if (!hurried) return listed;
+  const left = sleep(LIST_PATIENCE_MS).then(() => []);
+  return Promise.race([listed, left]);
+}
+
+/** A burst that meets no worker: all there is to decide is how many to launch, and for whom this process knows. */
+async function beginsFromNothing(deps: FleetDeps, fleet: string, memory: FleetMemory): Promise<boolean> {
+  const remembered = [memory.workers, memory.leases, memory.egresses ?? {}];
+  if (arrivals(deps, fleet).length === 0 || remembered.some((known) => Object.keys(known).length > 0)) return false;
+  const [{ workers }, egresses] = await Promise.all([
+    deps.provider.list(),
+    deps.presence.egresses().catch(() => undefined),
+  ]);
+  return workers.length === 0 && egresses?.size === 0;
+}
+
 /** How many the fleet wants at most, and what its platform has. */
 function limitsOf({ size, provider }: FleetDeps): Observation['limits'] {
   const { coresPerWorker, fixedWorkers } = provider.limits;
@@ -76,8 +97,8 @@ async function untilRequestsAreIn(deps: FleetDeps, fleet: string): Promise<void>
   for (let spentMs = 0; spentMs < limitMs(queued); spentMs += SETTLE_STEP_MS) {
     if (deps.now() - sinceMs >= limitMs(queued)) return;
     const before = queued;
-    // Whoever is in both counts twice: only a change tells.
-    queued = (await deps.recordings.countQueue(fleet)) + arrivals(deps, fleet).length;
+    // While requests come in here, Temporal is not asked to count them: it is busy with them.
+    queued = arrivals(deps, fleet).length || (await deps.recordings.countQueue(fleet));
     same = queued > 0 && queued === before ? same + 1 : 0;
     if (same === SETTLED_LOOKS) return;
     await deps.sleep(SETTLE_STEP_MS);

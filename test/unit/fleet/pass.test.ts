@@ -90,13 +90,16 @@ function createWorld(world: World = {}) {
     bootTimeoutMs: POLICY.bootTimeoutMs,
     log: { info: vi.fn(), warn: vi.fn() },
     now: () => NOW,
-    sleep: vi.fn(async () => {}),
+    sleep: vi.fn(async (_ms: number) => {}),
   } satisfies FleetDeps;
   return deps;
 }
 
 const pass = (deps: FleetDeps, remembered = EMPTY_MEMORY, kicked = false) =>
   runPass(deps, { fleet: 'test', pass: 7, memory: remembered, kicked, token: 'run-7' });
+
+/** Between looks at what has come; longer ones are patience with Temporal. */
+const STEP_MS = 100;
 
 describe('a kicked pass', () => {
   it('lets requests of one moment arrive, so that their whole need is asked for in one step', async () => {
@@ -122,6 +125,36 @@ describe('a kicked pass', () => {
     const deps = { ...createWorld({ open: [[waitingFor('r0')]] }), arrivals };
     await pass(deps, EMPTY_MEMORY, true);
     expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(3, 'run-7');
+  });
+
+  it('of a burst that meets no worker launches for those it knows, when Temporal is too busy to list them', async () => {
+    const arrivals = createArrivals();
+    for (const id of ['r0', 'r1', 'r2']) arrivals.add({ id, fleet: 'test', costCores: 4, atMs: NOW - 1_000 });
+    const busy = () => new Promise<OpenRecording[]>(() => {});
+    const deps = { ...createWorld(), arrivals };
+    deps.recordings.list.mockImplementation(busy);
+    const report = await pass(deps, EMPTY_MEMORY, true);
+    expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(3, 'run-7');
+    expect(deps.recordings.countQueue).not.toHaveBeenCalled();
+    expect(report.nextPassInMs).toBeLessThanOrEqual(POLICY.busyIntervalMs);
+  });
+
+  it.each([
+    ['a worker', { workers: [running('w1')] }],
+    ['an egress', { egresses: [R] }],
+    ['a Redis that does not answer', { egresses: new Error('away') }],
+  ])('with %s waits for the list, however long', async (_, world) => {
+    const arrivals = createArrivals();
+    arrivals.add({ id: 'r0', fleet: 'test', costCores: 4, atMs: NOW - 1_000 });
+    const deps = { ...createWorld(world), arrivals };
+    let answer = (_open: OpenRecording[]) => {};
+    deps.recordings.list.mockImplementation(() => new Promise((resolve) => (answer = resolve)));
+    const done = pass(deps, EMPTY_MEMORY, true);
+    await vi.waitFor(() => expect(deps.recordings.list).toHaveBeenCalled());
+    expect(deps.presence.workers).not.toHaveBeenCalled();
+    answer([]);
+    await done;
+    expect(deps.presence.workers).toHaveBeenCalled();
   });
 
   it('asks for nothing for a recording that was listed and has ended since, however young', async () => {
@@ -154,7 +187,8 @@ describe('a kicked pass', () => {
     const arrivals = createArrivals();
     const deps = { ...createWorld({ open: [[waitingFor('r0')]] }), arrivals };
     let looks = 0;
-    deps.sleep.mockImplementation(async () => {
+    deps.sleep.mockImplementation(async (ms) => {
+      if (ms > STEP_MS) return;
       looks += 1;
       arrivals.add({ id: `late-${looks}`, fleet: 'test', costCores: 4, atMs: NOW });
     });
