@@ -90,6 +90,7 @@ async function startDoomed(bed: Bed, point: Point) {
   const recordings = createIntakeRecordings(bed.temporal, createTemporalRecordings(bed.temporal, PLACE), {
     fleets: [{ name: 'default', costs: DEFAULT_COSTS }],
     rules: [],
+    receivers: [],
   });
   let deaths = 0;
 

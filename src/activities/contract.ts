@@ -5,7 +5,10 @@ import type { RecordFacts } from '../recording/record-state.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import type { AssignedWorker, StartOutcome } from '../recording/start-outcome.ts';
 import type { StreamChange } from '../recording/streams.ts';
-import type { RecordingView } from '../recording/view.ts';
+import type { WebhookEvent } from '../recording/webhooks/events.ts';
+import type { Receiver } from '../recording/webhooks/receivers.ts';
+import type { SendOutcome } from '../recording/webhooks/retry.ts';
+import type { DeliveryInput } from '../workflows/messages.ts';
 
 export interface RecordingActivities {
   /**
@@ -65,8 +68,18 @@ export interface RecordingActivities {
 }
 
 export interface DeliveryActivities {
-  /** POSTs the final state to the user's webhook. */
-  notifyUser(input: { url: string; view: RecordingView }): Promise<void>;
+  /** Hands events to the delivery of a recording, which is begun by it where there is none. Repeated, nothing is told twice. */
+  announce(input: Announcement): Promise<void>;
+
+  /** One try to tell one receiver. */
+  sendEvent(input: { receiver: Receiver; body: string }): Promise<SendOutcome>;
+
+  /** Is its workflow still open? */
+  findRecording(input: { recordingId: string }): Promise<{ isOpen: boolean }>;
+}
+
+export interface Announcement extends Pick<DeliveryInput, 'recordingId' | 'fleet' | 'receivers'> {
+  events: readonly WebhookEvent[];
 }
 
 export interface DispatchInput {

@@ -1,20 +1,42 @@
-// The delivery's one activity: the end of a recording to the user's webhook.
-import { ApplicationFailure } from '@temporalio/activity';
+// The activities of webhooks: handing a recording's events to their delivery, one try of one of them, and a look at the recording.
+import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { type SendSettings, sendEvent } from '../delivery/send.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { deliveryOptions } from '../temporal/deliveries.ts';
+import type { delivery } from '../workflows/delivery.ts';
+import { announceSignal, recordingWorkflowId } from '../workflows/messages.ts';
 import type { DeliveryActivities } from './contract.ts';
 
-const WEBHOOK_TIMEOUT_MS = 10_000;
+export interface DeliveryParts {
+  client: Client;
+  taskQueue: string;
+  sending: SendSettings;
+  metrics: Pick<Metrics, 'webhookTried'>;
+}
 
-export function createDeliveryActivities(): DeliveryActivities {
+export function createDeliveryActivities({ client, taskQueue, sending, metrics }: DeliveryParts): DeliveryActivities {
   return {
-    async notifyUser({ url, view }) {
-      const response = await fetch(url, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json', 'User-Agent': 'reelkit' },
-        body: JSON.stringify(view),
-        signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
+    async announce({ events, ...input }) {
+      await client.workflow.signalWithStart<typeof delivery, [typeof events]>('delivery', {
+        ...deliveryOptions(input, taskQueue),
+        signal: announceSignal,
+        signalArgs: [events],
       });
-      if (response.ok) return;
-      throw ApplicationFailure.create({ type: 'WebhookRejected', message: `the webhook answered ${response.status}` });
+    },
+    async sendEvent({ receiver, body }) {
+      const outcome = await sendEvent(receiver, body, sending);
+      metrics.webhookTried(outcome.kind === 'delivered' ? outcome.kind : outcome.code);
+      return outcome;
+    },
+    async findRecording({ recordingId }) {
+      try {
+        const { status } = await client.workflow.getHandle(recordingWorkflowId(recordingId)).describe();
+        return { isOpen: status.name === 'RUNNING' };
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return { isOpen: false };
+        throw error;
+      }
     },
   };
 }

@@ -5,6 +5,7 @@ import type { HintOf } from '../livekit/webhook.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createAuthenticate, type KeyPair } from './auth/auth.ts';
+import type { WebhookDeliveries } from './deliveries/deliveries.ts';
 import { type ApiError, errors, problemDocument } from './errors.ts';
 import { createLimits, createPlaces } from './limits.ts';
 import { createFollowRecordings } from './recordings/follow.ts';
@@ -19,6 +20,7 @@ import { recordingRoutes } from './routes/recordings.ts';
 import { type Repair, repairRoutes } from './routes/repair.ts';
 import { type ServiceRouteParts, serviceRoutes } from './routes/service.ts';
 import { webhookRoutes } from './routes/webhook.ts';
+import { webhookDeliveryRoutes } from './routes/webhook-deliveries.ts';
 
 export interface HttpParts extends ServiceRouteParts {
   /** Those whose tokens are accepted. */
@@ -42,6 +44,7 @@ export interface ApiParts extends HttpParts, CodecRouteParts {
   hintOf: HintOf;
   readFleets: ReadFleets;
   repair: Repair;
+  deliveries: WebhookDeliveries;
 }
 
 export function createApp(parts: ApiParts): Express {
@@ -87,6 +90,7 @@ function apiRoutes(parts: ApiParts): Route[] {
     }),
     ...fleetRoutes({ readFleets }),
     ...repairRoutes(parts),
+    ...webhookDeliveryRoutes(parts),
     ...webhookRoutes({
       recordings,
       hintOf,

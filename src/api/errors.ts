@@ -27,6 +27,7 @@ export const ERROR_CODES = {
   not_found: { status: 404, title: 'No such resource' },
   recording_not_found: { status: 404, title: 'No such recording' },
   fleet_not_found: { status: 404, title: 'No such fleet' },
+  webhook_event_not_found: { status: 404, title: 'No such event' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   idempotency_conflict: { status: 409, title: 'The Idempotency-Key was used with another request' },
   recording_ended: { status: 409, title: 'The recording has ended' },
@@ -97,6 +98,11 @@ export const errors = {
   recordingNotFound: (id: string) =>
     new ApiError('recording_not_found', {
       detail: `There is no recording ${id}. It may never have existed, or be older than the retention of the Temporal namespace.`,
+    }),
+
+  webhookEventNotFound: (id: string, sequence: number | undefined) =>
+    new ApiError('webhook_event_not_found', {
+      detail: `Recording ${id} has no ${sequence === undefined ? 'such events' : `event ${sequence}`} that anybody was to hear of; GET /v1/recordings/${id}/webhooks lists those it has.`,
     }),
 
   methodNotAllowed: (method: string, path: string, allowed: string[]) =>

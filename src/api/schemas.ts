@@ -6,6 +6,9 @@ import { parseDuration } from '../recording/duration.ts';
 import { askedRecordingSchema, recordingRequestSchema } from '../recording/request.ts';
 import { END_REASONS, STAGES, WAITING_FOR } from '../recording/stage.ts';
 import type { RecordingView } from '../recording/view.ts';
+import { DELIVERY_STATES } from '../recording/webhooks/deliveries.ts';
+import { WEBHOOK_EVENTS } from '../recording/webhooks/names.ts';
+import { DELIVERY_PROBLEMS } from '../recording/webhooks/retry.ts';
 
 const unixMs = (description: string) => z.int().meta({ description: `${description}, unix milliseconds` });
 const DAY_MS = 24 * 3_600_000;
@@ -231,6 +234,48 @@ export const repairResult = z
     absent: z.array(z.string()).meta({ description: 'LiveKit has no such record that has not ended' }),
   })
   .meta({ id: 'RepairResult' });
+
+const deliveryView = z
+  .object({
+    receiver: z.string().meta({ description: 'Of the configuration; `(request)`: the one that the request names' }),
+    state: z.enum(DELIVERY_STATES),
+    tries: z.int().meta({ description: 'Since it was announced, or replayed' }),
+    triedAtMs: unixMs('The last try').optional(),
+    status: z.int().optional().meta({ description: 'HTTP, of the last try' }),
+    problem: z.object({ code: z.enum(DELIVERY_PROBLEMS), message: z.string() }).optional(),
+  })
+  .meta({ id: 'Delivery' });
+
+export const webhookDeliveriesView = z
+  .object({
+    events: z.array(
+      z.object({
+        sequence: z.int().meta({ description: 'Its place in the recording; replay names it by this' }),
+        id: z.string(),
+        event: z.enum(WEBHOOK_EVENTS),
+        atMs: unixMs('It happened'),
+        deliveries: z.array(deliveryView),
+      }),
+    ),
+  })
+  .meta({ id: 'WebhookDeliveries' });
+export type WebhookDeliveriesView = z.output<typeof webhookDeliveriesView>;
+
+export const replayBody = z
+  .strictObject({
+    sequence: z.int().min(1).optional().meta({ description: 'Only this event' }),
+    failed: z.boolean().optional().meta({ description: 'Only what failed' }),
+  })
+  .refine(({ sequence, failed }) => sequence === undefined || !failed, {
+    error: 'has both "sequence" and "failed"; keep one of them, or none for all events',
+  })
+  .meta({ id: 'Replay' });
+
+export const failedDeliveriesQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(50) });
+export const failedDeliveriesView = z
+  .object({ recordings: z.array(z.object({ recordingId: z.string(), endedAtMs: unixMs('It was given up') })) })
+  .meta({ id: 'FailedDeliveries' });
+export type FailedDeliveriesView = z.output<typeof failedDeliveriesView>;
 
 export const healthView = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
 

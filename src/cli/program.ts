@@ -21,6 +21,7 @@ export function buildProgram(): Command {
   addServiceCommands(program);
   addRecordingCommands(program);
   addFleetCommands(program);
+  addWebhookCommands(program);
   addToolCommands(program);
   return program;
 }
@@ -57,6 +58,7 @@ function addRecordingCommands(program: Command): void {
     .option('--fleet <name>', 'the fleet that records it; a rule or the first one decides otherwise')
     .option('--tenant <name>', 'for whom it is')
     .addOption(labelOption('attach a label; may be repeated'))
+    .option('--webhook <url>', 'tell this address of every change of stage, signed as LiveKit signs')
     .option('--key <key>', 'Idempotency-Key: the same key and options name the same recording')
     .option('--wait', 'print each stage until the recording has ended; exit 1 when it failed')
     .addHelpText(
@@ -101,6 +103,24 @@ function addFleetCommands(program: Command): void {
     .option('--yes', 'end them without asking')
     .option('--older-than <duration>', 'leave alone what changed since then (2m)')
     .action(async (options) => (await import('./repair.ts')).repair(options));
+}
+
+function addWebhookCommands(program: Command): void {
+  const webhooks = () => import('./webhooks.ts');
+  const group = program
+    .command('webhooks')
+    .helpGroup('Recordings and fleet:')
+    .description("See how Reelkit's webhooks fared, and send them again");
+  client(group.command('show <id>'), 'Show the events of a recording and how each was delivered').action(
+    async (id, options) => (await webhooks()).showWebhooks(id, options),
+  );
+  client(group.command('replay <id>'), 'Send the events of a recording again: the same ids, newly signed')
+    .option('--event <n>', 'only this one, by its number')
+    .option('--failed', 'only what failed')
+    .action(async (id, options) => (await webhooks()).replay(id, options));
+  client(group.command('failed'), 'List recordings of which a webhook was given up')
+    .option('--limit <n>', 'at most this many, up to 200 (50)')
+    .action(async (options) => (await webhooks()).failedWebhooks(options));
 }
 
 function addToolCommands(program: Command): void {

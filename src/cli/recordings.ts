@@ -24,6 +24,7 @@ export interface RecordOptions extends CommonOptions {
   fleet?: string;
   tenant?: string;
   label?: string[];
+  webhook?: string;
   key?: string;
   wait?: boolean;
 }
@@ -53,6 +54,7 @@ export function recordingBodyOf(room: string, options: RecordOptions): Record<st
     ...(Object.keys(output).length > 0 ? { outputs: [{ type: 'file', ...output }] } : {}),
     ...defined({ startAt, maxDuration, startWithin, fleet, tenant }),
     ...(options.priority === undefined ? {} : { priority: wholeNumber('--priority', options.priority) }),
+    ...(options.webhook === undefined ? {} : { webhook: { url: options.webhook } }),
     ...(options.label === undefined ? {} : { labels: Object.fromEntries(options.label.map(labelPair)) }),
   };
 }

@@ -16,6 +16,7 @@ export function describeRecording(view: RecordingView, nowMs: number): string {
     ['fleet', view.fleet],
     ['tenant', request.tenant],
     ['labels', labelsOf(request)],
+    ['webhook', request.webhook && `${request.webhook.url} (reelkit webhooks show ${view.id})`],
     ['priority', String(request.priority)],
     ['requested', `${at(view.requestedAtMs)} (${ago(view.requestedAtMs, nowMs)})`],
     ['due', request.startAt],

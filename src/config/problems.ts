@@ -27,8 +27,13 @@ export function describeIssue(issue: z.core.$ZodIssue, raw: unknown, origins: Ma
 }
 
 export function show(value: unknown): string {
-  const text = JSON.stringify(value, hide) ?? String(value);
+  const text = JSON.stringify(value, hideInside) ?? String(value);
   return text.length <= SHOWN_CHARACTERS ? text : `${text.slice(0, SHOWN_CHARACTERS)}…`;
+}
+
+/** A section that is shown whole, because it is wrong as a whole, may hold the address of a webhook. */
+function hideInside(key: string, value: unknown): unknown {
+  return key === 'url' ? HIDDEN : hide(key, value);
 }
 
 /** The names only: what surrounds them may be the whole file. */

@@ -9,22 +9,22 @@ const sourceKind = z.enum(SOURCE_KINDS);
 
 const { startWithin, maxDuration, sourceGrace, stopWhen, priority, labels, tenant, fleet } = ruledFields;
 
-/** Defaults for requests that do not say (recording/rules.ts). For each field the first rule that matches and gives it decides. */
-export const rule = z.strictObject({
-  match: z
-    .strictObject({
-      /** `*` stands for any characters, `?` for one. */
-      room: z.string().min(1).max(256).optional(),
-      source: z
-        .union([sourceKind, z.array(sourceKind).min(1)], {
-          error: `must be of ${SOURCE_KINDS.join(', ')}, one or a list`,
-        })
-        .optional(),
-      /** Of the token that asked; what comes from LiveKit has none. */
-      apiKey: z.string().min(1).max(256).optional(),
-      labels: z.record(z.string(), z.string().max(255)).optional(),
+export const ruleMatch = z.strictObject({
+  /** `*` stands for any characters, `?` for one. */
+  room: z.string().min(1).max(256).optional(),
+  source: z
+    .union([sourceKind, z.array(sourceKind).min(1)], {
+      error: `must be of ${SOURCE_KINDS.join(', ')}, one or a list`,
     })
     .optional(),
+  /** Of the token that asked; what comes from LiveKit has none. */
+  apiKey: z.string().min(1).max(256).optional(),
+  labels: z.record(z.string(), z.string().max(255)).optional(),
+});
+
+/** Defaults for requests that do not say (recording/rules.ts). For each field the first rule that matches and gives it decides. */
+export const rule = z.strictObject({
+  match: ruleMatch.optional(),
   startWithin: startWithin.optional(),
   maxDuration: maxDuration.optional(),
   sourceGrace: sourceGrace.optional(),

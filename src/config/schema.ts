@@ -8,6 +8,7 @@ import { livekit, workers } from './livekit.ts';
 import { rule, ruleLabelsProblem } from './rules.ts';
 import { storage, storageName } from './storages.ts';
 import { duration, isNetwork, secret } from './values.ts';
+import { webhooks } from './webhooks.ts';
 
 const temporal = z.strictObject({
   /** TEMPORAL_* are read by Temporal's own envconfig (address, namespace, API key, TLS, profile); these override nothing of it. */
@@ -75,6 +76,8 @@ export const configSchema = z
     /** Several: each as `fleet`, with a name of its own. The first one serves what neither its request nor a rule sends elsewhere. */
     fleets: z.array(fleet).min(1).max(MAX_FLEETS).optional(),
     rules: z.array(rule).max(100).default([]),
+    /** Reelkit's own webhooks. */
+    webhooks: webhooks.prefault({}),
     /** How everything that Temporal stores is encrypted. */
     encryption: encryption.prefault({}),
     /** REELKIT_LOG_LEVEL. */
@@ -97,6 +100,14 @@ export const configSchema = z
         path: ['rules'],
         message: `give labels that are too much together: ${labels}`,
       });
+    const keys = [config.livekit, ...config.api.keys].map(({ apiKey }) => apiKey);
+    for (const [index, { apiKey }] of config.webhooks.receivers.entries())
+      if (apiKey !== undefined && !keys.includes(apiKey))
+        context.addIssue({
+          code: 'custom',
+          path: ['webhooks', 'receivers', index, 'apiKey'],
+          message: `names no API key; known: ${keys.join(', ')}`,
+        });
     for (const problem of fleetsProblems(config)) context.addIssue({ code: 'custom', ...problem });
     if (config.defaultStorage !== undefined && !Object.hasOwn(config.storages, config.defaultStorage)) {
       context.addIssue({

@@ -1,11 +1,13 @@
 // What must not be shown of a configuration.
+import { shownAddress } from '../recording/webhooks/receivers.ts';
 import type { Config } from './schema.ts';
 
 /**
  * By the last part of a key; of encryption.keys by the whole of it: a key may stand where its id belongs. What a process gets as its
- * environment is hidden whole: nobody knows by the names which variables are secrets.
+ * environment is hidden whole: nobody knows by the names which variables are secrets. The address of a webhook is often its password.
  */
-const SECRET_KEY = /secret|accessKey|accountKey|credentials|token|password|^key$|^encryption\.keys|\.env\./i;
+const SECRET_KEY =
+  /secret|accessKey|accountKey|credentials|token|password|^key$|^encryption\.keys|\.env\.|^webhooks\.receivers\.\d+\.url$/i;
 export const HIDDEN = '(hidden)';
 
 export function isSecretKey(key: string): boolean {
@@ -14,7 +16,9 @@ export function isSecretKey(key: string): boolean {
 
 /** For logs and `doctor`: the configuration with every secret replaced. */
 export function redactConfig(config: Config): unknown {
-  return JSON.parse(JSON.stringify(config, hide));
+  const { receivers } = config.webhooks;
+  const webhooks = { ...config.webhooks, receivers: receivers.map((one) => ({ ...one, url: shownAddress(one.url) })) };
+  return JSON.parse(JSON.stringify({ ...config, webhooks }, hide));
 }
 
 /** For JSON.stringify. */

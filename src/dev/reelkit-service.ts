@@ -117,6 +117,8 @@ export function reelkitConfig(
     api: { host: stack.api.host, port: stack.api.port, ...api },
     storages: storages ?? { local: { type: 'local', path: recordingsDir } },
     encryption: { keyFile: keyFileIn(stack), uiOrigins: [stack.temporal.uiUrl] },
+    // Everything is on this machine, receivers as well.
+    webhooks: { allow: ['127.0.0.0/8', '::1'] },
     ...rest,
     ...(fleets
       ? {

@@ -25,7 +25,7 @@ const MAX_REPORT_BYTES = 64 * 1_024;
 const WAITED_ON_NS = 60_000_000_000n;
 
 /** STARTING, as a worker answers a start. @param acceptedAtMs unix ms */
-export function acceptedInfo(message: StartMessage, acceptedAtMs: number): EgressInfo {
+export function acceptedInfo(message: StartMessage, acceptedAtMs: number, hidesPages = false): EgressInfo {
   const atNs = toNs(acceptedAtMs);
   const info = new EgressInfo({
     egressId: message.egressId,
@@ -35,7 +35,7 @@ export function acceptedInfo(message: StartMessage, acceptedAtMs: number): Egres
     status: EgressStatus.EGRESS_STARTING,
     startedAt: atNs,
     updatedAt: atNs,
-    request: redactRequest(message.request),
+    request: redactRequest(message.request, hidesPages),
     ...expectedResults(message, atNs),
   });
   return withSingleResult(info);
@@ -104,7 +104,7 @@ export function withSingleResult(info: EgressInfo): EgressInfo {
 export function infoOf(facts: RecordFacts): EgressInfo {
   const message = StartMessage.fromBinary(Buffer.from(facts.wire, 'base64'));
   if (facts.roomId) message.roomId = facts.roomId;
-  const info = acceptedInfo(message, facts.acceptedAtMs);
+  const info = acceptedInfo(message, facts.acceptedAtMs, facts.hidesPages);
   info.status = EGRESS_STATUSES.indexOf(facts.state.status) as EgressStatus;
   info.retryCount = facts.retries;
   info.error = facts.state.error ?? '';

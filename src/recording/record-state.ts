@@ -16,6 +16,8 @@ export interface RecordFacts {
   recordingId: string;
   /** rpc.StartEgressRequest, protobuf in base64. */
   wire: string;
+  /** What addresses of pages hold is not shown: LiveKit did not ask. */
+  hidesPages?: boolean;
   /** The room's sid, once it was seen. */
   roomId?: string;
   acceptedAtMs: number;

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { formatDuration, parseDuration } from './duration.ts';
 import { labelBytes } from './keywords.ts';
 import { outputSchema, outputsProblems, sideSchema } from './request-outputs.ts';
+import { WEBHOOK_EVENTS } from './webhooks/names.ts';
 
 export const LIMITS = {
   /** LiveKit's own limit on room names and identities is 256 characters (livekit.yaml `limit.max_room_name_length`). */
@@ -47,6 +48,25 @@ const httpUrl = z
   .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), {
     error: 'must be an absolute http or https URL',
   });
+
+/** Where webhooks go. Who logs in by an address has its password wherever the address is written. */
+export const webhookUrl = httpUrl.refine((value) => !URL.canParse(value) || !hasLogin(new URL(value)), {
+  error:
+    'must not hold a user or a password: check the signature of each webhook instead, or put a token into the query',
+});
+
+function hasLogin({ username, password }: URL): boolean {
+  return username !== '' || password !== '';
+}
+
+export const webhookEvents = z.array(z.enum(WEBHOOK_EVENTS)).min(1).max(WEBHOOK_EVENTS.length);
+
+const webhookSchema = z
+  .strictObject({
+    url: webhookUrl.meta({ description: 'http or https. Answers show its host only' }),
+    events: webhookEvents.optional().meta({ description: 'Only these; all of them when left out' }),
+  })
+  .meta({ description: 'Is told of every change of stage, signed with the API key of the token' });
 
 const duration = (minMs: number, maxMs: number) =>
   z
@@ -207,8 +227,7 @@ const fields = {
   tenant: ruledFields.tenant.optional(),
   fleet: ruledFields.fleet.optional(),
   stopWhen: ruledFields.stopWhen.optional(),
-  /** Receives one POST with the recording's final state. */
-  webhookUrl: httpUrl.optional(),
+  webhook: webhookSchema.optional(),
 };
 
 /** As it is asked for: what is left out is for the rules, then for the defaults. */

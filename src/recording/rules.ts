@@ -53,7 +53,7 @@ export function applyRules(rules: readonly Rule[], subject: RuleSubject): RuleDe
   };
 }
 
-function matches(match: RuleMatch, subject: RuleSubject): boolean {
+export function matches(match: RuleMatch, subject: RuleSubject): boolean {
   return (
     (match.room === undefined || (subject.room !== undefined && matchesGlob(match.room, subject.room))) &&
     (match.source === undefined || [match.source].flat().includes(subject.source)) &&

@@ -7,6 +7,7 @@ import type { FleetKicker } from '../activities/kick.ts';
 import { createProtectBusy } from '../activities/protect-busy.ts';
 import { createRecordingActivities, type FleetDoor } from '../activities/recording.ts';
 import type { Config } from '../config/schema.ts';
+import { createAddressGuard } from '../delivery/address-guard.ts';
 import type { Arrivals } from '../fleet/arrivals.ts';
 import type { Demand } from '../fleet/demand.ts';
 import { createNextLooks } from '../fleet/next-looks.ts';
@@ -73,7 +74,16 @@ export function createServiceActivities(parts: ActivityParts): object {
       storages: config.storages,
       metrics,
     }),
-    ...createDeliveryActivities(),
+    ...createDeliveryActivities({
+      client,
+      taskQueue: config.temporal.taskQueue,
+      sending: {
+        keys: [livekitConfig, ...config.api.keys],
+        receivers: config.webhooks.receivers,
+        guard: createAddressGuard(config.webhooks.allow),
+      },
+      metrics,
+    }),
     ...createFleetActivities({
       client,
       fleets,

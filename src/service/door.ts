@@ -70,7 +70,11 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
 
 function openIntake({ buses, config, client, recordings, log }: DoorParts, isReady: () => boolean): Promise<Served> {
   return serveIntake(buses.livekit.server, {
-    recordings: createIntakeRecordings(client, recordings, { fleets: config.fleets, rules: config.rules }),
+    recordings: createIntakeRecordings(client, recordings, {
+      fleets: config.fleets,
+      rules: config.rules,
+      receivers: config.webhooks.receivers,
+    }),
     records: createLiveKitRecords(buses.livekit.client),
     isReady,
     now: Date.now,

@@ -16,6 +16,7 @@ import type { RecordingRequest } from '../recording/request.ts';
 import { applyRules, type Rule } from '../recording/rules.ts';
 import { roomOf } from '../recording/source.ts';
 import type { RecordingView } from '../recording/view.ts';
+import { type ReceiverRule, receiversOf } from '../recording/webhooks/receivers.ts';
 import { type RecordingInput, recordingWorkflowId, stopUpdate, streamsUpdate } from '../workflows/messages.ts';
 
 /** LiveKit waits 10 s for one request, its callers 10 s for all of them. */
@@ -24,6 +25,7 @@ const CALL_MS = 8_000;
 export interface IntakeSettings {
   fleets: ServingFleets;
   rules: readonly Rule[];
+  receivers: readonly ReceiverRule[];
 }
 
 export function createIntakeRecordings(
@@ -77,14 +79,16 @@ export function createIntakeRecordings(
   };
 }
 
-function inputOf(message: StartMessage, { fleets, rules }: IntakeSettings, atMs: number): RecordingInput {
+function inputOf(message: StartMessage, { fleets, rules, receivers }: IntakeSettings, atMs: number): RecordingInput {
   const lifted = liftRequest(message);
   const room = roomOf(lifted.source);
-  const rule = applyRules(rules, { source: lifted.source.type, ...(room === undefined ? {} : { room }) });
+  const subject = { source: lifted.source.type, ...(room === undefined ? {} : { room }) };
+  const rule = applyRules(rules, subject);
   const { fleet: wanted, stopWhen, ...defaults } = rule;
   const fleet = servingFleet(fleets, wanted);
   const left = stopWhen === undefined || room === undefined ? {} : { stopWhen };
   const request = { ...lifted, ...defaults, ...left } as RecordingRequest;
+  const told = receiversOf(receivers, { ...subject, labels: request.labels });
   const wire = Buffer.from(message.toBinary()).toString('base64');
   return {
     id: message.egressId,
@@ -97,6 +101,7 @@ function inputOf(message: StartMessage, { fleets, rules }: IntakeSettings, atMs:
     storages: [],
     origin: 'livekit',
     ...(message.roomId === '' || room === undefined ? {} : { roomId: message.roomId }),
+    ...(told.length > 0 ? { receivers: told } : {}),
   };
 }
 

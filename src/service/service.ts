@@ -2,6 +2,7 @@
 import type { Server } from 'node:http';
 import { createFleetKicker, type FleetKicker } from '../activities/kick.ts';
 import { createApp, createServiceApp, type HttpParts } from '../api/app.ts';
+import { createTemporalDeliveries } from '../api/deliveries/temporal-deliveries.ts';
 import { createFleetReader } from '../api/fleet/fleet-reader.ts';
 import { createReadiness } from '../api/readiness.ts';
 import type { Recordings } from '../api/recordings/recordings.ts';
@@ -9,6 +10,7 @@ import { createStageCounter } from '../api/recordings/stage-counter.ts';
 import { createTemporalRecordings } from '../api/recordings/temporal-recordings.ts';
 import { roomTooLarge } from '../config/fleets.ts';
 import { type Config, defaultStorageOf } from '../config/schema.ts';
+import { createAddressGuard } from '../delivery/address-guard.ts';
 import { type Arrivals, createArrivals } from '../fleet/arrivals.ts';
 import { createLiveKitClient, type LiveKitClient } from '../livekit/client.ts';
 import { createDepartures, type Departures } from '../livekit/departures.ts';
@@ -218,12 +220,17 @@ function createApiApp(context: Context) {
       defaultStorage: defaultStorageOf(config),
       pathTemplate: config.pathTemplate,
       inlineStorage: config.api.inlineStorage,
+      webhooks: {
+        receivers: config.webhooks.receivers,
+        denies: createAddressGuard(config.webhooks.allow).denies,
+      },
     },
     recordings: context.recordings,
     codec: createPayloadCodec(keyring.keys),
     uiOrigins: config.encryption.uiOrigins,
     hintOf: createHintOf(config.livekit.apiKey, config.livekit.apiSecret),
     readFleets: new Map(context.fleets.map((fleet) => [fleet.settings.name, readerOf(fleet)])),
+    deliveries: createTemporalDeliveries(client, { fleets: namesOf(config), taskQueue: config.temporal.taskQueue }),
     repair: createRepair({
       buses: () => context.buses,
       livekit: context.livekit,

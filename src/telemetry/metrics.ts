@@ -15,6 +15,8 @@ export interface Metrics {
   pass(fleet: string, measures: PassMeasures): void;
   workers(fleet: string, byState: Record<string, number>): void;
   cores(fleet: string, cores: { demand: number; capacity: number }): void;
+  /** One try of a webhook: `delivered`, or why it was not. */
+  webhookTried(outcome: string): void;
   httpRequest(request: { method: string; route: string; status: number; durationMs: number }): void;
   /** Asked at each scrape for the open recordings of each fleet by stage. */
   countRecordings(counts: ReadonlyMap<string, () => Promise<Record<string, number>>>): void;
@@ -61,6 +63,12 @@ export function createMetrics(registry: Registry = new Registry()): Metrics {
     labelNames: ['fleet', 'kind'],
     registers,
   });
+  const webhooks = new Counter({
+    name: 'reelkit_webhooks_total',
+    help: 'Tries to deliver a webhook by what came of them',
+    labelNames: ['outcome'],
+    registers,
+  });
   const httpTime = new Histogram({
     name: 'reelkit_http_request_seconds',
     help: 'HTTP requests to the API',
@@ -84,6 +92,7 @@ export function createMetrics(registry: Registry = new Registry()): Metrics {
       cores.set({ fleet, kind: 'demand' }, demand);
       cores.set({ fleet, kind: 'capacity' }, capacity);
     },
+    webhookTried: (outcome) => webhooks.inc({ outcome }),
     httpRequest: ({ method, route, status, durationMs }) =>
       httpTime.observe({ method, route, status: String(status) }, durationMs / 1_000),
     countRecordings: (counts) => countAtScrape(registry, counts),

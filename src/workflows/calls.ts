@@ -40,9 +40,19 @@ export const finder = proxyActivities<Pick<RecordingActivities, 'findAttempt'>>(
 });
 /** A stop that fails is repeated after the next look, not in place: the egress may have ended by then. */
 export const stop = proxyActivities<RecordingActivities>({ startToCloseTimeout: '20s', retry: { maximumAttempts: 2 } });
-export const deliver = proxyActivities<DeliveryActivities>({
+/** A recording ends when everything it has to tell is handed over; Temporal alone is waited for. */
+export const announcing = proxyActivities<Pick<DeliveryActivities, 'announce'>>({
+  startToCloseTimeout: '20s',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '15s' },
+});
+/** One try; the delivery decides about the next one. */
+export const sending = proxyActivities<Pick<DeliveryActivities, 'sendEvent'>>({
   startToCloseTimeout: '30s',
-  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '2m', maximumAttempts: 12 },
+  retry: { maximumAttempts: 1 },
+});
+export const lookup = proxyActivities<Pick<DeliveryActivities, 'findRecording'>>({
+  startToCloseTimeout: '20s',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5m' },
 });
 
 /**

@@ -6,6 +6,9 @@ import type { RecordFacts } from '../recording/record-state.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import type { StreamChange } from '../recording/streams.ts';
 import type { RecordingView } from '../recording/view.ts';
+import type { EventDeliveries, KeptEvent, Replay } from '../recording/webhooks/deliveries.ts';
+import type { WebhookEvent } from '../recording/webhooks/events.ts';
+import type { Receiver } from '../recording/webhooks/receivers.ts';
 
 /** A recording's id is that of its egress in LiveKit: whoever knows one finds the other. */
 export const recordingWorkflowId = (id: string) => id;
@@ -32,6 +35,8 @@ export interface RecordingInput {
   noRoom?: string;
   /** Who asked. LiveKit knows its own requests already; of the others it is told. */
   origin: 'livekit' | 'api';
+  /** Who hears of it; left out: nobody. Holds secrets: addresses of webhooks. */
+  receivers?: readonly Receiver[];
 }
 
 /** In the memo of the workflow, so that lists and the fleet pass need no query. */
@@ -76,6 +81,27 @@ export const viewQuery = defineQuery<RecordingView>('view');
 export const stopUpdate = defineUpdate<RecordFacts, []>('stopEgress');
 /** LiveKit's UpdateStream. Fails with an ApplicationFailure of type `Refused` and psrpc's code as its detail. */
 export const streamsUpdate = defineUpdate<RecordFacts, [StreamChange]>('updateStreams');
+
+// ---- delivery of webhooks ----
+
+export const deliveryWorkflowId = (recordingId: string) => `${recordingId}/webhooks`;
+
+export interface DeliveryInput {
+  recordingId: string;
+  /** Of the recording. */
+  fleet: string;
+  receivers: readonly Receiver[];
+  /** What an earlier run knew, for a replay after it has ended. */
+  kept?: readonly KeptEvent[];
+}
+
+export const announceSignal = defineSignal<[readonly WebhookEvent[]]>('announce');
+/** What an operator may see. */
+export const deliveriesQuery = defineQuery<EventDeliveries[]>('deliveries');
+/** All of it, for the run of a replay. Holds secrets. */
+export const keptQuery = defineQuery<Pick<DeliveryInput, 'receivers' | 'fleet'> & { kept: KeptEvent[] }>('kept');
+/** Sends events anew. Rejected with an ApplicationFailure of type `NoSuchEvent`. */
+export const replayUpdate = defineUpdate<EventDeliveries[], [Replay]>('replay');
 
 // ---- fleet ----
 

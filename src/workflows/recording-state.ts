@@ -12,6 +12,7 @@ import type { RecordingRequest } from '../recording/request.ts';
 import { type EndReason, type EndStage, isEnded, type OpenStage, type WaitingFor } from '../recording/stage.ts';
 import type { AssignedWorker } from '../recording/start-outcome.ts';
 import { INLINE_STORAGE, type PartView, type RecordingView } from '../recording/view.ts';
+import { EventLog } from '../recording/webhooks/event-log.ts';
 import { Attempts } from './attempts.ts';
 import { measures } from './measures.ts';
 import type { ExtendBy, RecordingInput } from './messages.ts';
@@ -83,6 +84,8 @@ export class RecordingState {
   private extensionMs = 0;
   private fixedDeadlineMs: number | undefined;
   private readonly notes: DetailNotes;
+  /** What webhooks have yet to tell. */
+  readonly events: EventLog;
 
   constructor(input: RecordingInput, attemptOffset = 0) {
     this.input = input;
@@ -93,6 +96,8 @@ export class RecordingState {
     this.firstWire = input.wire;
     this.recordIsStale = input.origin === 'api';
     this.notes = { stageSinceMs: input.requestedAtMs };
+    this.events = new EventLog(input.receivers ?? [], attemptOffset);
+    this.events.noteStage(this.view, input.requestedAtMs);
   }
 
   get dueAtMs(): number {
@@ -140,6 +145,7 @@ export class RecordingState {
     delete this.view.waiting;
     this.view.stage = stage;
     this.notes.stageSinceMs = Date.now();
+    this.events.noteStage(this.view, Date.now());
     // Whoever stops through LiveKit is answered what its record says.
     this.recordIsStale ||= isEnded(stage) || (stage === 'stopping' && this.asked === 'stopped');
     // A stop is over within seconds, and what has completed is closed then: that its workflow is, says the same. What waited stands in
@@ -174,6 +180,7 @@ export class RecordingState {
     if (!same) {
       if (this.view.stage !== 'waiting') this.notes.stageSinceMs = Date.now();
       this.view.stage = 'waiting';
+      this.events.noteStage(this.view, Date.now());
       this.index(what);
       log.info(`recording waits for ${what}: ${detail}`, { recordingId: this.view.id });
     }
@@ -274,6 +281,7 @@ export class RecordingState {
     return {
       recordingId: this.view.id,
       wire: this.firstWire,
+      ...(this.input.origin === 'api' ? { hidesPages: true } : {}),
       ...(this.roomId === undefined ? {} : { roomId: this.roomId }),
       acceptedAtMs: this.dueAtMs,
       ...(this.changedAtMs === undefined ? {} : { changedAtMs: this.changedAtMs }),
@@ -334,6 +342,7 @@ export class RecordingState {
       part.endedAtMs = Date.now();
       part.end = { status: LOST, ...(evidence ? { error: evidence } : {}) };
     }
+    this.events.notePartEnded(this.view, Date.now());
   }
 
   private writeEnd(part: PartView, egress: EgressReport): void {

@@ -6,16 +6,13 @@
 //   recording  until the egress ends, maxDuration, cancelled; a part that ends too early leads back to starting
 //   stopping   StopEgress is out; until the egress has ended
 // An ended recording stays open until LiveKit's record says so too; it is no demand any more.
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   ApplicationFailure,
   allHandlersFinished,
   CancellationScope,
   condition,
-  ParentClosePolicy,
   setHandler,
   setWorkflowOptions,
-  startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import { resetOffset } from '../recording/attempt.ts';
@@ -23,10 +20,10 @@ import { ABORT_LIMIT_MS, MAX_PARTS, MAX_SHORT_PARTS, nextPartDelayMs } from '../
 import { asStopping } from '../recording/record-state.ts';
 import type { StreamChange } from '../recording/streams.ts';
 import type { RecordingView } from '../recording/view.ts';
+import { Announcer } from './announcer.ts';
 import { awaitSource } from './await-source.ts';
 import { calls } from './calls.ts';
 import { changeStreams } from './change-streams.ts';
-import type { delivery } from './delivery.ts';
 import {
   type Admission,
   admittedSignal,
@@ -59,16 +56,17 @@ export async function recording(input: RecordingInput): Promise<RecordingView> {
   });
   return CancellationScope.nonCancellable(async () => {
     state.show();
+    const announcer = new Announcer(state);
     await untilDue(state);
     // LiveKit has the record of what it asked for, and has yet to hear of everything else.
     if (!state.cancelled || input.origin === 'livekit') keeper.start();
     const end = await record(state);
     await stopStrangers(state);
-    const isBehind = !keeper.isUpToDate;
+    // What LiveKit or receivers have yet to hear keeps the workflow open.
+    const isBehind = !keeper.isUpToDate || input.receivers !== undefined;
     state.finish(end);
     if (isBehind) state.endLasts();
-    await tellUser(state);
-    await keeper.finish();
+    await Promise.all([announcer.finish(), keeper.finish()]);
     await state.stopAnswered;
     await condition(allHandlersFinished);
     return state.view;
@@ -120,21 +118,6 @@ async function untilDue(state: RecordingState): Promise<void> {
   await calls.wakeFleet({ fleet: state.input.fleet, why: 'a recording was scheduled' });
   await until(state, () => state.cancelled, state.dueAtMs, 'until startAt');
   if (!state.cancelled) state.enter('starting');
-}
-
-async function tellUser({ input, view }: RecordingState): Promise<void> {
-  const url = input.request.webhookUrl;
-  if (!url) return;
-  try {
-    await startChild<typeof delivery>('delivery', {
-      args: [{ url, view }],
-      workflowId: `${view.id}/webhook`,
-      parentClosePolicy: ParentClosePolicy.ABANDON,
-    });
-  } catch (error) {
-    // The run that this one was reset from has told the user, and goes on trying.
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-  }
 }
 
 /**

@@ -12,7 +12,7 @@ import { useStack } from '../support/stack.ts';
 import { waitFor } from '../support/stack-wait.ts';
 
 const e2e = useStack();
-const WEBHOOK = 'https://user:a-password-of-somebody@127.0.0.1/hook';
+const WEBHOOK = { url: 'http://127.0.0.1:9/a-password-of-somebody?token=a-password-of-somebody' };
 
 async function storedByTemporal(): Promise<Buffer> {
   const { stateDir } = e2e.stack;
@@ -24,7 +24,7 @@ test('a request is unreadable where Temporal keeps it, and readable through the 
   const { keyFile } = e2e.service;
   expect((await stat(keyFile)).mode & 0o777).toBe(0o600);
   const room = await e2e.livekit.createRoom('secret');
-  const { id } = await e2e.api.record({ source: { type: 'room', room }, webhookUrl: WEBHOOK });
+  const { id } = await e2e.api.record({ source: { type: 'room', room }, webhook: WEBHOOK });
   await e2e.api.untilStage(id, 'recording');
   const stored = await storedByTemporal();
   expect(stored.includes(id)).toBe(true);
@@ -41,7 +41,8 @@ test('a request is unreadable where Temporal keeps it, and readable through the 
     method: 'POST',
     body: { payloads: [payload] },
   });
-  expect(Buffer.from(decoded.body.payloads[0]?.data ?? '', 'base64').toString()).toContain(WEBHOOK);
+  expect(Buffer.from(decoded.body.payloads[0]?.data ?? '', 'base64').toString()).toContain('http://127.0.0.1:9/{...}');
+  expect(JSON.stringify(await e2e.api.show(id))).not.toContain('a-password-of-somebody');
   expect(await readFile(e2e.service.logFile, 'utf8')).not.toContain('a-password-of-somebody');
   await e2e.api.call(`/v1/recordings/${id}/cancel`, { method: 'POST' });
   await e2e.api.untilEnded(id);
@@ -91,7 +92,7 @@ test('no secret of a storage that a request of the API brings is kept, logged, l
     request.on('end', () => response.end());
   });
   await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve));
-  const webhookUrl = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/`;
+  const webhook = { url: `http://127.0.0.1:${(hook.address() as AddressInfo).port}/` };
   const room = await e2e.livekit.createRoom('inline');
   const planted = { accessKey: 'AKIAINLINE', secret: 'inline-storage-secret', sessionToken: 'inline-session-token' };
   const credentials = '{"private_key":"inline-service-account"}';
@@ -105,7 +106,7 @@ test('no secret of a storage that a request of the API brings is kept, logged, l
       storage: { type: 'alioss', bucket: 'b', endpoint: 'https://e', accessKey: 'LTAIINLINE', secret: 's-inline-oss' },
     },
   ];
-  const accepted = await e2e.api.record({ source: { type: 'room', room }, outputs, webhookUrl });
+  const accepted = await e2e.api.record({ source: { type: 'room', room }, outputs, webhook });
   const ended = await e2e.api.untilEnded(accepted.id);
   // The stand-in has no uploads: that it was asked for one shows that the storage reached it.
   expect(JSON.stringify(ended.parts) + ended.reason?.message).toMatch(/s3|upload|storage/i);

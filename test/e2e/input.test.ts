@@ -42,7 +42,7 @@ const REFUSED_BODIES: [what: string, body: unknown, status: number, field?: stri
   ['a priority of 6', { source, priority: 6 }, 422, 'priority'],
   ['a label key with a space', { source, labels: { 'a b': 'c' } }, 422, 'labels.a b'],
   ['a label that is a number', { source, labels: { a: 1 } }, 422, 'labels.a'],
-  ['a webhook that is no URL', { source, webhookUrl: 'mailto:a@b' }, 422, 'webhookUrl'],
+  ['a webhook that is no URL', { source, webhook: { url: 'mailto:a@b' } }, 422, 'webhook.url'],
 ];
 
 test.each(REFUSED_BODIES)('a request with %s is refused, naming the field', async (_, body, status, field) => {

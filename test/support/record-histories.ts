@@ -26,7 +26,11 @@ const chosen = <T>(scenarios: Record<string, T>) =>
 
 const recordings = await createRecordingEnv({ serverPath, bundlePath });
 try {
-  for (const [name, scenario] of chosen(SCENARIOS)) await write(name, (await play(recordings, scenario)).handle);
+  for (const [name, scenario] of chosen(SCENARIOS)) {
+    const { handle, delivery } = await play(recordings, scenario);
+    await write(name, handle);
+    if (scenario.delivers) await write(`${name}-delivery`, delivery);
+  }
 } finally {
   await recordings.close();
 }

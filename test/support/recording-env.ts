@@ -15,10 +15,14 @@ import { SEARCH_ATTRIBUTES } from '../../src/recording/search-attributes.ts';
 import type { AssignedWorker, StartOutcome } from '../../src/recording/start-outcome.ts';
 import type { StreamChange } from '../../src/recording/streams.ts';
 import type { RecordingView } from '../../src/recording/view.ts';
+import { nameOfReceiver } from '../../src/recording/webhooks/receivers.ts';
+import type { delivery } from '../../src/workflows/delivery.ts';
 import {
   admittedSignal,
+  announceSignal,
   cancelSignal,
   cancelUpdate,
+  deliveryWorkflowId,
   type ExtendBy,
   extendSignal,
   extendUpdate,
@@ -40,6 +44,8 @@ export const HOUR_MS = 3_600_000;
 const PATIENCE_MS = 60_000;
 /** What is under way at the end of a test gets so long. */
 const SETTLE_MS = 5_000;
+
+const TASK_QUEUE = 'recordings';
 
 type Activities = RecordingActivities & DeliveryActivities;
 export type Name = keyof Activities;
@@ -97,7 +103,7 @@ export async function createRecordingEnv(options: RecordingEnvOptions) {
   const env = await TestWorkflowEnvironment.createTimeSkipping({ server: { executable } });
   await registerSearchAttributes(env);
   const runs = new Map<string, RecordingRun>();
-  const taskQueue = 'recordings';
+  const taskQueue = TASK_QUEUE;
   const worker = await Worker.create({
     connection: env.nativeConnection,
     taskQueue,
@@ -118,8 +124,9 @@ export async function createRecordingEnv(options: RecordingEnvOptions) {
       {
         origin = 'livekit',
         noRoom,
+        receivers,
         ...request
-      }: Partial<RecordingRequestInput> & Partial<Pick<RecordingInput, 'origin' | 'noRoom'>> = {},
+      }: Partial<RecordingRequestInput> & Partial<Pick<RecordingInput, 'origin' | 'noRoom' | 'receivers'>> = {},
       first?: FirstMessages,
     ) {
       const id = `EG_test${String(runs.size + 1).padStart(4, '0')}`;
@@ -137,6 +144,7 @@ export async function createRecordingEnv(options: RecordingEnvOptions) {
         storages: [null],
         origin,
         ...(noRoom === undefined ? {} : { noRoom }),
+        ...(receivers === undefined ? {} : { receivers }),
       };
       const start = {
         workflowId: recordingWorkflowId(id),
@@ -302,9 +310,16 @@ export class RecordingRun {
     return view;
   }
 
-  /** Until the user's webhook was delivered or given up. */
-  async delivered(): Promise<void> {
-    await this.env.client.workflow.getHandle(`${this.id}/webhook`).result();
+  get delivery(): WorkflowHandle<typeof delivery> {
+    return this.env.client.workflow.getHandle<typeof delivery>(deliveryWorkflowId(this.id));
+  }
+
+  /** What was sent to a receiver, in order: `2 recording.started`. */
+  sentTo(name: string): string[] {
+    return this.inputs('sendEvent').flatMap(({ receiver, body }) => {
+      const { sequence, event } = JSON.parse(body) as { sequence: number; event: string };
+      return nameOfReceiver(receiver) === name ? [`${sequence} ${event}`] : [];
+    });
   }
 
   async until(holds: (view: RecordingView) => boolean): Promise<RecordingView> {
@@ -370,7 +385,10 @@ function pause(ms: number): Promise<void> {
 
 function scriptedActivities(runs: Map<string, RecordingRun>): Activities {
   const answer =
-    <N extends Name>(name: N, goodDay: (run: RecordingRun, input: InputOf<N>, atMs: number) => ResultOf<N>) =>
+    <N extends Name>(
+      name: N,
+      goodDay: (run: RecordingRun, input: InputOf<N>, atMs: number) => ResultOf<N> | Promise<ResultOf<N>>,
+    ) =>
     async (input: InputOf<N>): Promise<ResultOf<N>> => {
       const { info } = Context.current();
       const [recordingId = ''] = (info.workflowExecution?.workflowId ?? '').split('/');
@@ -402,6 +420,18 @@ function scriptedActivities(runs: Map<string, RecordingRun>): Activities {
     lookForSource: answer('lookForSource', () => ({ room: 'alive', source: 'here' })),
     wakeFleet: answer('wakeFleet', () => undefined),
     publishRecord: answer('publishRecord', () => undefined),
-    notifyUser: answer('notifyUser', () => undefined),
+    announce: answer('announce', async (run, { events, ...input }) => {
+      await run.env.client.workflow.signalWithStart<typeof delivery, [typeof events]>('delivery', {
+        workflowId: deliveryWorkflowId(input.recordingId),
+        taskQueue: TASK_QUEUE,
+        args: [input],
+        signal: announceSignal,
+        signalArgs: [events],
+      });
+    }),
+    sendEvent: answer('sendEvent', () => ({ kind: 'delivered', status: 200 })),
+    findRecording: answer('findRecording', async (run) => ({
+      isOpen: (await run.handle.describe()).status.name === 'RUNNING',
+    })),
   };
 }

@@ -25,6 +25,8 @@ export interface Scenario {
   script?: Script;
   request?: Parameters<RecordingEnv['start']>[1];
   drive?: (run: RecordingRun) => Promise<unknown>;
+  /** The history of its delivery is kept, too, as `<name>-delivery`. */
+  delivers?: boolean;
 }
 
 /** From a worker's answer until sound flows. */
@@ -228,11 +230,17 @@ export const SCENARIOS: Record<string, Scenario> = {
       await run.report(run.complete('Source closed'));
     },
   },
-  // The last one: its child outlives it, and the server's clock stands from then on.
-  'webhook-of-the-user': {
+  webhooks: {
     ends: 'completed',
-    script: endsByItself,
-    request: { webhookUrl: 'https://example.com/hook' },
+    script: {
+      ...endsByItself,
+      sendEvent: (call) =>
+        call < 4
+          ? { kind: 'failed', code: 'unavailable', status: 503, message: 'the receiver answered 503' }
+          : undefined,
+    },
+    delivers: true,
+    request: { receivers: [{ kind: 'request', url: 'https://example.com/hook' }] },
     drive: async (run) => {
       await run.becomesActive();
       await run.report(run.complete('Source closed'));
@@ -245,6 +253,7 @@ export async function play(recordings: Pick<RecordingEnv, 'start'>, scenario: Sc
   const run = await recordings.start(scenario.script, scenario.request);
   await scenario.drive?.(run);
   const view = await run.result();
+  if (scenario.delivers) await run.delivery.result();
   if (view.stage !== scenario.ends) throw new Error(`ended as ${view.stage}, not ${scenario.ends}`);
   return run;
 }

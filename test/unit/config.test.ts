@@ -521,3 +521,44 @@ describe('rules for requests that do not say', () => {
     expect(problemsOf(() => parseConfig(withRules(rule))).join()).toContain(expected);
   });
 });
+
+describe('webhooks', () => {
+  const withWebhooks = (webhooks: unknown) => ({ ...SMALLEST, webhooks });
+  const receiver = { name: 'lms', url: 'https://example.com/hunter2?token=hunter2' };
+
+  it('are none, and may go to public addresses alone, by default', () => {
+    expect(parseConfig(SMALLEST).webhooks).toEqual({ allow: [], receivers: [] });
+  });
+
+  it('are shown without what their addresses hold', () => {
+    const config = parseConfig(withWebhooks({ receivers: [receiver] }));
+    expect(JSON.stringify(redactConfig(config))).not.toContain('hunter2');
+    expect(JSON.stringify(redactConfig(config))).toContain('https://example.com/{...}');
+  });
+
+  it.each<[webhooks: unknown, expected: string]>([
+    [{ allow: ['10.0.0.0/33'] }, 'webhooks.allow.0 is "10.0.0.0/33": must be an address, a range'],
+    [{ allow: ['https://hooks.internal'] }, 'webhooks.allow.0 is "https://hooks.internal": must be'],
+    [{ receivers: [{ ...receiver, name: 'My LMS' }] }, 'webhooks.receivers.0.name is "My LMS": must be lower-case'],
+    [
+      { receivers: [{ ...receiver, url: 'ftp://hunter2' }] },
+      'webhooks.receivers.0.url is (hidden): must be an absolute http',
+    ],
+    [
+      { receivers: [{ ...receiver, url: 'https://a:hunter2@b/' }] },
+      'webhooks.receivers.0.url is (hidden): must not hold a user',
+    ],
+    [
+      { receivers: [{ ...receiver, events: ['recording.paused'] }] },
+      'webhooks.receivers.0.events.0 is "recording.paused"',
+    ],
+    [{ receivers: [{ ...receiver, match: { rooms: 'x' } }] }, 'webhooks.receivers.0.match.rooms is not a key'],
+    [{ receivers: [{ ...receiver, apiKey: 'app' }] }, 'webhooks.receivers.0.apiKey is "app": names no API key; known:'],
+    [{ receivers: [receiver, receiver] }, 'names one twice'],
+    [{ receivers: receiver }, 'webhooks.receivers is {"name":"lms","url":"(hidden)"}: must be'],
+  ])('are refused by name when they are wrong: %o', (webhooks, expected) => {
+    const problems = problemsOf(() => parseConfig(withWebhooks(webhooks))).join();
+    expect(problems).toContain(expected);
+    expect(problems).not.toContain('hunter2');
+  });
+});

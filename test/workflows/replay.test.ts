@@ -7,6 +7,7 @@ import { FLEET_SCENARIOS, SCENARIOS } from '../support/scenarios.ts';
 
 const folder = new URL('../histories/', import.meta.url);
 const names = (await readdir(folder)).filter((name) => name.endsWith('.json'));
+const deliveries = Object.entries(SCENARIOS).flatMap(([name, { delivers }]) => (delivers ? [`${name}-delivery`] : []));
 const load = async (name: string) => JSON.parse(await readFile(new URL(name, folder), 'utf8')) as History;
 
 interface History {
@@ -21,9 +22,7 @@ const options = () => ({ workflowBundle: { codePath: inject('workflowBundle') } 
 describe('the committed histories', () => {
   it('tell each main story', () => {
     expect(names.sort()).toEqual(
-      Object.keys({ ...SCENARIOS, ...FLEET_SCENARIOS })
-        .map((name) => `${name}.json`)
-        .sort(),
+      [...Object.keys({ ...SCENARIOS, ...FLEET_SCENARIOS }), ...deliveries].map((name) => `${name}.json`).sort(),
     );
   });
 

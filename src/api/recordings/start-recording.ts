@@ -3,7 +3,7 @@ import type { Config } from '../../config/schema.ts';
 import type { Storage } from '../../config/storages.ts';
 import { costOf } from '../../fleet/cost.ts';
 import { type ServingFleets, servingFleet } from '../../fleet/serving.ts';
-import { lowerRequest, redactUrl, sourceOf } from '../../livekit/request/index.ts';
+import { lowerRequest, redactUrl, sourceOf, withoutUrlSecrets } from '../../livekit/request/index.ts';
 import { cutToBytes } from '../../recording/bytes.ts';
 import { withDefaults } from '../../recording/defaults.ts';
 import { formatDuration } from '../../recording/duration.ts';
@@ -13,6 +13,7 @@ import { isInline, withoutKeys } from '../../recording/request-storage.ts';
 import { applyRules, type Rule, type RuleSubject } from '../../recording/rules.ts';
 import { roomOf } from '../../recording/source.ts';
 import type { RecordingView } from '../../recording/view.ts';
+import { type ReceiverRule, receiversOf, shownAddress } from '../../recording/webhooks/receivers.ts';
 import type { RecordingInput, RecordingMemo } from '../../workflows/messages.ts';
 import { canonicalHash } from './ids.ts';
 
@@ -25,6 +26,12 @@ export interface StartSettings {
   pathTemplate: string;
   /** Whose requests may bring a storage of their own. */
   inlineStorage: Config['api']['inlineStorage'];
+  webhooks: {
+    /** Those of the configuration. */
+    receivers: readonly ReceiverRule[];
+    /** Whether they may not go to a host, as far as that can be told of its name or address. */
+    denies: (host: string) => boolean;
+  };
 }
 
 /** Temporal's limit on static summaries, in bytes. */
@@ -44,9 +51,16 @@ export function recordingInput(
   nowMs: number,
   { apiKey, sent }: AskedBy,
 ): RecordingInput {
-  const rule = applyRules(settings.rules, subjectOf(asked, apiKey));
+  const subject = subjectOf(asked, apiKey);
+  const rule = applyRules(settings.rules, subject);
   const fleet = servingFleet(settings.fleets, asked.fleet ?? rule.fleet);
   const stored = withStorage(withDefaults(asked, rule), settings.defaultStorage);
+  const receivers = receiversOf(
+    settings.webhooks.receivers,
+    { ...subject, labels: stored.labels },
+    // The key that asked signs: whoever holds its secret can verify, and needs no other.
+    asked.webhook && { ...asked.webhook, apiKey },
+  );
   const { message, storages } = lowerRequest(stored, { egressId: id, roomId: '', atMs: nowMs, settings });
   return {
     id,
@@ -59,6 +73,7 @@ export function recordingInput(
     wire: Buffer.from(message.toBinary()).toString('base64'),
     storages,
     origin: 'api',
+    ...(receivers.length > 0 ? { receivers } : {}),
   };
 }
 
@@ -82,10 +97,13 @@ function withStorage(request: RecordingRequest, fallback: string): RecordingRequ
   };
 }
 
-/** The view shows where an output goes, not with which keys. */
+/** The view shows where an output goes, not with which keys; of addresses, what is no password. */
 function withoutSecrets(request: RecordingRequest): RecordingRequest {
+  const { webhook } = request;
   return {
     ...request,
+    source: withoutUrlSecrets(request.source),
+    ...(webhook ? { webhook: { ...webhook, url: shownAddress(webhook.url) } } : {}),
     outputs: request.outputs.map((output) => {
       if (output.type === 'stream') return { ...output, urls: output.urls.map(redactUrl) };
       return isInline(output.storage) ? { ...output, storage: withoutKeys(output.storage) } : output;

@@ -63,6 +63,7 @@ export function recordingRoutes({ recordings, settings, now }: RecordingRoutePar
       requireInlineAllowed(caller, body, settings.inlineStorage);
       requireStorage(body, Object.keys(settings.storages));
       requireFleet(body.fleet);
+      requirePublicWebhook(body, settings.webhooks.denies);
       const key = idempotencyKey(header('idempotency-key'));
       const nowMs = now();
       const id = key === undefined ? newRecordingId() : recordingIdForKey(caller, key);
@@ -197,6 +198,14 @@ function requireStorage(request: AskedRecording, known: string[]): void {
     const storage = 'storage' in output ? output.storage : undefined;
     if (typeof storage === 'string' && !known.includes(storage)) throw errors.unknownStorage(storage, known);
   }
+}
+
+/** What a name stands for is looked at when it is sent; here, what can be told at once. */
+function requirePublicWebhook({ webhook }: AskedRecording, denies: StartSettings['webhooks']['denies']): void {
+  if (!webhook || !denies(new URL(webhook.url).hostname)) return;
+  const message = 'is at a private address';
+  const remedy = 'use a public one, or have it listed in webhooks.allow of the configuration';
+  throw errors.invalidRequest([{ field: 'webhook.url', value: '(hidden)', message, remedy }]);
 }
 
 /** A storage that a request brings is written to by the workers, from where they stand. */

@@ -4,7 +4,7 @@ export { withLayout } from './layout.ts';
 export { liftRequest, roomNameOf, sourceOf } from './lift.ts';
 export { lowerRequest } from './lower.ts';
 export { copiedTrackOf, renderNames } from './names.ts';
-export { redactText, redactUrl } from './redact.ts';
+export { redactText, redactUrl, withoutUrlSecrets } from './redact.ts';
 export { refusalOf } from './refusal.ts';
 export { ActiveEgresses, decodeStart, StartMessage } from './rpc.ts';
 export { withStorages } from './storages.ts';

@@ -5,7 +5,7 @@ import type { RecordingRequest, RecordingSource } from '../../recording/request.
 import { DEFAULTS, LIMITS } from '../../recording/request.ts';
 import { effectiveOutputs } from './outputs.ts';
 import { passthroughTrackOf } from './passthrough.ts';
-import { redactUrl } from './redact.ts';
+import { redactUrl, withoutUrlSecrets } from './redact.ts';
 import type { StartMessage, StartRequestOneof } from './rpc.ts';
 
 type V2 = Extract<StartRequestOneof, { case: 'egress' | 'replay' }>['value'];
@@ -13,7 +13,7 @@ type V2 = Extract<StartRequestOneof, { case: 'egress' | 'replay' }>['value'];
 /** With the limits of a request that says nothing. */
 export function liftRequest(message: StartMessage): RecordingRequest {
   return {
-    source: sourceOf(message),
+    source: withoutUrlSecrets(sourceOf(message)),
     outputs: liftOutputs(message),
     startWithin: DEFAULTS.startWithinMs,
     // LiveKit itself knows no limit: the longest there is.

@@ -1,6 +1,7 @@
 // Secrets of a request, replaced as LiveKit's workers replace them before they answer (livekit/protocol egress/redact.go), and those
 // that workers forget: proxies, passwords in URLs. Pure: works on a copy.
 import type { AliOSSUpload, AzureBlobUpload, GCPUpload, ProxyConfig, S3Upload } from '@livekit/protocol';
+import type { RecordingSource } from '../../recording/request.ts';
 import { STORAGE_SECRETS } from '../../recording/request-storage.ts';
 import { dropNewer } from './newer.ts';
 import { allOutputs, type Upload, uploadsOf } from './outputs.ts';
@@ -9,8 +10,11 @@ import type { StartRequestOneof } from './rpc.ts';
 /** LiveKit sends webhooks by what stands in the record. */
 const KEPT_WHOLE = ['livekit.WebhookConfig'];
 
-/** The request as LiveKit's record may show it. */
-export function redactRequest(request: StartRequestOneof): StartRequestOneof {
+/**
+ * The request as LiveKit's record may show it.
+ * @param hidesPages also what addresses of pages and templates hold. LiveKit itself shows them whole, and so does Reelkit to who asked LiveKit
+ */
+export function redactRequest(request: StartRequestOneof, hidesPages = false): StartRequestOneof {
   if (request.case === undefined) return request;
   const copy = { ...request, value: request.value.clone() } as Exclude<StartRequestOneof, { case: undefined }>;
   dropNewer(copy.value, KEPT_WHOLE);
@@ -18,7 +22,28 @@ export function redactRequest(request: StartRequestOneof): StartRequestOneof {
   for (const stream of allOutputs(copy).streams) stream.urls = stream.urls.map(redactUrl);
   if (copy.case === 'track' && copy.value.output.case === 'websocketUrl')
     copy.value.output.value = redactUrl(copy.value.output.value);
+  if (hidesPages) redactPages(copy);
   return copy;
+}
+
+function redactPages(request: Exclude<StartRequestOneof, { case: undefined }>): void {
+  const hide = <K extends string>(key: K, value: { [key in K]: string }) => {
+    if (value[key]) value[key] = redactUrl(value[key]) as (typeof value)[K];
+  };
+  if (request.case === 'web') hide('url', request.value);
+  else if (request.case === 'roomComposite') hide('customBaseUrl', request.value);
+  else if (request.case === 'egress' || request.case === 'replay') {
+    const { source } = request.value;
+    if (source.case === 'web') hide('url', source.value);
+    else if (source.case === 'template') hide('customBaseUrl', source.value);
+  }
+}
+
+/** As views show it. The worker gets what stands in the request itself. */
+export function withoutUrlSecrets(source: RecordingSource): RecordingSource {
+  if (source.type === 'web') return { ...source, url: redactUrl(source.url) };
+  if (source.type !== 'room' || source.customBaseUrl === undefined) return source;
+  return { ...source, customBaseUrl: redactUrl(source.customBaseUrl) };
 }
 
 function redactUpload(upload: Upload): void {
@@ -52,7 +77,7 @@ export function redactUrl(url: string): string {
 
 /** A worker's texts quote URLs as they were given to it. */
 export function redactText(text: string): string {
-  return text.replaceAll(/\b(?:rtmps?|srt|wss?|mux|twitch):\/\/[^\s"']+/gi, (url) => {
+  return text.replaceAll(/\b(?:https?|rtmps?|srt|wss?|mux|twitch):\/\/[^\s"']+/gi, (url) => {
     const end = /[:,.;)]*$/.exec(url)?.index ?? url.length;
     return redactUrl(url.slice(0, end)) + url.slice(end);
   });

@@ -177,7 +177,7 @@ describe('what never leaves the process', () => {
 
   it('tokens, secrets and bodies: they are in no line of the log', async () => {
     const api = await startTestApi();
-    await api.post('/v1/recordings', { ...ROOM_BODY, webhookUrl: 'https://user:hunter2@example.com/?key=hunter2' });
+    await api.post('/v1/recordings', { ...ROOM_BODY, webhook: { url: 'https://example.com/hunter2?key=hunter2' } });
     await api.post('/v1/recordings?token=hunter2', { broken: 'hunter2' });
     await api.request('/v1/recordings', { token: 'hunter2' });
     expect(api.logged()).toContain('/v1/recordings');

@@ -33,6 +33,7 @@ export const SETTINGS: StartSettings = {
   defaultStorage: 'local',
   pathTemplate: DEFAULT_PATH_TEMPLATE,
   inlineStorage: 'operators',
+  webhooks: { receivers: [], denies: () => false },
 };
 
 export interface MemoryRecordings extends Recordings {
@@ -166,6 +167,7 @@ export async function startTestApi(change: Partial<ApiParts> = {}): Promise<Test
     codec: createPayloadCodec([{ id: 'k1', key: new Uint8Array(32) }]),
     uiOrigins: [UI_ORIGIN],
     readFleets: new Map(),
+    deliveries: { show: async () => [], replay: async () => [], failed: async () => [] },
     repair: { look: async () => [], end: async () => ({ ended: [], left: [], absent: [] }) },
     readReadiness: async () => ({ status: 'not_ready', checks: { livekit: { ok: false, detail: 'does not answer' } } }),
     readMetrics: async () => ({ text: 'reelkit_test 1\n', contentType: 'text/plain; version=0.0.4' }),

@@ -39,6 +39,7 @@ describe('record', () => {
       fleet: 'small',
       tenant: 'school',
       label: ['course=7', 'note=a=b'],
+      webhook: 'https://lms.example.com/hook',
     });
     expect(body).toEqual({
       source: { type: 'room', room: 'lesson', layout: 'grid', audioOnly: true },
@@ -50,6 +51,7 @@ describe('record', () => {
       fleet: 'small',
       tenant: 'school',
       labels: { course: '7', note: 'a=b' },
+      webhook: { url: 'https://lms.example.com/hook' },
     });
     expect(recordingRequestSchema.safeParse(body).success).toBe(true);
   });

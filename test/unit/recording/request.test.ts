@@ -71,7 +71,7 @@ describe('a request', () => {
     [{ source: room, labels: { 'no spaces': 'x' } }, 'labels.no spaces'],
     [{ source: room, labels: Object.fromEntries([...'abcdefghijklmnopqrstu'].map((key) => [key, 'x'])) }, 'labels'],
     [{ source: room, labels: Object.fromEntries([...'abcdefghi'].map((key) => [key, 'x'.repeat(255)])) }, 'labels'],
-    [{ source: room, webhookUrl: 'mailto:me@example.com' }, 'webhookUrl'],
+    [{ source: room, webhook: { url: 'mailto:me@example.com' } }, 'webhook.url'],
   ])('%j is refused, and %s is named', (request, field) => {
     const found = problems(request);
     expect(found.map((problem) => problem.split(':')[0])).toEqual([field]);

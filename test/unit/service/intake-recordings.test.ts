@@ -24,6 +24,7 @@ const SETTINGS: IntakeSettings = {
     { name: 'small', costs: { ...DEFAULT_COSTS, roomComposite: 2 } },
   ],
   rules: [],
+  receivers: [],
 };
 
 const message = new StartMessage({

@@ -46,7 +46,10 @@ describe('the OpenAPI document', () => {
         '/v1/recordings/{id}/cancel',
         '/v1/recordings/{id}/events',
         '/v1/recordings/{id}/extend',
+        '/v1/recordings/{id}/webhooks',
+        '/v1/recordings/{id}/webhooks/replay',
         '/v1/repair',
+        '/v1/webhooks/failed',
         '/webhooks/livekit',
       ].sort(),
     );

@@ -159,7 +159,7 @@ describe('bad requests name the field, the value and the remedy', () => {
       /halves of characters/,
     ],
     ['a label key with a space', { ...ROOM_BODY, labels: { 'a b': 'c' } }, 'labels.a b', /letters/],
-    ['a webhook that is no URL', { ...ROOM_BODY, webhookUrl: 'ftp://x' }, 'webhookUrl', /http/],
+    ['a webhook that is no URL', { ...ROOM_BODY, webhook: { url: 'ftp://x' } }, 'webhook.url', /http/],
     ['an unknown preset', { ...ROOM_BODY, encoding: { preset: '8K' } }, 'encoding.preset', /H264_720P_30/],
     [
       'audio only and video only',
@@ -190,8 +190,8 @@ describe('bad requests name the field, the value and the remedy', () => {
     const api = await startTestApi();
     const room = await problemOf(await api.post('/v1/recordings', { source: { type: 'room', room: 'x'.repeat(300) } }));
     expect(room.errors?.[0]?.value).toBe(`${'x'.repeat(100)}…`);
-    const webhookUrl = 'ftp://user:hunter2@host/?key=hunter2';
-    const url = await api.post('/v1/recordings', { ...ROOM_BODY, webhookUrl });
+    const webhook = { url: 'ftp://user:hunter2@host/?key=hunter2' };
+    const url = await api.post('/v1/recordings', { ...ROOM_BODY, webhook });
     expect(await url.text()).not.toContain('hunter2');
     expect(api.logged()).not.toContain('hunter2');
   });

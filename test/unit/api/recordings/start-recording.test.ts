@@ -24,6 +24,7 @@ const settings: StartSettings = {
   defaultStorage: 'disk',
   pathTemplate: '{room}/{recording}',
   inlineStorage: 'operators',
+  webhooks: { receivers: [], denies: () => false },
 };
 const inRoom = (room: string, more: Partial<RecordingRequestInput> = {}) =>
   parse({ source: { type: 'room', room }, ...more });

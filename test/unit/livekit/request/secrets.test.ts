@@ -62,6 +62,16 @@ describe('a secret', () => {
     );
   });
 
+  it('in the address of a page is hidden from LiveKit where LiveKit did not ask, and shown as LiveKit shows it where it did', () => {
+    const web = start('web', { url: 'https://ada:hunter2@h/p?key=hunter2' });
+    const template = start('roomComposite', { customBaseUrl: 'https://h/t?key=hunter2' });
+    for (const message of [web, template]) {
+      expect(bytesOf(infoOf({ ...factsOf(message), hidesPages: true }))).not.toContain('hunter2');
+      expect(bytesOf(infoOf(factsOf(message)))).toContain('hunter2');
+      expect(JSON.stringify(liftRequest(message))).not.toContain('hunter2');
+    }
+  });
+
   it('reaches the worker whole', () => {
     fc.assert(
       fc.property(parts, (request) => {
@@ -170,6 +180,9 @@ describe('what stands in the place of a secret', () => {
   it('is found in the middle of a text', () => {
     expect(redactText('invalid url rtmp://h/app/streamkey: no; stream srt://h?a=b not found')).toBe(
       'invalid url rtmp://h/app/{str...key}: no; stream srt://h?a={...} not found',
+    );
+    expect(redactText('page https://ada:pw@h/x?token=a did not load')).toBe(
+      'page https://{...}@h/x?token={...} did not load',
     );
     expect(redactText('End reason: Source closed')).toBe('End reason: Source closed');
   });
