@@ -1,6 +1,7 @@
 // Which worker a recording is sent to. Looks at the workers themselves, shares the look for a moment, and holds what this process has
 // just sent until a worker shows it. It promises no room: the worker's own claim decides.
 import { type Bin, binOf, place } from '../fleet/admission.ts';
+import { type DoubtCode, isPassedOver } from '../fleet/doubt.ts';
 import { isOldList, type ObservedWorker, type Sight } from '../fleet/observation.ts';
 import type { Presence } from '../livekit/presence.ts';
 import { DISPATCH_LIMIT_MS } from '../livekit/workers.ts';
@@ -47,7 +48,7 @@ export interface ChoiceLimits {
 
 export interface WorkerChoiceOptions {
   /** The marks as they are now: whoever chooses sends at once, and a look may be older than they. Without it the look tells. */
-  marks?: Pick<Presence, 'cordoned' | 'doubts' | 'doubt' | 'trust'>;
+  marks?: Pick<Presence, 'cordoned' | 'doubts' | 'doubt' | 'trust' | 'began'>;
   /** Why no worker can be launched, as far as this process knows. */
   launchProblem?: () => string | undefined;
   now?: () => number;
@@ -59,7 +60,7 @@ interface Hold {
   untilMs: number;
   egressId?: string;
   /** It may not take the start either. */
-  doubted?: boolean;
+  doubted?: DoubtCode;
 }
 
 /** A look is shared this long, so that a burst of starts asks the workers once. */
@@ -121,13 +122,18 @@ export function createWorkerChoice(
       const found = candidates(sight.workers, recordingId).filter(
         ({ worker: { topic } }) => !not.has(topic) && (onto ?? topic) === topic,
       );
-      const trusted = found.filter(({ worker: { doubt } }) => (doubt?.untilMs ?? 0) <= now());
+      const trusted = found.filter(({ worker: { doubt } }) => !isPassedOver(doubt, now()));
       const chosen = fullest(trusted, costCores);
       if (!chosen) {
         return { missing: [whyNone(sight, found, trusted, costCores), launchProblem()].filter(Boolean).join('; ') };
       }
       const { id, topic, doubt } = chosen.worker;
-      holds.set(recordingId, { topic, costCores, untilMs: now() + CHOSEN_MS, ...(doubt ? { doubted: true } : {}) });
+      holds.set(recordingId, {
+        topic,
+        costCores,
+        untilMs: now() + CHOSEN_MS,
+        ...(doubt ? { doubted: doubt.code } : {}),
+      });
       return { id, topic };
     },
 
@@ -136,11 +142,13 @@ export function createWorkerChoice(
     started(recordingId, egressId) {
       const hold = holds.get(recordingId);
       if (!hold) return;
-      if (hold.doubted) told(marks?.trust(hold.topic));
+      // That it records is only shown by a recording that lasts.
+      if (hold.doubted === 'not_taken') told(marks?.trust(hold.topic));
+      told(marks?.began(egressId, hold.topic));
       holds.set(recordingId, { ...hold, egressId, untilMs: now() + STARTED_MS });
     },
 
-    noteUnanswered: (topic) => told(marks?.doubt(topic)),
+    noteUnanswered: (topic) => told(marks?.doubt(topic, 'not_taken')),
 
     async whereIs(egressId, active, worker) {
       const seen = witness(await look(now(), true), egressId, now(), worker?.topic);
@@ -226,7 +234,7 @@ function whyNone(sight: Sight, found: Candidate[], trusted: Candidate[], costCor
       trusted.map(({ bin }) => bin),
       costCores,
     ),
-    ...(passedOver > 0 ? [`${passedOver} did not take the last start`] : []),
+    ...(passedOver > 0 ? [`${passedOver} passed over, because the last start there went wrong`] : []),
     ...whyNoneBoots(sight.workers),
   ].join('; ');
 }

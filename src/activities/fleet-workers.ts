@@ -52,7 +52,7 @@ export async function observeWorkers(
       answered: answer.answered,
       outOfService: answer.answered && answer.outOfService,
       present,
-      setAside: doubt !== undefined && isSetAside(doubt),
+      setAside: doubt !== undefined && isSetAside(doubt, now()),
     };
     const state = stateOf(seen, notes[worker.id] ?? notes[worker.launchedAs ?? ''], now(), bootTimeoutMs);
     const named = { ...worker, ...reasonOf(worker, doubt, now()) };

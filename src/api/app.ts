@@ -14,7 +14,7 @@ import type { StartSettings } from './recordings/start-recording.ts';
 import { mountRoutes, type Route, toApiError } from './route.ts';
 import { allowOrigins, type CodecRouteParts, codecRoutes } from './routes/codec.ts';
 import { docsRoutes } from './routes/docs.ts';
-import { fleetRoutes, type ReadFleets } from './routes/fleet.ts';
+import { type ForgiveWorker, fleetRoutes, type ReadFleets } from './routes/fleet.ts';
 import { recordingEventRoutes } from './routes/recording-events.ts';
 import { recordingRoutes } from './routes/recordings.ts';
 import { type Repair, repairRoutes } from './routes/repair.ts';
@@ -43,6 +43,7 @@ export interface ApiParts extends HttpParts, CodecRouteParts {
   recordings: Recordings;
   hintOf: HintOf;
   readFleets: ReadFleets;
+  forgiveWorker: ForgiveWorker;
   repair: Repair;
   deliveries: WebhookDeliveries;
 }
@@ -77,7 +78,7 @@ function withRoutes(parts: HttpParts, routes: Route[], uiOrigins: readonly strin
 }
 
 function apiRoutes(parts: ApiParts): Route[] {
-  const { recordings, hintOf, readFleets, log } = parts;
+  const { recordings, hintOf, readFleets, forgiveWorker, log } = parts;
   return [
     ...recordingRoutes({
       recordings,
@@ -88,7 +89,7 @@ function apiRoutes(parts: ApiParts): Route[] {
       following: createFollowRecordings(recordings),
       streams: createPlaces(parts.streamsPerCaller),
     }),
-    ...fleetRoutes({ readFleets }),
+    ...fleetRoutes({ readFleets, forgiveWorker }),
     ...repairRoutes(parts),
     ...webhookDeliveryRoutes(parts),
     ...webhookRoutes({

@@ -28,6 +28,7 @@ export const ERROR_CODES = {
   recording_not_found: { status: 404, title: 'No such recording' },
   fleet_not_found: { status: 404, title: 'No such fleet' },
   webhook_event_not_found: { status: 404, title: 'No such event' },
+  worker_not_found: { status: 404, title: 'No such worker' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   idempotency_conflict: { status: 409, title: 'The Idempotency-Key was used with another request' },
   recording_ended: { status: 409, title: 'The recording has ended' },
@@ -132,6 +133,11 @@ export const errors = {
 
   fleetNotFound: (name: string, known: string[]) =>
     new ApiError('fleet_not_found', { detail: `There is no fleet "${name}"; known: ${known.join(', ')}.` }),
+
+  workerNotFound: (fleet: string, worker: string) =>
+    new ApiError('worker_not_found', {
+      detail: `Fleet "${fleet}" has no worker "${worker}" that listens for starts; GET /v1/fleets/${fleet} shows its workers.`,
+    }),
 
   unknownFleet: (name: string, known: string[]) =>
     new ApiError('unknown_fleet', {

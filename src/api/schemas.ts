@@ -163,6 +163,10 @@ const workerView = z
 
 export const fleetParams = z.object({ name: z.string().max(63).meta({ description: 'Of the configuration' }) });
 
+export const workerParams = fleetParams.extend({
+  worker: z.string().min(1).max(253).meta({ description: 'Its id, as the fleet shows it' }),
+});
+
 export const fleetView = z
   .object({
     name: z.string(),
@@ -181,6 +185,8 @@ export const fleetView = z
   })
   .meta({ id: 'Fleet' });
 export type FleetView = z.output<typeof fleetView>;
+
+export const forgiven = z.object({ fleet: z.string(), worker: z.string() }).meta({ id: 'ForgivenWorker' });
 
 export const fleetsView = z
   .object({ fleets: z.array(fleetView).meta({ description: 'As configured; the first serves what names none' }) })

@@ -1,6 +1,7 @@
-// reelkit fleet [name] | fleet explain [name]: the workers, and why there are as many.
+// reelkit fleet [name] | fleet explain [name] | fleet forgive <worker>: the workers, why there are as many, and one that is used again.
 import type { FleetsView, FleetView } from '../api/schemas.ts';
 import { type ClientOptions, createApiClient } from './client.ts';
+import { CliError } from './errors.ts';
 import { ago, at, facts, printJson, stdout, table } from './print.ts';
 
 interface FleetOptions extends ClientOptions {
@@ -24,6 +25,16 @@ export async function explain(name: string | undefined, options: FleetOptions): 
   const [only, ...others] = fleets;
   if (only && others.length === 0) return void stdout.write(describeDecisions(only.decisions));
   stdout.write(fleets.map((fleet) => `fleet ${fleet.name}\n${describeDecisions(fleet.decisions)}`).join('\n'));
+}
+
+/** Whichever fleet has it. */
+export async function forgive(worker: string, options: FleetOptions): Promise<void> {
+  const fleet = (await read(undefined, options)).find(({ workers }) => workers.some(({ id }) => id === worker));
+  if (!fleet)
+    throw new CliError(`no fleet has a worker "${worker}"`, ['`reelkit fleet` shows the workers of all fleets']);
+  const api = await createApiClient(options);
+  await api.post(`/v1/fleets/${encodeURIComponent(fleet.name)}/workers/${encodeURIComponent(worker)}/forgive`);
+  stdout.write(`${worker} of fleet ${fleet.name} is used again\n`);
 }
 
 export function describeFleetView(view: FleetView, nowMs: number): string {

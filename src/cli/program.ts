@@ -99,6 +99,9 @@ function addFleetCommands(program: Command): void {
   client(fleet.command('explain [name]'), 'Show the last decisions of the fleets, with their reasons').action(
     async (name, _, command: Command) => (await import('./fleet.ts')).explain(name, command.optsWithGlobals()),
   );
+  client(fleet.command('forgive <worker>'), 'Use a worker again that was set aside').action(
+    async (worker, _, command: Command) => (await import('./fleet.ts')).forgive(worker, command.optsWithGlobals()),
+  );
   client(program.command('repair'), 'Show and end records in LiveKit that say an egress runs although nobody runs it')
     .option('--yes', 'end them without asking')
     .option('--older-than <duration>', 'leave alone what changed since then (2m)')

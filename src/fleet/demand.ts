@@ -2,6 +2,7 @@
 // are and will be, in queue order. Pure.
 import { parseAttemptEgressId } from '../recording/attempt.ts';
 import { type Bin, binOf, fill, place } from './admission.ts';
+import { isPassedOver } from './doubt.ts';
 import { headroomAsks, withAsks } from './headroom.ts';
 import type { FleetMemory, Observation, ObservedWorker, WaitingRecording } from './observation.ts';
 import { EXPECTED_MS, type FleetPolicy, MISSED_PROBE_MS, MOST_LEASES } from './policy.ts';
@@ -121,7 +122,10 @@ function openBins(observation: Observation, memory: FleetMemory, { bootTimeoutMs
   const endsByMs = (egressId: string) => ends.get(parseAttemptEgressId(egressId)?.recordingId ?? '');
   const listed = observation.workers.flatMap((worker) => {
     if (isOverdueStranger(worker)) return [];
-    if (worker.state === 'ready' || worker.state === 'booting') return [binOf(worker, worker.state, endsByMs)];
+    // One that is passed over for a moment takes nothing now, and is no reason to launch another.
+    const isBooting = worker.state === 'booting' || isPassedOver(worker.doubt, observation.nowMs);
+    if (worker.state === 'ready' || worker.state === 'booting')
+      return [binOf(worker, isBooting ? 'booting' : 'ready', endsByMs)];
     return hasJustGoneSilent(worker) ? [binOf(worker, 'booting')] : [];
   });
   return [

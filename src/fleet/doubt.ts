@@ -1,34 +1,80 @@
-// A worker that does not take what it is sent: for how long it is passed over, and from when on it is no capacity. Pure.
+// A worker that does not take what it is sent, or whose recordings fail as soon as they begin: for how long it is passed over, and from
+// when on it is set aside, which is no capacity. Pure.
 import { formatDuration } from '../recording/duration.ts';
 
+/** not_taken: starts are not claimed, not granted or not answered. fails: what it starts fails within seconds. */
+export const DOUBT_CODES = ['not_taken', 'fails'] as const;
+export type DoubtCode = (typeof DOUBT_CODES)[number];
+
 export interface Doubt {
-  /** Starts in a row that it did not take. Several at once are one. */
+  /** Of the last time. */
+  code: DoubtCode;
+  /** In a row. Several at once are one. */
   times: number;
   /** Nothing is sent to it until then, unix ms. */
   untilMs: number;
 }
 
-/** Longer each time. */
-const PASSED_OVER_MS = { first: 2_000, most: 60_000 };
-/** So long after it was passed over the next start counts as one more in a row. */
-export const DOUBT_REMEMBERED_MS = 60_000;
-/** Once may be a slow moment. */
+/** Longer each time. One that fails costs a part of a recording, so others are tried first. */
+const PASSED_OVER_MS: Record<DoubtCode, number> = { not_taken: 2_000, fails: 10_000 };
+/** Once may be a slow moment, twice a request that fails everywhere. */
 const SET_ASIDE_AT = 3;
+/** Then it is tried again by itself. */
+const SET_ASIDE_MS = 600_000;
+/** So long after it was passed over the next one counts as one more in a row. */
+export const DOUBT_REMEMBERED_MS: Record<DoubtCode, number> = { not_taken: 60_000, fails: 600_000 };
 
-export function nextDoubt(known: Doubt | undefined, nowMs: number): Doubt {
+export function nextDoubt(known: Doubt | undefined, code: DoubtCode, nowMs: number): Doubt {
   if (known && known.untilMs > nowMs) return known;
+  // One that was set aside and is tried again fails once to be set aside again.
   const times = (known?.times ?? 0) + 1;
-  const forMs = Math.min(PASSED_OVER_MS.most, PASSED_OVER_MS.first * 2 ** Math.min(times - 1, 20));
-  return { times, untilMs: nowMs + forMs };
+  const forMs = times >= SET_ASIDE_AT ? SET_ASIDE_MS : PASSED_OVER_MS[code] * 2 ** (times - 1);
+  return { code, times, untilMs: nowMs + forMs };
 }
 
-/** It keeps not taking anything: no capacity until it is trusted again. */
-export function isSetAside({ times }: Doubt): boolean {
-  return times >= SET_ASIDE_AT;
+/** No capacity until it is tried again, trusted or forgiven. */
+export function isSetAside({ times, untilMs }: Doubt, nowMs: number): boolean {
+  return times >= SET_ASIDE_AT && untilMs > nowMs;
 }
 
-export function whyDoubted({ times, untilMs }: Doubt, nowMs: number): string {
-  const forMs = Math.max(0, untilMs - nowMs);
-  const what = times === 1 ? 'it did not take the last start' : `it did not take ${times} starts in a row`;
-  return `${what}, and is ${forMs > 0 ? `passed over for ${formatDuration(Math.ceil(forMs / 1_000) * 1_000)}` : 'tried again'}`;
+export function isPassedOver(doubt: Doubt | undefined, nowMs: number): boolean {
+  return doubt !== undefined && doubt.untilMs > nowMs;
+}
+
+const ONCE: Record<DoubtCode, string> = {
+  not_taken: 'it did not take the last start',
+  fails: 'what it recorded last failed within seconds',
+};
+const OFTEN: Record<DoubtCode, string> = {
+  not_taken: 'starts are not taken there',
+  fails: 'recordings fail there within seconds of their start',
+};
+
+export function whySetAside({ code, times }: Doubt): string {
+  return `${OFTEN[code]} (${times} in a row)`;
+}
+
+export function whyDoubted(doubt: Doubt, nowMs: number): string {
+  const { code, times, untilMs } = doubt;
+  const what = times === 1 ? ONCE[code] : whySetAside(doubt);
+  const forMs = Math.ceil(Math.max(0, untilMs - nowMs) / 1_000) * 1_000;
+  if (forMs === 0) return `${what}: it is tried again`;
+  return `${what}: it is ${isSetAside(doubt, nowMs) ? 'set aside' : 'passed over'} for ${formatDuration(forMs)}`;
+}
+
+export interface Run {
+  status: string;
+  /** As in EgressInfo. */
+  errorCode?: number | undefined;
+  /** From the accepted start to the last report. */
+  livedMs: number;
+}
+
+const FAILS_WITHIN_MS = 30_000;
+const WORKS_AFTER_MS = 60_000;
+
+/** What a run says of its worker. Codes below 500 are about the request, the room or the storage. Undefined: nothing. */
+export function judgeRun({ status, errorCode = 500, livedMs }: Run): 'works' | 'fails' | undefined {
+  if (status === 'FAILED' && errorCode >= 500 && livedMs < FAILS_WITHIN_MS) return 'fails';
+  return status === 'COMPLETE' || livedMs >= WORKS_AFTER_MS ? 'works' : undefined;
 }

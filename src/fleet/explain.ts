@@ -2,7 +2,7 @@
 import { cutToBytes } from '../recording/bytes.ts';
 import { formatDuration } from '../recording/duration.ts';
 import type { Demand } from './demand.ts';
-import { isSetAside } from './doubt.ts';
+import { isSetAside, whySetAside } from './doubt.ts';
 import type { FleetMemory, Observation, ObservedWorker } from './observation.ts';
 import type { Sizing } from './sizing.ts';
 import type { Strays } from './strays.ts';
@@ -24,7 +24,7 @@ type ReasonCode =
   | 'orphan'
   | 'look'
   | 'stranger'
-  | 'doubted'
+  | 'worker_set_aside'
   | 'bus_unknown';
 
 export interface Reason {
@@ -81,7 +81,7 @@ export function renderReasons(observation: Observation, memory: FleetMemory, dec
     ...told('orphan', orphans, ({ egressId, why }) => `${egressId} is an orphan, ${why}: stopping it`),
     ...told('look', looks, ({ recordingId, why }) => `${recordingId} is asked to look: ${why}`),
     ...strangers(strays.strangers),
-    ...doubted(observation.workers),
+    ...workersSetAside(observation),
     ...(observation.activeEgresses ? [] : [busUnknown]),
   ];
 }
@@ -110,9 +110,15 @@ const busUnknown: Reason = {
 };
 
 /** Told once for each, however often it is tried again. */
-function doubted(workers: readonly ObservedWorker[]): Reason[] {
-  const aside = workers.filter(({ doubt }) => doubt && isSetAside(doubt));
-  return lasting('doubted', aside, (ids) => `${ids}: set aside, because starts are not taken there`);
+function workersSetAside({ workers, nowMs }: Observation): Reason[] {
+  const aside = workers.flatMap(({ id, doubt }) => (doubt && isSetAside(doubt, nowMs) ? [{ id, doubt }] : []));
+  const reasons = told(
+    'worker_set_aside',
+    aside,
+    ({ id, doubt }) => `${id} is set aside: ${whySetAside(doubt)}; \`reelkit fleet forgive ${id}\` takes it back`,
+    byId,
+  );
+  return reasons.map((reason) => ({ ...reason, lasting: true }));
 }
 
 /** Somebody else uses the workers' Redis. */

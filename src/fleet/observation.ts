@@ -138,6 +138,8 @@ export interface WorkerNotes {
   /** Nothing is sent to it since. */
   cordonedMs?: number;
   drainAskedMs?: number;
+  /** It has been counted as one that was set aside. */
+  setAside?: boolean;
   /** Its end has been counted. */
   ended?: boolean;
 }
@@ -162,6 +164,8 @@ export interface FleetMemory {
   launchFailures: number;
   /** Passes in a row in which a worker died or was given up before it was ever ready. */
   bootFailures: number;
+  /** When the last workers were set aside, newest first. */
+  setAsideMs?: readonly number[];
   /** How long the last boots took. */
   bootsMs?: readonly number[];
   lastProblem?: string;

@@ -19,6 +19,7 @@ import {
   protections,
   removableWorkers,
   replacedWorkers,
+  spoiltWorkers,
   surplusWorkers,
   unexpectedEnds,
   uselessWorkers,
@@ -74,6 +75,7 @@ export function planFleet(seen: Observation, remembered: Partial<FleetMemory>, p
     notes,
     eachOnce([
       ...leaving,
+      ...(sizing.needed > 0 && sizing.existing >= observation.limits.maxWorkers ? spoiltWorkers(observation) : []),
       ...replacedWorkers(observation, notes, demand.bins, policy),
       ...surplusWorkers(observation, notes, demand.bins, policy),
     ]),
@@ -152,6 +154,9 @@ function eachOnce(facts: readonly WorkerFact[]): WorkerFact[] {
 }
 
 const KEPT_BOOTS = 5;
+/** Workers that were set aside within this are a row: their image, their keys or their storage may be wrong for all. */
+const SET_ASIDE_ROW_MS = 3_600_000;
+const KEPT_SET_ASIDE = 10;
 
 /** The first death before ready is replaced at once; more in a row wait longer and longer. A worker that gets ready ends the row. */
 function judgeBoots(
@@ -159,16 +164,24 @@ function judgeBoots(
   memory: FleetMemory,
   notes: Record<string, WorkerNotes>,
   failed: number,
-): Pick<FleetMemory, 'bootFailures' | 'launchNotBeforeMs' | 'bootsMs'> {
+): Pick<FleetMemory, 'bootFailures' | 'launchNotBeforeMs' | 'bootsMs' | 'setAsideMs'> {
   const becameReady = Object.entries(notes).some(([id, { wasReady }]) => wasReady && !memory.workers[id]?.wasReady);
   const bootFailures = (becameReady ? 0 : memory.bootFailures) + (failed > 0 ? 1 : 0);
-  const backoffMs = failed > 0 ? bootBackoffMs(bootFailures) : 0;
+  const spoilt = Object.entries(notes).filter(([id, { setAside }]) => setAside && !memory.workers[id]?.setAside);
+  const setAsideMs = [...spoilt.map(() => nowMs), ...(memory.setAsideMs ?? [])]
+    .filter((atMs) => nowMs - atMs < SET_ASIDE_ROW_MS)
+    .slice(0, KEPT_SET_ASIDE);
+  const backoffMs = Math.max(
+    failed > 0 ? bootBackoffMs(bootFailures) : 0,
+    spoilt.length > 0 ? bootBackoffMs(setAsideMs.length) : 0,
+  );
   const seen = workers.filter(
     ({ id, owned }) => owned && notes[id]?.wasReady && memory.workers[id]?.wasReady === undefined,
   );
   const bootsMs = seen.filter(({ id }) => id in memory.workers).map(({ launchedAtMs }) => nowMs - launchedAtMs);
   return {
     bootFailures,
+    ...(setAsideMs.length > 0 ? { setAsideMs } : {}),
     ...(bootsMs.length > 0 ? { bootsMs: [...bootsMs, ...(memory.bootsMs ?? [])].slice(0, KEPT_BOOTS) } : {}),
     launchNotBeforeMs: backoffMs > 0 ? Math.max(memory.launchNotBeforeMs, nowMs + backoffMs) : memory.launchNotBeforeMs,
   };

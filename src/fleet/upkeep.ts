@@ -3,6 +3,7 @@
 // cordon), then it is looked at again.
 import { formatDuration } from '../recording/duration.ts';
 import type { Bin } from './admission.ts';
+import { isSetAside, whySetAside } from './doubt.ts';
 import { headroomAsks, withAsks } from './headroom.ts';
 import { type FleetMemory, isOldList, type Observation, type ObservedWorker, type WorkerNotes } from './observation.ts';
 import { CORDON_SETTLE_MS, DRAIN_LIMIT_MS, EXPECTED_MS, type FleetPolicy, SILENT_LIMIT_MS } from './policy.ts';
@@ -37,6 +38,7 @@ function noteWorker(worker: ObservedWorker, old: WorkerNotes, nowMs: number): Wo
     ...(outOfService ? { outOfServiceSinceMs: old.outOfServiceSinceMs ?? nowMs } : {}),
     ...(cordonedMs === undefined ? {} : { cordonedMs }),
     ...(old.drainAskedMs === undefined ? {} : { drainAskedMs: old.drainAskedMs }),
+    ...(worker.doubt && isSetAside(worker.doubt, nowMs) ? { setAside: true } : {}),
     ...(state === 'gone' ? { ended: true } : {}),
   };
 }
@@ -88,6 +90,14 @@ export function leavingWorkers({ workers }: Observation, memory: FleetMemory): W
     // Nobody else's worker is asked to go, but nothing lasts on it either.
     if (endsAtMs !== undefined) return [{ id, why: `its platform ends it at ${new Date(endsAtMs).toISOString()}` }];
     return owned && leaving !== undefined ? [{ id, why: leaving }] : [];
+  });
+}
+
+/** Set aside, where the maximum leaves no room for another that somebody waits for. */
+export function spoiltWorkers({ workers, nowMs }: Observation): WorkerFact[] {
+  return workers.flatMap(({ id, owned, doubt, egresses }): WorkerFact[] => {
+    if (!owned || !doubt || !isSetAside(doubt, nowMs) || egresses.length > 0) return [];
+    return [{ id, why: `set aside, because ${whySetAside(doubt)}` }];
   });
 }
 

@@ -2,7 +2,15 @@
 // subscriptions end with their process. Also the cordons and doubts, marks by which all processes know whom to send nothing.
 import { ANY_TOPIC, requestChannel, topicOf } from '../bus/topics.ts';
 import type { BusTransport } from '../bus/transport.ts';
-import { DOUBT_REMEMBERED_MS, type Doubt, nextDoubt } from '../fleet/doubt.ts';
+import {
+  DOUBT_CODES,
+  DOUBT_REMEMBERED_MS,
+  type Doubt,
+  type DoubtCode,
+  judgeRun,
+  nextDoubt,
+  type Run,
+} from '../fleet/doubt.ts';
 
 export interface Presence {
   /** Topics of workers that take starts; one that drains is none of them. */
@@ -14,10 +22,14 @@ export interface Presence {
   uncordon(topic: string): Promise<void>;
   /** Those of them that are cordoned. */
   cordoned(topics: readonly string[]): Promise<Set<string>>;
-  /** It did not take what it was sent: all processes pass it over for a while, and the fleet names it. */
-  doubt(topic: string): Promise<void>;
-  /** It takes starts. */
+  /** All processes pass it over for a while, and the fleet names it. */
+  doubt(topic: string, code: DoubtCode): Promise<void>;
+  /** It takes starts and records, or is forgiven. */
   trust(topic: string): Promise<void>;
+  /** This worker accepted that start. */
+  began(egressId: string, topic: string): Promise<void>;
+  /** How it went: what fails at once casts doubt on its worker, what lasts clears it. */
+  ended(egressId: string, run: Omit<Run, 'livedMs'>): Promise<void>;
   doubts(topics: readonly string[]): Promise<Map<string, Doubt>>;
   /**
    * Changes whenever the connection was made anew: whoever listened before may not listen again yet. NaN, which equals nothing,
@@ -30,6 +42,9 @@ const STARTS = requestChannel({ service: 'EgressInternal', method: 'StartEgress'
 const STOPS = requestChannel({ service: 'EgressHandler', method: 'StopEgress', topic: ANY_TOPIC });
 const CORDON_KEY = 'reelkit:cordon:';
 const DOUBT_KEY = 'reelkit:doubt:';
+const BEGAN_KEY = 'reelkit:began:';
+/** What has lasted for so long says nothing about what its worker does now. */
+const BEGAN_MS = 900_000;
 
 /** What presence is read from, and cordons are written to. */
 export type PresenceBus = Pick<BusTransport, 'channels' | 'setKey' | 'getKeys' | 'deleteKey' | 'health'>;
@@ -47,17 +62,29 @@ export function createPresence(bus: PresenceBus, now: () => number = Date.now): 
     const marks = await marksOf(DOUBT_KEY, topics);
     return new Map([...marks].flatMap(([topic, mark]) => readDoubt(mark).map((doubt) => [topic, doubt] as const)));
   };
+  const doubt = async (topic: string, code: DoubtCode) => {
+    const next = nextDoubt((await doubts([topic])).get(topic), code, now());
+    await bus.setKey(DOUBT_KEY + topic, JSON.stringify(next), next.untilMs - now() + DOUBT_REMEMBERED_MS[code]);
+  };
+  const trust = (topic: string) => bus.deleteKey(DOUBT_KEY + topic);
   return {
     workers: () => topicsOf(STARTS),
     egresses: () => topicsOf(STOPS),
     cordon: (topic, ttlMs) => bus.setKey(CORDON_KEY + topic, '1', ttlMs),
     uncordon: (topic) => bus.deleteKey(CORDON_KEY + topic),
     cordoned: async (topics) => new Set((await marksOf(CORDON_KEY, topics)).keys()),
-    async doubt(topic) {
-      const next = nextDoubt((await doubts([topic])).get(topic), now());
-      await bus.setKey(DOUBT_KEY + topic, JSON.stringify(next), next.untilMs - now() + DOUBT_REMEMBERED_MS);
+    doubt,
+    trust,
+    began: (egressId, topic) => bus.setKey(BEGAN_KEY + egressId, JSON.stringify([topic, now()]), BEGAN_MS),
+    async ended(egressId, run) {
+      const [mark] = await bus.getKeys([BEGAN_KEY + egressId]);
+      const began = mark == null ? undefined : readBegan(mark);
+      if (!began) return;
+      await bus.deleteKey(BEGAN_KEY + egressId);
+      const verdict = judgeRun({ ...run, livedMs: now() - began.atMs });
+      if (verdict === 'fails') await doubt(began.topic, 'fails');
+      if (verdict === 'works') await trust(began.topic);
     },
-    trust: (topic) => bus.deleteKey(DOUBT_KEY + topic),
     doubts,
     epoch() {
       const { ok, reconnects } = bus.health();
@@ -69,10 +96,22 @@ export function createPresence(bus: PresenceBus, now: () => number = Date.now): 
 /** Empty for what is none: an older or newer process may have written it. */
 function readDoubt(mark: string): [Doubt] | [] {
   try {
-    const { times, untilMs } = JSON.parse(mark) as Partial<Doubt>;
-    return Number.isFinite(times) && Number.isFinite(untilMs) ? [{ times, untilMs } as Doubt] : [];
+    const { code, times, untilMs } = JSON.parse(mark) as Partial<Doubt>;
+    const known = DOUBT_CODES.find((one) => one === code);
+    return known && Number.isFinite(times) && Number.isFinite(untilMs)
+      ? [{ code: known, times, untilMs } as Doubt]
+      : [];
   } catch {
     return [];
+  }
+}
+
+function readBegan(mark: string): { topic: string; atMs: number } | undefined {
+  try {
+    const [topic, atMs] = JSON.parse(mark) as [unknown, unknown];
+    return typeof topic === 'string' && typeof atMs === 'number' ? { topic, atMs } : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -18,7 +18,7 @@ export interface ReportsParts {
   /** @returns undefined when there is no such room */
   roomSid(room: string): Promise<string | undefined>;
   /** The recording has the last report of this egress. */
-  ended(egressId: string): void;
+  ended(report: EgressReport): void;
   /** The last word of an attempt whose recording is not open any more. */
   endGhost(recordingId: string, info: EgressInfo): Promise<unknown>;
   log: { warn(fields: object, message: string): void };
@@ -61,7 +61,7 @@ export async function serveReports(
       try {
         const reported = await asEnded(info);
         if (!(await report(attempt.recordingId, reported))) await endGhost(attempt.recordingId, info);
-        if (isTerminal(reported.status)) ended(info.egressId);
+        if (isTerminal(reported.status)) ended(reported);
         return EMPTY;
       } catch (error) {
         log.warn({ egress: info.egressId, error: String(error) }, 'a report could not be kept; the worker repeats it');

@@ -52,7 +52,8 @@ export const MAX_SHORT_PARTS = 5;
 /** So many parts at all: keeps a recording that breaks every other minute inside Temporal's limit on history. */
 export const MAX_PARTS = 100;
 
-const PART_DELAYS_MS = [0, 1_000, 5_000, 15_000, 30_000] as const;
+/** Minutes in all: a fleet whose workers break needs them to put others in their place. */
+const PART_DELAYS_MS = [0, 1_000, 10_000, 60_000, 120_000] as const;
 
 /** @param shortParts failures in a row, from 0 */
 export function nextPartDelayMs(shortParts: number): number {

@@ -10,6 +10,7 @@ import { endGhost } from '../livekit/ghosts.ts';
 import type { Grants } from '../livekit/grants.ts';
 import { serveIntake } from '../livekit/intake.ts';
 import { hearLayouts } from '../livekit/layouts.ts';
+import type { Presence } from '../livekit/presence.ts';
 import { createLiveKitRecords } from '../livekit/records.ts';
 import { serveReports } from '../livekit/reports.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -25,6 +26,7 @@ export interface DoorParts {
   recordings: Recordings;
   grants: Grants;
   departures: Pick<Departures, 'told'>;
+  presence: Pick<Presence, 'ended'>;
   /** Whether this process takes requests from LiveKit. */
   takesRequests: boolean;
   log: Log;
@@ -38,7 +40,7 @@ export interface Door {
 }
 
 export async function openDoor(parts: DoorParts): Promise<Door> {
-  const { buses, client, recordings, grants, departures, log } = parts;
+  const { buses, client, recordings, grants, departures, presence, log } = parts;
   const { recordOf, roomSid } = parts.livekit;
   const report: Recordings['report'] = (id, what) => recordings.report(id, what);
   const records = createLiveKitRecords(buses.livekit.client);
@@ -46,7 +48,11 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     grants,
     report,
     roomSid,
-    ended: departures.told,
+    ended({ egressId, status, errorCode }) {
+      departures.told(egressId);
+      // A mark that cannot be set is set by the next one.
+      presence.ended(egressId, { status, errorCode }).catch(() => undefined);
+    },
     endGhost: (id, info) => endGhost({ recordOf, records }, id, info),
     log,
   });

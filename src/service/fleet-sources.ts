@@ -97,6 +97,8 @@ export const NO_PRESENCE: Presence = {
   cordoned: noBus,
   doubt: noBus,
   trust: noBus,
+  began: noBus,
+  ended: noBus,
   doubts: noBus,
   epoch: () => 0,
 };

@@ -35,6 +35,7 @@ import type { TemporalWorker } from '../temporal/worker.ts';
 import { type Buses, connectBuses, lateTransport } from './buses.ts';
 import { type Door, openDoor } from './door.ts';
 import { capacityProblems, createFleetSources, type FleetSources } from './fleet-sources.ts';
+import { createForgiveWorker } from './forgive-worker.ts';
 import { drained, listenOn, urlOf } from './http-server.ts';
 import { type FleetKeeper, keepFleets } from './keep-fleets.ts';
 import { type Neighbours, watchNeighbours } from './neighbours.ts';
@@ -229,6 +230,7 @@ function createApiApp(context: Context) {
     codec: createPayloadCodec(keyring.keys),
     uiOrigins: config.encryption.uiOrigins,
     hintOf: createHintOf(config.livekit.apiKey, config.livekit.apiSecret),
+    forgiveWorker: createForgiveWorker(context),
     readFleets: new Map(context.fleets.map((fleet) => [fleet.settings.name, readerOf(fleet)])),
     deliveries: createTemporalDeliveries(client, { fleets: namesOf(config), taskQueue: config.temporal.taskQueue }),
     repair: createRepair({
@@ -320,6 +322,7 @@ async function prepare(context: Context): Promise<void> {
     recordings: context.recordings,
     grants,
     departures: context.departures,
+    presence: context.presence,
     takesRequests,
     log,
   });

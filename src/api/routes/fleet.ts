@@ -1,13 +1,22 @@
-// GET /v1/fleets: the workers of each fleet, what is asked of them, and why there are as many as there are.
+// /v1/fleets: the workers of each fleet, what is asked of them, and why there are as many as there are. One that was set aside can be
+// forgiven.
 import type { Caller } from '../auth/auth.ts';
 import { errors } from '../errors.ts';
 import { defineRoute, type Route } from '../route.ts';
-import { type FleetView, fleetParams, fleetsView, fleetView } from '../schemas.ts';
+import { type FleetView, fleetParams, fleetsView, fleetView, forgiven, workerParams } from '../schemas.ts';
 
 /** By name, as configured. */
 export type ReadFleets = ReadonlyMap<string, () => Promise<FleetView>>;
 
-export function fleetRoutes({ readFleets }: { readFleets: ReadFleets }): Route[] {
+/** @returns false when the fleet has no such worker, or one that nothing can be sent to */
+export type ForgiveWorker = (fleet: string, worker: string) => Promise<boolean>;
+
+export interface FleetRouteParts {
+  readFleets: ReadFleets;
+  forgiveWorker: ForgiveWorker;
+}
+
+export function fleetRoutes({ readFleets, forgiveWorker }: FleetRouteParts): Route[] {
   const list = defineRoute({
     method: 'get',
     path: '/v1/fleets',
@@ -38,7 +47,25 @@ export function fleetRoutes({ readFleets }: { readFleets: ReadFleets }): Route[]
       return { status: 200, body: await read() };
     },
   });
-  return [list, show];
+  const forgive = defineRoute({
+    method: 'post',
+    path: '/v1/fleets/:name/workers/:worker/forgive',
+    tag: 'fleet',
+    summary: 'Use a worker again',
+    description:
+      'A worker that does not take what it is sent, or whose recordings fail within seconds, is set aside for ten minutes. This ends that at once.',
+    auth: 'token',
+    operatorsOnly: true,
+    params: workerParams,
+    responses: { 200: { description: 'It is used again', schema: forgiven } },
+    problems: ['forbidden', 'fleet_not_found', 'worker_not_found'],
+    async handler({ params: { name, worker } }) {
+      if (!readFleets.has(name)) throw errors.fleetNotFound(name, [...readFleets.keys()]);
+      if (!(await forgiveWorker(name, worker))) throw errors.workerNotFound(name, worker);
+      return { status: 200, body: { fleet: name, worker } };
+    },
+  });
+  return [list, show, forgive];
 }
 
 function requireAllRooms({ onlyRoom }: Caller): void {

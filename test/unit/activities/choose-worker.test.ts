@@ -23,6 +23,7 @@ const noMarks = {
   doubts: async () => new Map<string, Doubt>(),
   doubt: async () => undefined,
   trust: async () => undefined,
+  began: async () => undefined,
 };
 
 /** As the workers' Redis keeps them. */
@@ -33,7 +34,7 @@ function keptMarks() {
     marks: {
       ...noMarks,
       doubts: async () => doubts,
-      doubt: async (topic: string) => void doubts.set(topic, nextDoubt(doubts.get(topic), nowMs)),
+      doubt: async (topic: string) => void doubts.set(topic, nextDoubt(doubts.get(topic), 'not_taken', nowMs)),
       trust: async (topic: string) => void doubts.delete(topic),
     },
     at: (ms: number) => {
@@ -148,7 +149,7 @@ describe('a worker that does not claim', () => {
     choice.noteUnanswered('t-a');
     expect(await choice.choose('r1', 4)).toMatchObject({ id: 'b' });
     expect(await choice.choose('r2', 4)).toEqual({
-      missing: 'one worker is ready, none has 4 cores free; 1 did not take the last start',
+      missing: 'one worker is ready, none has 4 cores free; 1 passed over, because the last start there went wrong',
     });
   });
 

@@ -38,6 +38,23 @@ describe('/v1/fleets', () => {
   });
 });
 
+describe('a worker that was set aside', () => {
+  it('is used again when an operator says so, and only one that there is', async () => {
+    const asked: string[] = [];
+    const forgiveWorker = async (fleet: string, worker: string) => {
+      asked.push(`${fleet}/${worker}`);
+      return worker === 'w1';
+    };
+    const api = await startTestApi({ readFleets, forgiveWorker });
+    const forgive = (path: string) => api.post(`/v1/fleets/${path}/forgive`, {});
+    expect(await (await forgive('small/workers/w1')).json()).toEqual({ fleet: 'small', worker: 'w1' });
+    const missing = await forgive('small/workers/w2');
+    expect([missing.status, (await problemOf(missing)).code]).toEqual([404, 'worker_not_found']);
+    expect((await problemOf(await forgive('gpu/workers/w1'))).code).toBe('fleet_not_found');
+    expect(asked).toEqual(['small/w1', 'small/w2']);
+  });
+});
+
 describe('a recording', () => {
   const settings = {
     ...SETTINGS,

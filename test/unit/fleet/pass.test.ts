@@ -440,24 +440,26 @@ describe('a pass beside other fleets', () => {
 });
 
 describe('a worker that keeps not taking starts', () => {
-  const doubts = { w1: { times: 3, untilMs: NOW + 8_000 } };
+  const doubts = { w1: { code: 'not_taken' as const, times: 3, untilMs: NOW + 8_000 } };
 
   it('is named once, and is no capacity: another one is launched', async () => {
     const deps = createWorld({ open: [[waitingFor('a')]], workers: [running('w1')], doubts });
     const first = await pass(deps);
-    expect(first.line).toContain('w1: set aside, because starts are not taken there');
-    expect(first.summary).toContain('it did not take 3 starts in a row, and is passed over for 8s');
+    expect(first.line).toContain(
+      'w1 is set aside: starts are not taken there (3 in a row); `reelkit fleet forgive w1` takes it back',
+    );
+    expect(first.summary).toContain('starts are not taken there (3 in a row): it is set aside for 8s');
     expect(deps.recordings.admit).not.toHaveBeenCalled();
     expect(deps.provider.launch).toHaveBeenCalledTimes(1);
     expect((await pass(deps, first.memory)).line ?? '').not.toContain('set aside');
   });
 
   it('counts again once it is trusted, and after one start alone is only shown with the reason', async () => {
-    const once = { w1: { times: 1, untilMs: NOW - 1 } };
+    const once = { w1: { code: 'not_taken' as const, times: 1, untilMs: NOW - 1 } };
     const deps = createWorld({ open: [[waitingFor('a')]], workers: [running('w1')], doubts: once });
     const report = await pass(deps);
     expect(deps.recordings.admit).toHaveBeenCalledTimes(1);
     expect(report.line).not.toContain('set aside');
-    expect(report.summary).toContain('it did not take the last start, and is tried again');
+    expect(report.summary).toContain('it did not take the last start: it is tried again');
   });
 });

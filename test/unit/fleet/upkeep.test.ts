@@ -279,3 +279,54 @@ describe('protecting', () => {
     expect(plan({ workers: [worker('w1', { owned: false, egresses: [egress('EG_1')] })] }).protect).toEqual([]);
   });
 });
+
+describe('a worker that is set aside', () => {
+  const doubt = (times = 3) => ({ code: 'fails' as const, times, untilMs: NOW + 10 * MINUTE });
+  const aside = (id: string, parts: Partial<ReturnType<typeof worker>> = {}) =>
+    worker(id, { state: 'draining', present: true, doubt: doubt(), ...parts });
+  const one = { minWorkers: 0, maxWorkers: 1, coresPerWorker: 4 };
+
+  it('is replaced while it stays, named with its reason and the way back', () => {
+    const decision = plan({ workers: [aside('a')], waiting: [waiting('r')] });
+    expect([decision.launch, decision.admit, decision.cordon, decision.retire]).toEqual([1, [], [], []]);
+    expect(codes(decision)).toContain('worker_set_aside');
+    expect(decision.line).toContain(
+      'a is set aside: recordings fail there within seconds of their start (3 in a row); `reelkit fleet forgive a` takes it back',
+    );
+  });
+
+  it('makes room for another at the maximum, once nothing runs on it and nothing is sent to it', () => {
+    const seen = { waiting: [waiting('r')], limits: one };
+    const first = plan({ ...seen, workers: [aside('a')] });
+    expect([ids(first.cordon), first.retire]).toEqual([['a'], []]);
+    const later = { ...seen, workers: [aside('a', { cordoned: true })], nowMs: NOW + SETTLED_MS };
+    expect(ids(plan(later, first.memory).retire)).toEqual(['a']);
+    const busy = aside('a', { egresses: [egress(rec('x'))] });
+    const { cordon, retire } = plan({ ...seen, workers: [busy] });
+    expect([cordon, retire]).toEqual([[], []]);
+  });
+
+  it('is never ended for it while nobody waits', () => {
+    const { cordon, retire } = plan({ workers: [aside('a')], limits: one });
+    expect([cordon, retire]).toEqual([[], []]);
+  });
+
+  it('is replaced at once the first time; of more within an hour each launch waits longer', () => {
+    const first = plan({ workers: [aside('a')], waiting: [waiting('r')] }, { workers: { a: { wasReady: true } } });
+    expect(first.launch).toBe(1);
+    const workers = [aside('a'), aside('b')];
+    const second = plan({ workers, waiting: [waiting('r')] }, first.memory);
+    expect([second.launch, second.memory.launchNotBeforeMs]).toEqual([0, NOW + 10_000]);
+    const third = plan({ workers: [...workers, aside('c')], waiting: [waiting('r')] }, second.memory);
+    expect(third.memory.launchNotBeforeMs).toBe(NOW + 20_000);
+    // The same ones are counted once.
+    expect(plan({ workers, waiting: [waiting('r')], nowMs: NOW + 11_000 }, second.memory).launch).toBe(1);
+  });
+
+  it('that is only passed over for a moment takes nothing now, and no other is launched for it', () => {
+    const passedOver = worker('a', { doubt: { code: 'fails', times: 1, untilMs: NOW + 5_000 } });
+    const decision = plan({ workers: [passedOver], waiting: [waiting('r')] });
+    expect([decision.launch, decision.admit]).toEqual([0, []]);
+    expect(ids(plan({ workers: [passedOver], waiting: [waiting('r')], nowMs: NOW + 5_000 }).admit)).toEqual(['r']);
+  });
+});

@@ -67,9 +67,9 @@ describe('doubts', () => {
     const [one, other] = presences;
     const doubt = async () => (await other.doubts(['w-a', 'w-b'])).get('w-a');
     expect(await doubt()).toBeUndefined();
-    for (const [times, forMs] of [1, 2, 3, 4, 5, 6, 7].map((n) => [n, Math.min(60_000, 1_000 * 2 ** n)] as const)) {
-      await one.doubt('w-a');
-      expect(await doubt()).toEqual({ times, untilMs: clock.nowMs + forMs });
+    for (const [times, forMs] of [2_000, 4_000, 600_000, 600_000].map((ms, index) => [index + 1, ms] as const)) {
+      await one.doubt('w-a', 'not_taken');
+      expect(await doubt()).toEqual({ code: 'not_taken', times, untilMs: clock.nowMs + forMs });
       clock.nowMs += forMs;
     }
     await one.trust('w-a');
@@ -78,8 +78,33 @@ describe('doubts', () => {
 
   it('count a burst that is not taken as one', async () => {
     const { presences } = beginDoubting();
-    for (const presence of presences) await presence.doubt('w-a');
+    for (const presence of presences) await presence.doubt('w-a', 'not_taken');
     expect((await presences[0].doubts(['w-a'])).get('w-a')?.times).toBe(1);
+  });
+
+  it('come from recordings that fail as soon as they begin, and end with one that lasts', async () => {
+    const { clock, presences } = beginDoubting();
+    const [one, other] = presences;
+    const run = async (id: string, status: string, livedMs: number, errorCode?: number) => {
+      await one.began(id, 'w-a');
+      clock.nowMs += livedMs;
+      await other.ended(id, { status, errorCode });
+    };
+    const doubt = async () => (await one.doubts(['w-a'])).get('w-a');
+    await run('EG_1', 'FAILED', 3_000, 500);
+    expect(await doubt()).toEqual({ code: 'fails', times: 1, untilMs: clock.nowMs + 10_000 });
+    clock.nowMs += 10_000;
+    // A request that is wrong, a room that is gone, or one that nobody began here says nothing.
+    await run('EG_2', 'FAILED', 3_000, 404);
+    await run('EG_3', 'ABORTED', 3_000, 412);
+    await other.ended('EG_unknown', { status: 'FAILED', errorCode: 500 });
+    expect((await doubt())?.times).toBe(1);
+    await run('EG_4', 'FAILED', 3_000);
+    clock.nowMs += 20_000;
+    await run('EG_5', 'FAILED', 3_000, 500);
+    expect(await doubt()).toMatchObject({ code: 'fails', times: 3, untilMs: clock.nowMs + 600_000 });
+    await run('EG_6', 'FAILED', 61_000, 500);
+    expect(await doubt()).toBeUndefined();
   });
 
   it('are none where the mark is nothing that can be read', async () => {

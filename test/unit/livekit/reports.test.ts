@@ -21,7 +21,7 @@ async function reelkit(change: Partial<ReportsParts> = {}) {
       return true;
     },
     roomSid: async () => 'RM_1',
-    ended: (egressId) => void ended.push(egressId),
+    ended: ({ egressId }) => void ended.push(egressId),
     endGhost: async (recordingId) => void ghosts.push(recordingId),
     log: bed.log,
     ...change,

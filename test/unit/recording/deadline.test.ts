@@ -72,6 +72,6 @@ describe('waiting', () => {
   });
 
   it('between parts grows with the failures in a row', () => {
-    expect(first(nextPartDelayMs, 0)).toEqual([0, 1_000, 5_000, 15_000, 30_000, 30_000, 30_000]);
+    expect(first(nextPartDelayMs, 0)).toEqual([0, 1_000, 10_000, 60_000, 120_000, 120_000, 120_000]);
   });
 });
