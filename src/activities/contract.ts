@@ -50,14 +50,14 @@ export interface RecordingActivities {
   inspectRoom(input: { request: RecordingRequest; roomId?: string }): Promise<{ room: RoomState }>;
 
   /**
-   * Is the source of this recording in its room? When it is away, this process looks on until `untilMs` and signals `look` once it
-   * comes, or its room goes.
+   * Is the source of this recording in its room? When it is away, this process looks on for `forMs` and signals `look` once it comes,
+   * or its room goes.
    */
   lookForSource(input: {
     recordingId: string;
     request: RecordingRequest;
     roomId?: string;
-    untilMs: number;
+    forMs: number;
   }): Promise<{ room: RoomState; source: 'here' | 'away' }>;
 
   /** Wakes the fleet's workflow, starting it if needed. */

@@ -20,7 +20,7 @@ export function createLookForSource({
   rooms,
   tell,
 }: LookForSourceParts): RecordingActivities['lookForSource'] {
-  return async ({ recordingId, request: { source }, roomId, untilMs }) => {
+  return async ({ recordingId, request: { source }, roomId, forMs }) => {
     const room = roomOf(source);
     if (room === undefined) return { room: 'alive', source: 'here' };
     const judge = (sid: string | undefined, participants: readonly Participant[]) => {
@@ -29,7 +29,8 @@ export function createLookForSource({
       return { room: isOpen ? 'alive' : 'gone', source: isHere ? 'here' : 'away' } as const;
     };
     const seen = judge(...(await Promise.all([livekit.roomSid(room), livekit.listParticipants(room)])));
-    if (seen.room === 'alive' && seen.source === 'away')
+    if (seen.room === 'alive' && seen.source === 'away') {
+      const untilMs = Date.now() + forMs;
       rooms.ask(`source/${recordingId}`, {
         room,
         everyMs: EVERY_MS,
@@ -40,6 +41,7 @@ export function createLookForSource({
           return now.room === 'gone' || now.source === 'here' || atMs >= untilMs;
         },
       });
+    }
     return seen;
   };
 }

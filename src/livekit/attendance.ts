@@ -17,18 +17,23 @@ export interface Attendance {
 
 const SHORTEST_MS = 2_000;
 const LONGEST_MS = 15_000;
+/** Another process runs the passes of that fleet now, and follows them itself. */
+const STALE_MS = 600_000;
 
 export function createAttendance(
   rooms: RoomWatch,
   /** Never rejects. */
   tell: (id: string, sinceMs: number) => void,
+  now: () => number = Date.now,
 ): Attendance {
   const followed = new Map<string, Set<string>>();
+  const listedAtMs = new Map<string, number>();
   const keyOf = (id: string) => `left/${id}`;
 
-  function follow({ id, room, stopWhen }: Attended): void {
+  function follow(fleet: string, { id, room, stopWhen }: Attended): void {
     let fewSinceMs: number | undefined;
     const look = ({ participants, atMs }: RoomNow): boolean => {
+      if (atMs - (listedAtMs.get(fleet) ?? 0) > STALE_MS) return true;
       const people = participants.filter(({ isPerson }) => isPerson).length;
       fewSinceMs = people > stopWhen.participantsAtMost ? undefined : (fewSinceMs ?? atMs);
       if (fewSinceMs === undefined || atMs - fewSinceMs < stopWhen.for) return false;
@@ -44,8 +49,9 @@ export function createAttendance(
       const ids = new Set(recordings.map(({ id }) => id));
       for (const id of followed.get(fleet) ?? []) if (!ids.has(id)) rooms.drop(keyOf(id));
       followed.set(fleet, ids);
+      listedAtMs.set(fleet, now());
       // One that was told and goes on is told again: the signal may have been lost.
-      for (const one of recordings) if (!rooms.isAsked(keyOf(one.id))) follow(one);
+      for (const one of recordings) if (!rooms.isAsked(keyOf(one.id))) follow(fleet, one);
     },
   };
 }

@@ -14,12 +14,14 @@ export async function awaitSource(state: RecordingState, otherwise: End): Promis
     : state.startDeadlineMs();
   for (let looks = 1; Date.now() < untilMs; looks += 1) {
     state.look = undefined;
-    const { room, source } = await calls.lookForSource({ recordingId: state.view.id, ...state.place, untilMs });
+    // Whoever is asked looks on only until we ask again: a recording that ends meanwhile leaves nobody looking for long.
+    const forMs = Math.min(untilMs - Date.now(), sourceRecheckMs(looks));
+    const { room, source } = await calls.lookForSource({ recordingId: state.view.id, ...state.place, forMs });
     if (state.cancelled) return calledOff(state, otherwise);
     if (room === 'gone') return hasRecorded ? otherwise : roomEnded;
     if (source === 'here') return undefined;
     state.wait('source', otherwise.message);
-    await untilNews(state, Math.min(untilMs, Date.now() + sourceRecheckMs(looks)));
+    await untilNews(state, Date.now() + forMs);
     if (state.cancelled) return calledOff(state, otherwise);
   }
   return otherwise;

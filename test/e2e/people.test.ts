@@ -1,6 +1,6 @@
 // A day of people: one reloads the page, one comes late, one forgets a tab, and a page says by itself that the lesson is over. Real
 // participants, real media, and an application that knows LiveKit alone.
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { EgressStatus, EncodedFileOutput } from 'livekit-server-sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Speaker, startSpeaker } from '../../src/dev/speakers.ts';
@@ -99,6 +99,39 @@ test.concurrent('a forgotten tab keeps no recording alive where a rule says so',
     reason: { code: 'participants_left' },
     parts: [{ files: [{}] }],
   });
+});
+
+test.concurrent('a room that nobody published in is no failure', async () => {
+  const room = await e2e.livekit.createRoom('silent');
+  const { egressId } = await e2e.livekit.egresses.startRoomCompositeEgress(room, fileIn(room));
+  await waitFor(
+    'a worker that took it',
+    () => e2e.api.show(egressId),
+    ({ parts }) => parts[0]?.acceptedAtMs !== undefined,
+  );
+  await e2e.livekit.closeRoom(room);
+  expect(await untilEnd(egressId)).toMatchObject({ status: EgressStatus.EGRESS_ABORTED, errorCode: 412 });
+  expect(await e2e.api.untilEnded(egressId)).toMatchObject({
+    stage: 'expired',
+    reason: { code: 'nothing_to_record' },
+  });
+});
+
+test.concurrent('a file that storage refuses is told of in its words, also when the egress was stopped', async () => {
+  const room = await e2e.livekit.createRoom('refused');
+  await joins(room);
+  // What should be a folder is a file.
+  const blocked = `${e2e.service.recordingsDir}/${room}`;
+  await writeFile(blocked, '');
+  const { egressId } = await e2e.livekit.egresses.startParticipantEgress(room, 'ada', fileIn(`${room}/lesson`));
+  await e2e.api.untilStage(egressId, 'recording');
+  await e2e.livekit.egresses.stopEgress(egressId);
+  const ended = await untilEnd(egressId);
+  expect(ended).toMatchObject({ status: EgressStatus.EGRESS_FAILED, errorCode: 400 });
+  expect(ended?.error).toContain('upload failed');
+  const view = await e2e.api.untilEnded(egressId);
+  expect(view).toMatchObject({ stage: 'failed', reason: { code: 'upload_failed' }, parts: [{}] });
+  expect(view.reason?.message).toContain(ended?.error ?? '?');
 });
 
 test.concurrent("the end that a template of one's own decides is the end, while the room lives", async () => {

@@ -27,7 +27,7 @@ function world() {
     log: { warn() {} },
   });
   const attendance = createAttendance(watch, (id) => void told.push(id));
-  return { rooms, asked, told, attendance, livekit };
+  return { rooms, asked, told, attendance, livekit, watch };
 }
 
 const wish = (participantsAtMost = 0) => ({ participantsAtMost, for: 60_000 });
@@ -97,6 +97,20 @@ describe('LiveKit', () => {
     attendance.follow('default', []);
     await pass(60_000);
     expect(asked).toHaveLength(before);
+  });
+
+  it('is asked no more by a process that runs no passes of that fleet any more', async () => {
+    const { rooms, asked, attendance, watch } = world();
+    rooms.lesson = [person('ann')];
+    attendance.follow('default', [attended('EG_1')]);
+    await pass(590_000);
+    attendance.follow('default', [attended('EG_1')]);
+    await pass(590_000);
+    expect(watch.isAsked('left/EG_1')).toBe(true);
+    await pass(30_000);
+    const before = asked.length;
+    await pass(60_000);
+    expect([watch.isAsked('left/EG_1'), asked.length - before]).toEqual([false, 0]);
   });
 
   it('is asked once for a room of many recordings, and about 20 rooms a second', async () => {
