@@ -1,5 +1,5 @@
 // What keeps Reelkit from launching workers in this cluster, one line each with its remedy. Changes nothing.
-import type { V1PodTemplate } from '@kubernetes/client-node';
+import type { V1Pod, V1PodTemplate } from '@kubernetes/client-node';
 import type { Cluster } from './client.ts';
 import { toCapacityError } from './errors.ts';
 import type { Inventory, InventorySettings } from './inventory.ts';
@@ -59,9 +59,21 @@ async function nodeProblems(cluster: Cluster): Promise<string[]> {
 /** What the API server would say to a launch: namespace, admission, quota and all. */
 async function tryLaunch(cluster: Cluster, template: V1PodTemplate, settings: TemplateSettings): Promise<string[]> {
   try {
-    await cluster.createPod(podOf(template, settings, podName(settings.podTemplate, 'check', 0), 'check'), true);
-    return [];
+    const asked = podOf(template, settings, podName(settings.podTemplate, 'check', 0), 'check');
+    return sidecarProblems(asked, await cluster.createPod(asked, true));
   } catch (error) {
     return [toCapacityError(error, `create pods in namespace ${cluster.namespace}`).message];
   }
+}
+
+/** What admission added: the containers of a mesh do not wait for the worker, nor end with it. Native sidecars do both. */
+function sidecarProblems(asked: V1Pod, admitted: V1Pod): string[] {
+  const own = new Set(asked.spec?.containers.map(({ name }) => name));
+  const injected = (admitted.spec?.containers ?? []).flatMap(({ name }) => (own.has(name) ? [] : [name]));
+  if (injected.length === 0) return [];
+  return [
+    `a sidecar is put into every worker (${injected.join(', ')}): it ends seconds after the worker is asked to finish, and takes its network ` +
+      'away in the middle of a recording. Switch injection off for these pods, as the Helm chart does by labels and annotations of its ' +
+      'PodTemplate, or for their namespace',
+  ];
 }

@@ -311,6 +311,27 @@ describe('the egress workers', () => {
     });
   });
 
+  test('ask for disk, without a limit that would evict a recording, and get no sidecar of a mesh', () => {
+    const template = find(manifestsOf('minimal'), 'PodTemplate', 'reelkit-egress').template;
+    expect(template?.spec.containers[0]?.resources).toMatchObject({ requests: { 'ephemeral-storage': '10Gi' } });
+    expect(template?.spec.containers[0]?.resources).not.toMatchObject({
+      limits: { 'ephemeral-storage': expect.anything() },
+    });
+    expect(template?.metadata).toMatchObject({
+      labels: { 'sidecar.istio.io/inject': 'false', 'kuma.io/sidecar-injection': 'disabled' },
+      annotations: { 'linkerd.io/inject': 'disabled', 'consul.hashicorp.com/connect-inject': 'false' },
+    });
+    const labelled = find(manifestsOf('everything'), 'PodTemplate', 'recorder-egress').template?.metadata;
+    expect(labelled).toMatchObject({ labels: { team: 'media', 'sidecar.istio.io/inject': 'false' } });
+  });
+
+  test('are out of reach for everybody but Reelkit by default', () => {
+    const names = manifestsOf('minimal')
+      .filter(({ kind }) => kind === 'NetworkPolicy')
+      .map(({ metadata }) => metadata.name);
+    expect(names.sort()).toEqual(['reelkit-api', 'reelkit-egress', 'reelkit-worker', 'reelkit-workers-redis']);
+  });
+
   test('reach LiveKit by a WebSocket, however its URL is written', () => {
     const egress = find(manifestsOf('everything'), 'PodTemplate', 'recorder-egress').template?.spec.containers[0];
     expect(egress?.env).toContainEqual({ name: 'LIVEKIT_WS_URL', value: 'wss://livekit.example.com' });

@@ -114,6 +114,18 @@ name: {{ .name | default (include "reelkit.workersRedisName" $) | quote }}, key:
 {{- int64 $total -}}
 {{- end -}}
 
+{{/* Of a service mesh: a sidecar ends seconds after SIGTERM, while the worker finishes its recordings for hours. Istio and Kuma. */}}
+{{- define "reelkit.noSidecarLabels" -}}
+sidecar.istio.io/inject: "false"
+kuma.io/sidecar-injection: disabled
+{{- end -}}
+
+{{/* Linkerd and Consul. */}}
+{{- define "reelkit.noSidecarAnnotations" -}}
+linkerd.io/inject: disabled
+consul.hashicorp.com/connect-inject: "false"
+{{- end -}}
+
 {{- define "reelkit.containerSecurityContext" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true

@@ -125,7 +125,7 @@ function nodeObject(name: string, options: NodeOptions): V1Node {
 }
 
 function statusOf({ cores, memory = defaultMemory }: NodeOptions): V1Node['status'] {
-  const resources = { cpu: String(cores), memory, pods: '110' };
+  const resources = { cpu: String(cores), memory, pods: '110', 'ephemeral-storage': '100Gi' };
   const now = new Date();
   const condition = (type: string, status: string, reason: string) => ({
     type,
