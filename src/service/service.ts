@@ -21,7 +21,6 @@ import { createLog, type Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import {
   createTemporalClient,
-  ensureSearchAttributes,
   namespaceId,
   readTemporalSettings,
   type TemporalSettings,
@@ -31,6 +30,7 @@ import { createPayloadCodec } from '../temporal/codec.ts';
 import { keyProblem } from '../temporal/key-check.ts';
 import { type Keyring, loadKeyring } from '../temporal/keys.ts';
 import { patiently } from '../temporal/patiently.ts';
+import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
 import type { TemporalWorker } from '../temporal/worker.ts';
 import { type Buses, connectBuses, lateTransport } from './buses.ts';
 import { type Door, openDoor } from './door.ts';
@@ -255,7 +255,7 @@ async function prepare(context: Context): Promise<void> {
   loading?.catch(() => undefined);
   await untilTemporalAnswers(temporal.client, settings, log, stopping.signal);
   const insist = (call: () => Promise<unknown>) => patiently(call, log, stopping.signal);
-  await insist(() => ensureSearchAttributes(temporal.client, settings.namespace, log));
+  await insist(() => ensureSearchAttributes(temporal.client, settings, log));
   await insist(() => requireKeys(context));
   const buses = await connectBuses(config, log, stopping.signal);
   context.buses = buses;

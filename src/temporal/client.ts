@@ -3,9 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import proto from '@temporalio/proto';
 import { messageOf } from '../common/error-message.ts';
-import { SEARCH_ATTRIBUTES } from '../recording/search-attributes.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { PayloadKeys } from './codec.ts';
 import { clientDataConverter } from './converter.ts';
@@ -67,8 +65,10 @@ export async function namespaceProblem(
 ): Promise<string | undefined> {
   const { address, namespace } = settings;
   try {
-    await client.withDeadline(Date.now() + limitMs, () => client.workflowService.describeNamespace({ namespace }));
-    return undefined;
+    const { namespaceInfo } = await client.withDeadline(Date.now() + limitMs, () =>
+      client.workflowService.describeNamespace({ namespace }),
+    );
+    return takesUpdates(namespaceInfo?.capabilities) ? undefined : noUpdates(settings);
   } catch (error) {
     const code = isGrpcServiceError(error) ? error.code : undefined;
     if (code === 5)
@@ -79,6 +79,15 @@ export async function namespaceProblem(
   }
 }
 
+/** Servers from 1.25 on say what they can; older ones say nothing of it, or no. */
+function takesUpdates(capabilities: { syncUpdate?: boolean | null } | null | undefined): boolean {
+  return capabilities?.syncUpdate === true;
+}
+
+function noUpdates({ address, namespace }: TemporalSettings): string {
+  return `Temporal at ${address} takes no Updates in namespace "${namespace}", by which recordings are cancelled and extended: use a server from 1.25 on, and set frontend.enableUpdateWorkflowExecution to true in its dynamic configuration if that is switched off`;
+}
+
 /** By its own id a namespace is known from one of the same name elsewhere. */
 export async function namespaceId(client: Client, namespace: string): Promise<string> {
   const { namespaceInfo } = await client.withDeadline(Date.now() + CALL_MS, () =>
@@ -86,57 +95,6 @@ export async function namespaceId(client: Client, namespace: string): Promise<st
   );
   return namespaceInfo?.id ?? '';
 }
-
-/** @returns the search attributes that the namespace lacks or has with another type, with the type they need */
-export async function missingSearchAttributes(client: Client, namespace: string): Promise<Record<string, string>> {
-  const { customAttributes } = await client.withDeadline(Date.now() + CALL_MS, () =>
-    client.connection.operatorService.listSearchAttributes({ namespace }),
-  );
-  return Object.fromEntries(
-    Object.entries(SEARCH_ATTRIBUTES).filter(([name, type]) => customAttributes?.[name] !== INDEXED_TYPES[type]),
-  );
-}
-
-/** Creates what is missing. @throws with the commands to run where this connection may not */
-export async function ensureSearchAttributes(client: Client, namespace: string, log: Log): Promise<void> {
-  let missing: Record<string, string> = SEARCH_ATTRIBUTES;
-  try {
-    missing = await missingSearchAttributes(client, namespace);
-    if (Object.keys(missing).length === 0) return;
-    await client.withDeadline(Date.now() + CALL_MS, () =>
-      client.connection.operatorService.addSearchAttributes({
-        namespace,
-        searchAttributes: Object.fromEntries(
-          Object.entries(missing).map(([name, type]) => [name, INDEXED_TYPES[type as keyof typeof INDEXED_TYPES]]),
-        ),
-      }),
-    );
-    log.info({ created: Object.keys(missing) }, 'search attributes created');
-  } catch (cause) {
-    // Another replica may have been faster; Temporal Cloud has no operator service at all.
-    if (isGrpcServiceError(cause) && cause.code === 6) return;
-    throw new Error(
-      `namespace "${namespace}" lacks search attributes and this connection may not create them (${firstLine(cause)}). Run:\n${searchAttributeCommands(namespace, missing)}`,
-      { cause },
-    );
-  }
-}
-
-export function searchAttributeCommands(namespace: string, missing: Record<string, string>): string {
-  return Object.entries(missing)
-    .map(
-      ([name, type]) =>
-        `  temporal operator search-attribute create --namespace ${namespace} --name ${name} --type ${type}`,
-    )
-    .join('\n');
-}
-
-const { IndexedValueType } = proto.temporal.api.enums.v1;
-const INDEXED_TYPES = {
-  Keyword: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-  Int: IndexedValueType.INDEXED_VALUE_TYPE_INT,
-  KeywordList: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
-} as const;
 
 function firstLine(error: unknown): string {
   return messageOf(error).split('\n')[0] ?? '';

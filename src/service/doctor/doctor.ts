@@ -11,16 +11,10 @@ import { sharesFiles } from '../../capacity/registry.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Storage } from '../../config/storages.ts';
 import type { Installation } from '../../livekit/installations.ts';
-import {
-  createTemporalClient,
-  missingSearchAttributes,
-  namespaceId,
-  namespaceProblem,
-  readTemporalSettings,
-  searchAttributeCommands,
-} from '../../temporal/client.ts';
+import { createTemporalClient, namespaceId, namespaceProblem, readTemporalSettings } from '../../temporal/client.ts';
 import { keyProblem } from '../../temporal/key-check.ts';
 import { findKeyring, keyFileOf } from '../../temporal/keys.ts';
+import { missingSearchAttributes, searchAttributeCommands } from '../../temporal/search-attributes.ts';
 import { type BusesToCheck, checkBuses } from './buses.ts';
 import { checkFleets } from './fleets.ts';
 import { type CheckResult, check, failed, passed } from './result.ts';
@@ -95,7 +89,7 @@ async function checkTemporal({ temporal: { taskQueue }, encryption, fleets }: Co
       await check('search attributes', async () => {
         const missing = await missingSearchAttributes(client, settings.namespace);
         if (Object.keys(missing).length === 0) return passed('search attributes', 'all there');
-        const commands = searchAttributeCommands(settings.namespace, missing);
+        const commands = searchAttributeCommands(settings, missing);
         return failed(
           'search attributes',
           `missing; \`reelkit serve\` creates them where it may, or run:\n${commands}`,

@@ -21,7 +21,7 @@ function temporal({ pollers = 1, away = false } = {}): Client {
   return {
     withDeadline: <T>(_: number, call: () => Promise<T>) => call(),
     workflowService: {
-      describeNamespace: () => answer({}),
+      describeNamespace: () => answer({ namespaceInfo: { capabilities: { syncUpdate: true } } }),
       describeTaskQueue: () => answer({ pollers: Array.from({ length: pollers }, () => ({})) }),
     },
   } as unknown as Client;
