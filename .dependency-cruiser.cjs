@@ -9,7 +9,14 @@ module.exports = {
         'recording/ and fleet/ are plain data and functions: no I/O, no Node built-in, no Temporal, nothing of the other rooms',
       severity: 'error',
       from: { path: '^src/(recording|fleet)/' },
-      to: { pathNot: ['^src/(recording|fleet)/', 'node_modules/zod/'] },
+      to: { pathNot: ['^src/(recording|fleet|common)/', 'node_modules/zod/'] },
+    },
+    {
+      name: 'common-is-pure',
+      comment: 'helpers that workflows may use, too: they import nothing at all',
+      severity: 'error',
+      from: { path: '^src/common/' },
+      to: { pathNot: '^src/common/' },
     },
     {
       name: 'workflows-see-only-types-of-activities',

@@ -81,7 +81,7 @@ export function createWorkerChoice(
   let shared: { atMs: number; listed: boolean; sight: Promise<Sight> } | undefined;
 
   /** @param listed the platform's list must be as new: whoever is absent from it counts as gone */
-  function look(notBeforeMs: number, listed = false): Promise<Sight> {
+  function sightSince(notBeforeMs: number, listed = false): Promise<Sight> {
     if (shared && shared.atMs >= notBeforeMs && (shared.listed || !listed)) return shared.sight;
     const mine = { atMs: now(), listed, sight: observe(listed ? notBeforeMs : undefined) };
     shared = mine;
@@ -118,7 +118,7 @@ export function createWorkerChoice(
 
   return {
     async choose(recordingId, costCores, { not = new Set(), admitted = false, onto } = {}) {
-      const sight = await withMarks(await look(now() - (admitted ? ADMITTED_FRESH_MS : FRESH_MS)));
+      const sight = await withMarks(await sightSince(now() - (admitted ? ADMITTED_FRESH_MS : FRESH_MS)));
       const found = candidates(sight.workers, recordingId).filter(
         ({ worker: { topic } }) => !not.has(topic) && (onto ?? topic) === topic,
       );
@@ -151,19 +151,19 @@ export function createWorkerChoice(
     noteUnanswered: (topic) => told(marks?.doubt(topic, 'not_taken')),
 
     async whereIs(egressId, active, worker) {
-      const seen = witness(await look(now(), true), egressId, now(), worker?.topic);
+      const seen = witness(await sightSince(now(), true), egressId, now(), worker?.topic);
       if (seen !== 'listens') return seen;
       const answered = await active().catch(() => undefined);
       return answered?.has(egressId) ? 'yes' : 'unknown';
     },
 
     async endsAtMs(worker) {
-      const { workers } = await look(now() - FRESH_MS);
+      const { workers } = await sightSince(now() - FRESH_MS);
       return workers.find(({ topic }) => topic === worker.topic)?.endsAtMs;
     },
 
     async shownBy(egressId) {
-      const { workers } = await look(now());
+      const { workers } = await sightSince(now());
       const { id, topic } = workers.find((worker) => shows(worker, egressId)) ?? {};
       return id === undefined || topic === undefined ? undefined : { id, topic };
     },

@@ -7,7 +7,7 @@ import {
   launchProblemOf,
 } from '../capacity/provider.ts';
 import { messageOf } from '../common/error-message.ts';
-import { afterLaunch, type LaunchRefusal } from '../fleet/backoff.ts';
+import { afterLaunch, type LaunchRefusal } from '../fleet/launch-again.ts';
 import type { FleetMemory, WorkerNotes } from '../fleet/observation.ts';
 import type { FleetPlan } from '../fleet/plan.ts';
 import { CORDON_TTL_MS } from '../fleet/policy.ts';
@@ -72,14 +72,14 @@ function tellRecordings(deps: FleetDeps, { lost, look }: FleetPlan) {
     })),
     ...look.map(({ recordingId, again: _, ...about }) => ({ id: recordingId, look: about })),
   ];
-  return failedOf(deps, messages, 'signal', (message) => deps.recordings.look(message.id, message.look));
+  return failedOf(deps, messages, 'signal', (message) => deps.recordings.askToLook(message.id, message.look));
 }
 
 /** The index lags behind, and shows one fleet: before anything is stopped for not being open, the recording itself is asked for. */
 function stopOrphans(deps: FleetDeps, { orphans }: FleetPlan) {
   const items = orphans.map(({ egressId, recordingId, code }) => ({ id: egressId, recordingId, code }));
   return failedOf(deps, items, 'stop', async ({ id, recordingId, code }) => {
-    const state = code === 'not_open' ? await deps.recordings.stateOf(recordingId) : 'ended';
+    const state = code === 'not_open' ? await deps.recordings.statusOf(recordingId) : 'ended';
     if (state === 'ended') await deps.stopEgress(id);
     else if (state === 'unknown') deps.log.warn({ egress: id }, 'an egress of no recording of ours; it is left alone');
   });

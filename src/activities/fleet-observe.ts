@@ -1,4 +1,5 @@
 // The observe step of a pass: reads workers, egresses and recordings, and changes nothing.
+import { defined } from '../common/defined.ts';
 import type { Arrival } from '../fleet/arrivals.ts';
 import type { FleetMemory, Observation, ObservedEgress, Sight } from '../fleet/observation.ts';
 import type { Attended } from '../livekit/attendance.ts';
@@ -137,11 +138,11 @@ function knownEgresses({ activeEgresses = [] }: Sight, { egresses = {} }: FleetM
 }
 
 function toWaiting({ id, costCores, priority, sinceMs, tenant }: OpenRecording) {
-  return { id, costCores, priority, sinceMs, ...(tenant === undefined ? {} : { tenant }) };
+  return { id, costCores, priority, sinceMs, ...defined({ tenant }) };
 }
 
 function toStarting({ id, costCores, tenant }: Pick<OpenRecording, 'id' | 'costCores' | 'tenant'>) {
-  return { id, costCores, ...(tenant === undefined ? {} : { tenant }) };
+  return { id, costCores, ...defined({ tenant }) };
 }
 
 async function addBelievedEgress(deps: FleetDeps, open: OpenRecording[], egressIds: ReadonlySet<string>) {
@@ -158,9 +159,7 @@ async function addBelievedEgress(deps: FleetDeps, open: OpenRecording[], egressI
       id,
       stage,
       costCores,
-      ...(egressId === undefined ? {} : { egressId }),
-      ...(tenant === undefined ? {} : { tenant }),
-      ...(endsByMs === undefined ? {} : { endsByMs }),
+      ...defined({ egressId, tenant, endsByMs }),
     });
   }
   return running;

@@ -4,7 +4,7 @@ import type { Worker } from '../capacity/provider.ts';
 import { messageOf } from '../common/error-message.ts';
 import { type Doubt, isSetAside, whyDoubted } from '../fleet/doubt.ts';
 import type { FleetMemory, ObservedEgress, ObservedWorker, Sight } from '../fleet/observation.ts';
-import { stateOf } from '../fleet/worker-state.ts';
+import { workerStateOf } from '../fleet/worker-state.ts';
 import type { Presence } from '../livekit/presence.ts';
 import type { Probe, ProbeAnswer } from '../livekit/probe.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
@@ -54,7 +54,7 @@ export async function observeWorkers(
       present,
       setAside: doubt !== undefined && isSetAside(doubt, now()),
     };
-    const state = stateOf(seen, notes[worker.id] ?? notes[worker.launchedAs ?? ''], now(), bootTimeoutMs);
+    const state = workerStateOf(seen, notes[worker.id] ?? notes[worker.launchedAs ?? ''], now(), bootTimeoutMs);
     const named = { ...worker, ...reasonOf(worker, doubt, now()) };
     return { ...join(named, answer, state, present), ...onBus(worker, bus), ...(doubt ? { doubt } : {}) };
   });

@@ -1,6 +1,8 @@
 // The open recordings as Temporal knows them: listed by search attribute, spoken to by signal. Listing costs no Temporal action.
+
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { defined } from '../common/defined.ts';
 import type { Look } from '../fleet/strays.ts';
 import { ASLEEP_MS } from '../recording/delays.ts';
 import { DEFAULTS, type RecordingRequest, type StopWhen } from '../recording/request.ts';
@@ -52,9 +54,9 @@ export interface OpenRecordings {
   countQueue(fleet: string): Promise<number>;
   /** @param onto topic of the only worker it may start on @returns false when it has ended meanwhile */
   admit(id: string, onto?: string): Promise<boolean>;
-  look(id: string, look: LookPayload): Promise<boolean>;
+  askToLook(id: string, look: LookPayload): Promise<boolean>;
   /** Straight from its history, not from the index: for what must not be wrong. */
-  stateOf(id: string): Promise<RecordingState>;
+  statusOf(id: string): Promise<RecordingState>;
   /** Fixed when it was accepted. Undefined when it has no workflow. */
   fleetOf(id: string): Promise<string | undefined>;
   /** The oldest egress it believes in. A query: asked only when two claim to be it. */
@@ -101,8 +103,8 @@ export function createOpenRecordings(client: Client): OpenRecordings {
             )
           : handle(id).signal(admittedSignal, admission);
       }),
-    look: (id, look) => unlessEnded(() => handle(id).signal(lookSignal, look)),
-    async stateOf(id) {
+    askToLook: (id, look) => unlessEnded(() => handle(id).signal(lookSignal, look)),
+    async statusOf(id) {
       let state: RecordingState = 'unknown';
       await unlessEnded(async () => {
         const { status, type, typedSearchAttributes } = await handle(id).describe();
@@ -151,7 +153,7 @@ export function toOpenRecording(
     priority: info.typedSearchAttributes.get(KEYS.priority) ?? DEFAULTS.priority,
     costCores: memo.costCores ?? 0,
     sinceMs,
-    ...(tenant === undefined ? {} : { tenant }),
+    ...defined({ tenant }),
     endsByMs: sinceMs + maxDuration,
     ...(memo.startAtMs === undefined ? {} : { startAtMs: memo.startAtMs }),
     ...attendedOf(memo.request),

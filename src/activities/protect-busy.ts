@@ -20,7 +20,7 @@ export function createProtectBusy(
   const wanted = new Map<string, number>();
   let pending = false;
 
-  async function look(): Promise<void> {
+  async function protectThoseSeen(): Promise<void> {
     pending = false;
     const asked = [...wanted.keys()];
     try {
@@ -49,7 +49,7 @@ export function createProtectBusy(
   function later(): void {
     if (pending) return;
     pending = true;
-    setTimeout(() => void look(), LOOK_AFTER_MS).unref();
+    setTimeout(() => void protectThoseSeen(), LOOK_AFTER_MS).unref();
   }
 
   return (egressId) => {

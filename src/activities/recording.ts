@@ -1,6 +1,8 @@
 // The recording's activities: thin calls to the workers' bus, LiveKit and Temporal. No decision is made here.
+
 import { heartbeat, log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
+import { defined } from '../common/defined.ts';
 import { messageOf } from '../common/error-message.ts';
 import type { Storage } from '../config/storages.ts';
 import { unknownFleet } from '../fleet/serving.ts';
@@ -103,8 +105,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
         inRoom: recorder !== undefined,
         room: alive ? 'alive' : 'gone',
         onWorker,
-        ...(layout === undefined ? {} : { layout }),
-        ...(workerEndsAtMs === undefined ? {} : { workerEndsAtMs }),
+        ...defined({ layout, workerEndsAtMs }),
       };
     },
 

@@ -1,7 +1,9 @@
 // LiveKit's `redis:` settings as options of ioredis. Pure, but for reading the file of a certificate authority.
+
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import type { RedisOptions } from 'ioredis';
+import { backoffMs, withJitter } from '../common/backoff.ts';
 
 /** camelCase of the keys of LiveKit's and its workers' `redis:`. */
 export interface RedisSettings {
@@ -30,8 +32,7 @@ const CONNECT_TIMEOUT_MS = 2_000;
 /** A connection that was asked something and gives nothing for so long is dead. */
 const SOCKET_TIMEOUT_MS = 3_000;
 const KEEP_ALIVE_MS = 10_000;
-const FIRST_RETRY_MS = 50;
-const LAST_RETRY_MS = 1_000;
+const RETRY = { firstMs: 50, maxMs: 1_000 };
 
 export type RedisPlace =
   | { kind: 'single'; node: HostAndPort }
@@ -97,7 +98,7 @@ export function sentinelOptions(settings: RedisSettings, place: RedisPlace & { k
 }
 
 export function retryDelayMs(tries: number): number {
-  return Math.min(FIRST_RETRY_MS * 2 ** Math.min(tries - 1, 10), LAST_RETRY_MS);
+  return withJitter(backoffMs(RETRY, tries));
 }
 
 function tlsOptions({ tls }: RedisSettings): ConnectionOptions | undefined {

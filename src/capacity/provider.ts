@@ -1,5 +1,6 @@
 // The contract of a capacity provider: how Reelkit gets workers and gives them back. One folder a provider beside this one.
 // A provider knows its platform and nothing of recordings: it never decides how many, which, or when.
+import { defined } from '../common/defined.ts';
 
 /**
  * requested: asked for, the platform has not begun. booting: it exists, the egress process is not up.
@@ -147,5 +148,5 @@ export class CapacityError extends Error {
 }
 
 export function launchProblemOf({ kind, code, message, retryAfterMs }: CapacityError, count: number): LaunchProblem {
-  return { kind, code, message, count, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  return { kind, code, message, count, ...defined({ retryAfterMs }) };
 }

@@ -1,6 +1,8 @@
 // The HTTP client of the commands: where the API is, with which token, and how its problems reach a person.
+
 import { AccessToken } from 'livekit-server-sdk';
 import type { FieldProblem } from '../api/errors.ts';
+import { defined } from '../common/defined.ts';
 import { ConfigError } from '../config/problems.ts';
 import { readConfigFile } from '../config/read.ts';
 import { CliError } from './errors.ts';
@@ -89,7 +91,7 @@ export async function mintToken(
   }: { ttlSeconds?: number; room?: string; identity?: string } = {},
 ): Promise<string> {
   const token = new AccessToken(apiKey, apiSecret, { identity, ttl: ttlSeconds });
-  token.addGrant({ roomRecord: true, ...(room === undefined ? {} : { room }) });
+  token.addGrant({ roomRecord: true, ...defined({ room }) });
   return token.toJwt();
 }
 

@@ -1,4 +1,5 @@
 // reelkit token: an access token for the API, from the LiveKit keys. Printed alone, so that $(reelkit token) works.
+import { defined } from '../common/defined.ts';
 import { parseDuration } from '../recording/duration.ts';
 import { mintToken, readKeys } from './client.ts';
 import { usageError } from './errors.ts';
@@ -18,8 +19,7 @@ export async function token(options: {
   printLine(
     await mintToken(readKeys(options.config, process.env), {
       ttlSeconds: Math.floor(ttlMs / 1_000),
-      ...(room === undefined ? {} : { room }),
-      ...(identity === undefined ? {} : { identity }),
+      ...defined({ room, identity }),
     }),
   );
 }

@@ -30,12 +30,12 @@ const ROUNDING = 1e-9;
 const KINDS = ['ready', 'booting', 'planned'] as const;
 
 /** The largest request the worker would take now, in cores. */
-export function roomOf(bin: Bin): number {
+export function freeCoresOf(bin: Bin): number {
   return bin.requests === 0 ? bin.cpuCores : Math.max(0, bin.cpuCores * MAX_CPU_UTILIZATION - bin.usedCores);
 }
 
 export function fits(bin: Bin, costCores: number): boolean {
-  return roomOf(bin) >= costCores - ROUNDING;
+  return freeCoresOf(bin) >= costCores - ROUNDING;
 }
 
 /** Declared costs and the worker's own figure disagree at times; the one that leaves less room counts. */
@@ -80,5 +80,5 @@ export function fill(bin: Bin, costCores: number): void {
 function comesBefore(a: Bin, b: Bin): boolean {
   const rank = ({ kind, cordoned, requests }: Bin) =>
     KINDS.indexOf(kind) * 4 + (cordoned ? 2 : 0) + (requests === 0 ? 1 : 0);
-  return rank(a) !== rank(b) ? rank(a) < rank(b) : roomOf(a) < roomOf(b);
+  return rank(a) !== rank(b) ? rank(a) < rank(b) : freeCoresOf(a) < freeCoresOf(b);
 }

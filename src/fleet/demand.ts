@@ -1,5 +1,6 @@
 // How much capacity is needed and who may start now: packs what is in flight, what waits and what is due onto the workers there
 // are and will be, in queue order. Pure.
+import { defined } from '../common/defined.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
 import { type Bin, binOf, fill, place } from './admission.ts';
 import { isPassedOver } from './doubt.ts';
@@ -96,7 +97,7 @@ function inFlight(observation: Observation, memory: FleetMemory): InFlight[] {
       const lease = memory.leases[id];
       if (!lease || lease.untilMs <= observation.nowMs) return [];
       const tenant = tenants.get(id);
-      const more = { ...(tenant === undefined ? {} : { tenant }), ...(lease.on === undefined ? {} : { on: lease.on }) };
+      const more = { ...defined({ tenant }), ...(lease.on === undefined ? {} : { on: lease.on }) };
       return [{ id, costCores: lease.costCores, ...more }];
     });
   const known = new Set([...leased.map(({ id }) => id), ...started]);

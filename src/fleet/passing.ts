@@ -1,7 +1,7 @@
 // When a small recording may start before a large one that waits: on room that the large one cannot use, now or soon. Each that waits
 // for a ready worker has one kept for it, the first to be free by what is known. Whoever has waited for long is passed only where that
 // changes nothing for it, in whatever order the others end: small ones never starve it. Pure.
-import { type Bin, roomOf } from './admission.ts';
+import { type Bin, freeCoresOf } from './admission.ts';
 import { MAX_CPU_UTILIZATION } from './cost.ts';
 
 /** From then on it is passed only where that cannot delay it. */
@@ -54,7 +54,7 @@ export function freeAtMs(bin: Bin, costCores: number): number {
   let left = { ...bin };
   for (const load of loads) {
     left = { ...left, requests: left.requests - 1, usedCores: left.usedCores - load.costCores };
-    if (roomOf(left) + ROUNDING >= costCores) return endOf(load);
+    if (freeCoresOf(left) + ROUNDING >= costCores) return endOf(load);
   }
   return Number.POSITIVE_INFINITY;
 }
@@ -68,7 +68,7 @@ export function toKeep(bins: readonly Bin[], costCores: number, { kept }: Claims
   let best: { bin: Bin; rank: number[] } | undefined;
   for (const bin of bins) {
     if (bin.kind !== 'ready' || costCores > bin.cpuCores + ROUNDING) continue;
-    const rank = [kept.has(bin.id) ? 1 : 0, freeAtMs(bin, costCores), bin.requests, -roomOf(bin)];
+    const rank = [kept.has(bin.id) ? 1 : 0, freeAtMs(bin, costCores), bin.requests, -freeCoresOf(bin)];
     if (!best || isLess(rank, best.rank)) best = { bin, rank };
   }
   return best?.bin;

@@ -1,8 +1,9 @@
 // One decision of the fleet: what to launch, retire, remove, admit and repair, and why. A pure function of what is seen and
 // what is remembered; doing it twice, or missing it once, does no harm.
-import { bootBackoffMs } from './backoff.ts';
+import { defined } from '../common/defined.ts';
 import { type Demand, measureDemand, openIds, startedIds } from './demand.ts';
 import { holdKey, type Reason, renderLine, renderReasons } from './explain.ts';
+import { bootBackoffMs } from './launch-again.ts';
 import { EMPTY_MEMORY, type FleetMemory, type Observation, type WorkerNotes } from './observation.ts';
 import { type FleetPolicy, LEASE_MS } from './policy.ts';
 import { withPresentNames } from './renamed.ts';
@@ -104,7 +105,7 @@ export function planFleet(seen: Observation, remembered: Partial<FleetMemory>, p
     orphans: strays.orphans,
     look: strays.look,
     reasons,
-    ...(line === undefined ? {} : { line }),
+    ...defined({ line }),
     ...(nextPass === undefined ? {} : { nextPassInMs: nextPass }),
     memory: next,
     demand,
@@ -115,7 +116,7 @@ function admissions({ workers }: Observation, { admit }: Demand): Admission[] {
   const topics = new Map(workers.map(({ id, topic }) => [id, topic]));
   return admit.map(({ id, on }) => {
     const onto = topics.get(on ?? '');
-    return { id, ...(onto === undefined ? {} : { onto }) };
+    return { id, ...defined({ onto }) };
   });
 }
 
@@ -208,7 +209,7 @@ function leasesAfter(observation: Observation, memory: FleetMemory, demand: Dema
     ([id, { untilMs }]) => open.has(id) && !started.has(id) && untilMs > nowMs,
   );
   const granted = demand.admit.map(({ id, costCores, on }) => {
-    return [id, { costCores, untilMs: nowMs + LEASE_MS, ...(on === undefined ? {} : { on }) }] as const;
+    return [id, { costCores, untilMs: nowMs + LEASE_MS, ...defined({ on }) }] as const;
   });
   return Object.fromEntries([...kept, ...granted]);
 }

@@ -1,5 +1,6 @@
 // Egresses and recordings that do not match: an egress that is lost, an egress no recording wants, a recording no egress serves.
 // Pure. What two witnesses agree on is acted on at once, the rest when a second look agrees; without the bus there is no verdict.
+import { defined } from '../common/defined.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
 import { formatDuration } from '../recording/duration.ts';
 import { openIds } from './demand.ts';
@@ -276,7 +277,7 @@ class Search {
 
   private askToLook(recordingId: string, code: LookCode, why: string, egressId?: string): void {
     const key = keyOf(recordingId);
-    const more = { ...(egressId === undefined ? {} : { egressId }), ...(this.wasTold(key) ? { again: true } : {}) };
+    const more = { ...defined({ egressId }), ...(this.wasTold(key) ? { again: true } : {}) };
     if (this.mayActAgain(key)) this.strays.look.push({ recordingId, code, why, ...more });
   }
 

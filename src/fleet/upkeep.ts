@@ -1,6 +1,7 @@
 // What becomes of each worker: which ones failed to boot, which are idle too long, which may be removed. Pure.
 // A worker is asked to end only while it is idle and nothing can be on its way to it: first nothing is sent to it any more (a
 // cordon), then it is looked at again.
+import { defined } from '../common/defined.ts';
 import { formatDuration } from '../recording/duration.ts';
 import type { Bin } from './admission.ts';
 import { isSetAside, whySetAside } from './doubt.ts';
@@ -36,7 +37,7 @@ function noteWorker(worker: ObservedWorker, old: WorkerNotes, nowMs: number): Wo
     ...(idle ? { idleSinceMs: old.idleSinceMs ?? nowMs } : {}),
     ...(isSilent ? { silentSinceMs: old.silentSinceMs ?? nowMs } : {}),
     ...(outOfService ? { outOfServiceSinceMs: old.outOfServiceSinceMs ?? nowMs } : {}),
-    ...(cordonedMs === undefined ? {} : { cordonedMs }),
+    ...defined({ cordonedMs }),
     ...(old.drainAskedMs === undefined ? {} : { drainAskedMs: old.drainAskedMs }),
     ...(worker.doubt && isSetAside(worker.doubt, nowMs) ? { setAside: true } : {}),
     ...(state === 'gone' ? { ended: true } : {}),

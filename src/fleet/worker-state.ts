@@ -17,7 +17,7 @@ export interface Witnesses {
   present?: boolean | undefined;
 }
 
-export function stateOf(
+export function workerStateOf(
   seen: Witnesses,
   notes: WorkerNotes | undefined,
   nowMs: number,

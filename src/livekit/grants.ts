@@ -5,7 +5,7 @@ export interface Grants {
   /** Holds while `run` runs; afterwards the attempt has started, or has no right to. */
   during<T>(egressId: string, run: () => Promise<T>): Promise<T>;
   /** `none`: not of this process, so somebody else may know. */
-  stateOf(egressId: string): 'granted' | 'given_up' | 'none';
+  rightOf(egressId: string): 'granted' | 'given_up' | 'none';
   /** Its start was not answered: from now on it is refused. */
   giveUp(egressId: string): void;
 }
@@ -25,7 +25,7 @@ export function createGrants(): Grants {
         granted.delete(egressId);
       }
     },
-    stateOf(egressId) {
+    rightOf(egressId) {
       if (granted.has(egressId)) return 'granted';
       return givenUp.has(egressId) ? 'given_up' : 'none';
     },

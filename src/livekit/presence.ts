@@ -151,7 +151,7 @@ export function watchPresence({
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
 
-  async function look(): Promise<void> {
+  async function compare(): Promise<void> {
     const epochBefore = presence.epoch();
     const found = await Promise.all([presence.workers(), presence.egresses()]).catch(() => undefined);
     if (stopped) return;
@@ -161,11 +161,11 @@ export function watchPresence({
     const of = (wanted: PresenceKind) => gone.filter(({ kind }) => kind === wanted).map(({ id }) => id);
     if (came.length > 0) onCame?.(came);
     if (gone.length > 0) onGone({ workers: of('worker'), egresses: of('egress') });
-    timer = setTimeout(() => void look(), everyMs);
+    timer = setTimeout(() => void compare(), everyMs);
     timer.unref();
   }
 
-  void look();
+  void compare();
   return {
     stop() {
       stopped = true;

@@ -43,9 +43,9 @@ export async function serveReports(
   const created = await server.serveQueue({
     service: 'IOInfo',
     method: 'CreateEgress',
-    isMine: (request) => grants.stateOf(idOf(request)) !== 'none',
+    isMine: (request) => grants.rightOf(idOf(request)) !== 'none',
     async handle(request) {
-      if (grants.stateOf(idOf(request)) === 'granted') return EMPTY;
+      if (grants.rightOf(idOf(request)) === 'granted') return EMPTY;
       throw new RpcError('permission_denied', 'this start was given up');
     },
   });

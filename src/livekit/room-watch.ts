@@ -1,5 +1,6 @@
 // Looks again and again at the rooms that somebody in this process waits for: one look a room for all of them, at a bounded rate,
 // and none when nobody asks. What a look means is for whoever asked.
+import { defined } from '../common/defined.ts';
 import type { Participant } from '../recording/source.ts';
 
 export interface RoomNow {
@@ -65,7 +66,7 @@ export function createRoomWatch({ livekit, now = Date.now, log }: RoomWatchParts
       question.dueMs = atMs + question.everyMs;
       if (!seen) continue;
       const [sid, participants] = seen;
-      if (question.look({ atMs, participants, ...(sid === undefined ? {} : { sid }) })) questions.delete(key);
+      if (question.look({ atMs, participants, ...defined({ sid }) })) questions.delete(key);
     }
   }
 

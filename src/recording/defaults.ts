@@ -1,4 +1,5 @@
 // What a request leaves open: the rules say, else the defaults.
+import { defined } from '../common/defined.ts';
 import { type AskedRecording, DEFAULTS, labelsSchema, type RecordingRequest } from './request.ts';
 import type { RuleDefaults } from './rules.ts';
 import { roomOf } from './source.ts';
@@ -13,8 +14,7 @@ export function withDefaults(asked: AskedRecording, rule: RuleDefaults): Recordi
     sourceGrace: asked.sourceGrace ?? rule.sourceGrace ?? DEFAULTS.sourceGraceMs,
     priority: asked.priority ?? rule.priority ?? DEFAULTS.priority,
     labels: { ...rule.labels, ...asked.labels },
-    ...(tenant === undefined ? {} : { tenant }),
-    ...(stopWhen === undefined ? {} : { stopWhen }),
+    ...defined({ tenant, stopWhen }),
   };
 }
 

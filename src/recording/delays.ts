@@ -1,34 +1,30 @@
 // How long a recording waits before it tries again. Pure.
+import { backoffMs } from '../common/backoff.ts';
 
-const QUEUE_FIRST_MS = 30_000;
-const QUEUE_MAX_MS = 300_000;
-
-const MISSED_FIRST_MS = 1_000;
+const QUEUE = { firstMs: 30_000, maxMs: 300_000 };
+const MISSED = { firstMs: 1_000, maxMs: QUEUE.firstMs };
 
 /**
  * While waiting the fleet wakes a recording; this timer only covers a lost signal. Whoever was admitted and found no worker asks again
  * soon: the fleet counts on it. @param round counts from 1
  */
 export function queueRecheckMs(round: number, turnsMissed = 0): number {
-  if (turnsMissed > 0) return Math.min(MISSED_FIRST_MS * 2 ** (turnsMissed - 1), QUEUE_FIRST_MS);
-  return Math.min(QUEUE_FIRST_MS * 2 ** (round - 1), QUEUE_MAX_MS);
+  return turnsMissed > 0 ? backoffMs(MISSED, turnsMissed) : backoffMs(QUEUE, round);
 }
 
-const ROOM_FIRST_MS = 2_000;
-/** `startWithin` may be 24 h: with this the looks stay below a third of Temporal's 51,200 events. */
-const ROOM_MAX_MS = 60_000;
+/** `startWithin` may be 24 h: with this limit the looks stay below a third of Temporal's 51,200 events. */
+const ROOM = { firstMs: 2_000, maxMs: 60_000 };
 
 /** A room that is not there yet: the webhook usually wakes us, so this may be slow. @param round counts from 1 */
 export function roomRecheckMs(round: number): number {
-  return Math.min(ROOM_FIRST_MS * 2 ** (round - 1), ROOM_MAX_MS);
+  return backoffMs(ROOM, round);
 }
 
-const SOURCE_FIRST_MS = 60_000;
-const SOURCE_MAX_MS = 300_000;
+const SOURCE = { firstMs: 60_000, maxMs: 300_000 };
 
 /** Whoever was asked for the source tells when it comes; this only covers a process that died with the question. @param look from 1 */
 export function sourceRecheckMs(look: number): number {
-  return Math.min(SOURCE_FIRST_MS * 2 ** (look - 1), SOURCE_MAX_MS);
+  return backoffMs(SOURCE, look);
 }
 
 /**
@@ -60,9 +56,11 @@ export function nextPartDelayMs(shortParts: number): number {
   return PART_DELAYS_MS[Math.min(shortParts, PART_DELAYS_MS.length - 1)] ?? 0;
 }
 
+const STOPPED = { firstMs: 15_000, maxMs: 300_000 };
+
 /** After a stop the end should be told within seconds; then we look ourselves, less and less often. @param look counts from 1 */
 export function stopRecheckMs(look: number): number {
-  return Math.min(15_000 * 2 ** (look - 1), 300_000);
+  return backoffMs(STOPPED, look);
 }
 
 /** Most files are finished by then: the stop is answered with the end, and nobody need look. */

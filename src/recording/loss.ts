@@ -1,4 +1,5 @@
 // Is an egress still alive? One pure function over what the bus, the workers and the room say at one moment.
+import { backoffMs } from '../common/backoff.ts';
 
 export interface Sighting {
   inRoom: boolean;
@@ -47,5 +48,5 @@ function patienceMs({ mayUpload, onWorker, hasRoom, roomGone }: Sighting): numbe
 
 /** When to look again at an egress that showed no sign of life. @param look counts from 1 */
 export function doubtRecheckMs(look: number): number {
-  return Math.min(CONFIRM_MS * 2 ** (look - 1), 300_000);
+  return backoffMs({ firstMs: CONFIRM_MS, maxMs: 300_000 }, look);
 }

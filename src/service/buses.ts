@@ -1,8 +1,10 @@
 // The two buses of a process: LiveKit's Redis, where it is the egress worker, and the workers' Redis, where it is LiveKit.
+
 import { createRpcClient, type RpcClient } from '../bus/client.ts';
 import { createRedisTransport, type RedisSettings } from '../bus/redis.ts';
 import { createRpcServer, type RpcServer } from '../bus/server.ts';
 import type { BusTransport } from '../bus/transport.ts';
+import { backoffMs, withJitter } from '../common/backoff.ts';
 import { messageOf } from '../common/error-message.ts';
 import type { Config } from '../config/schema.ts';
 import type { PresenceBus } from '../livekit/presence.ts';
@@ -35,7 +37,7 @@ export function lateTransport(get: () => BusTransport | undefined): PresenceBus 
   };
 }
 
-const RETRY_MS = 1_000;
+const RETRY = { firstMs: 500, maxMs: 5_000 };
 
 /** Tried until both answer; each failure says which, and why. @throws once `stopping` aborts */
 export async function connectBuses(
@@ -58,14 +60,14 @@ export async function connectBuses(
 }
 
 async function connect(name: string, settings: RedisSettings, log: Log, stopping: AbortSignal): Promise<Bus> {
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     stopping.throwIfAborted();
     try {
       const transport = await createRedisTransport(settings, { name, log });
       return { transport, client: await createRpcClient(transport), server: createRpcServer(transport, { log }) };
     } catch (error) {
       log.warn({ redis: name, problem: messageOf(error) }, 'waits for Redis');
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await new Promise((resolve) => setTimeout(resolve, withJitter(backoffMs(RETRY, tries))));
     }
   }
 }

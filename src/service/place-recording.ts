@@ -1,6 +1,8 @@
 // The first look for a worker, while a recording is being accepted: one that finds no room begins in the queue, asleep, so that a
 // burst is accepted before anything of it is worked on. A hint: whoever dispatches looks again.
+
 import type { WorkerChoice } from '../activities/choose-worker.ts';
+import { defined } from '../common/defined.ts';
 import { roomOf } from '../recording/source.ts';
 import type { RecordingInput } from '../workflows/messages.ts';
 
@@ -28,7 +30,7 @@ export function createPlaceRecording({ choices, roomSid, wakeFleet, limitMs = LI
     // LiveKit has just looked itself. Nobody waits for a worker in a room that is not there.
     const roomId = origin === 'api' && room !== undefined ? await roomSid(room) : input.roomId;
     if (origin === 'api' && room !== undefined && roomId === undefined) return undefined;
-    return { ...input, noRoom: chosen.missing, ...(roomId === undefined ? {} : { roomId }) };
+    return { ...input, noRoom: chosen.missing, ...defined({ roomId }) };
   }
 
   return async (input) => {

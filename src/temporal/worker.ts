@@ -1,5 +1,6 @@
 // The Temporal worker of this process: runs the workflows and activities of Reelkit. Its logs go to the process' log, its
 // metrics to the process' /metrics.
+
 import { createServer } from 'node:net';
 import {
   DefaultLogger,
@@ -11,6 +12,7 @@ import {
   Worker,
   type WorkerOptions,
 } from '@temporalio/worker';
+import { defined } from '../common/defined.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { MeasureSinks } from '../workflows/measures.ts';
 import type { TemporalSettings } from './client.ts';
@@ -121,8 +123,7 @@ function forward({ level, message, meta }: LogEntry, log: Log): void {
   const recording = typeof workflowId === 'string' ? /^recording\/(.+)$/.exec(workflowId)?.[1] : undefined;
   log[LEVELS[level]](
     {
-      ...(recording === undefined ? {} : { recording }),
-      ...(workflowId === undefined ? {} : { workflowId }),
+      ...defined({ recording, workflowId }),
       ...(error === undefined ? {} : { err: error }),
       temporal: rest,
     },

@@ -13,7 +13,7 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const PREBUILT = './workflows.bundle.js';
 const KEPT_BUNDLES = 5;
 /** All that workflows may import as values; a check in CI holds this. */
-const SOURCES = ['workflows', 'recording', 'fleet'];
+const SOURCES = ['workflows', 'recording', 'fleet', 'common'];
 
 export async function loadWorkflowBundle(log: Log): Promise<WorkflowBundleOption> {
   const prebuilt = here(PREBUILT);

@@ -1,7 +1,9 @@
 // Gets one part of a recording accepted by a worker: tries, gives up what was not answered, stands in the queue. What an answer
 // means is decided in recording/start-outcome.ts.
+
 import { condition } from '@temporalio/workflow';
 import type { Hindrance } from '../activities/contract.ts';
+import { defined } from '../common/defined.ts';
 import { queueRecheckMs, roomRecheckMs } from '../recording/delays.ts';
 import type { EgressReport } from '../recording/egress.ts';
 import { roomOf } from '../recording/source.ts';
@@ -210,5 +212,5 @@ function endedWhileBroken(state: RecordingState): End {
 
 function endUnstarted(state: RecordingState, { stage, reason, message, errorCode }: End): End {
   state.dropUnstartedPart();
-  return { stage, reason, message, ...(errorCode === undefined ? {} : { errorCode }) };
+  return { stage, reason, message, ...defined({ errorCode }) };
 }

@@ -1,6 +1,8 @@
 // The fleet as an operator wants to see it: workers, demand and the last decisions, gathered from three places. What one
 // place cannot answer is said in `problems`; the rest is still shown.
+
 import type { Client } from '@temporalio/client';
+import { defined } from '../../common/defined.ts';
 import { messageOf } from '../../common/error-message.ts';
 import type { FleetConfig } from '../../config/fleet.ts';
 import type { ObservedWorker } from '../../fleet/observation.ts';
@@ -63,8 +65,7 @@ function workerView(worker: ObservedWorker): FleetView['workers'][0] {
   const busy = egressIds.length > 0;
   return {
     ...{ id, state, busy, egressIds, cpuCores, owned, launchedAtMs },
-    ...(endsAtMs === undefined ? {} : { endsAtMs }),
-    ...(reason === undefined ? {} : { reason }),
+    ...defined({ endsAtMs, reason }),
   };
 }
 

@@ -1,4 +1,5 @@
 // From a valid request to what Temporal is asked to start, and to the view that is answered. Pure.
+import { defined } from '../../common/defined.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Storage } from '../../config/storages.ts';
 import { costOf } from '../../fleet/cost.ts';
@@ -81,9 +82,9 @@ function subjectOf({ source, labels }: AskedRecording, apiKey: string): RuleSubj
   const room = roomOf(source);
   return {
     source: source.type,
-    ...(room === undefined ? {} : { room }),
+    ...defined({ room }),
     apiKey,
-    ...(labels === undefined ? {} : { labels }),
+    ...defined({ labels }),
   };
 }
 
@@ -126,7 +127,7 @@ export function recordingMemo(input: RecordingInput): RecordingMemo {
 /** The recording as it is before any workflow task ran; the workflow begins with the same. */
 export function initialView(id: string, fleet: string, memo: RecordingMemo): RecordingView {
   const { request, requestedAtMs, noRoom } = memo;
-  return openRecording({ id, fleet, request, requestedAtMs, ...(noRoom === undefined ? {} : { noRoom }) });
+  return openRecording({ id, fleet, request, requestedAtMs, ...defined({ noRoom }) });
 }
 
 /** One line for the Web UI's list. */

@@ -1,4 +1,5 @@
 // A recording in a list: a row of Temporal's index and its memo. Pure.
+import { defined } from '../../common/defined.ts';
 import { roomOf } from '../../recording/source.ts';
 import { fleetOf, type Row, recordingIdOf, stageOf, waitingForOf } from '../../temporal/recording-index.ts';
 import type { RecordingMemo } from '../../workflows/messages.ts';
@@ -14,15 +15,14 @@ export function summaryOf(row: Row, memo: RecordingMemo): RecordingSummary {
     stage,
     fleet: fleetOf(row),
     source: memo.request.source.type,
-    ...(room === undefined ? {} : { room }),
-    ...(waitingFor === undefined ? {} : { waitingFor }),
+    ...defined({ room, waitingFor }),
     priority: memo.request.priority,
     ...(memo.request.tenant === undefined ? {} : { tenant: memo.request.tenant }),
     labels: memo.request.labels,
     costCores: memo.costCores,
     requestedAtMs: memo.requestedAtMs,
     ...(memo.startAtMs === undefined ? {} : { startAtMs: memo.startAtMs }),
-    ...(endedAtMs === undefined ? {} : { endedAtMs }),
+    ...defined({ endedAtMs }),
   };
 }
 

@@ -1,5 +1,6 @@
 // /v1/recordings: ask for one, list, look, cancel, extend. Whoever holds a token for one room sees that room's recordings only.
 
+import { defined } from '../../common/defined.ts';
 import { labelsProblem } from '../../recording/defaults.ts';
 import { parseDuration } from '../../recording/duration.ts';
 import type { AskedRecording } from '../../recording/request.ts';
@@ -97,7 +98,7 @@ export function recordingRoutes({ recordings, settings, now }: RecordingRoutePar
       }
       if (query.fleet !== undefined && !known.includes(query.fleet)) throw errors.fleetNotFound(query.fleet, known);
       const room = caller.onlyRoom ?? query.room;
-      return { status: 200, body: await recordings.list({ ...query, ...(room === undefined ? {} : { room }) }) };
+      return { status: 200, body: await recordings.list({ ...query, ...defined({ room }) }) };
     },
   });
 

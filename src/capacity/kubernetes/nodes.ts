@@ -1,6 +1,8 @@
 // Is a node being emptied? By what people, autoscalers and clouds do before they take one away: they mark it so that no new pod
 // comes. What passes by itself, such as memory pressure or a silent kubelet, is no reason to go. Pure.
+
 import type { V1Node, V1Pod, V1Taint, V1Toleration } from '@kubernetes/client-node';
+import { defined } from '../../common/defined.ts';
 
 const CORDONED: V1Taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };
 /** Kubernetes' own conditions of a node; `unschedulable` is somebody's decision. */
@@ -16,9 +18,7 @@ export function whyLeaving(node: V1Node | undefined, pod: V1Pod): string | undef
     ({ key, effect, value }) =>
       effect !== 'PreferNoSchedule' &&
       !CONDITIONS.test(key) &&
-      !tolerations.some((toleration) =>
-        tolerates(toleration, { key, effect, ...(value === undefined ? {} : { value }) }),
-      ),
+      !tolerations.some((toleration) => tolerates(toleration, { key, effect, ...defined({ value }) })),
   );
   if (!taint) return undefined;
   return `its node is being emptied (${taint.key === CORDONED.key ? 'cordoned' : `taint ${taint.key}`})`;

@@ -1,5 +1,7 @@
 // What a pod says about the worker in it. Pure.
+
 import type { V1Container, V1Pod } from '@kubernetes/client-node';
+import { defined } from '../../common/defined.ts';
 import type { Worker } from '../provider.ts';
 import { ANNOTATIONS, LABELS } from './names.ts';
 import { condition, containerStatus, isCutOff, whyNotReady } from './reasons.ts';
@@ -19,7 +21,7 @@ export interface PodReading {
 export function workerOf(pod: V1Pod, reading: PodReading): Worker {
   const { metadata, spec, status } = pod;
   const container = spec?.containers.find(({ name }) => name === reading.container);
-  const state = stateOf(pod, reading.container);
+  const state = platformStateOf(pod, reading.container);
   const owned = isLaunched(pod) || reading.manageUnowned;
   const leaving = reading.leaving.get(metadata?.name ?? '');
   const reason = [isLaunched(pod) ? undefined : NOT_OURS, whyNotReady(pod, reading.container, reading.nowMs), leaving]
@@ -38,14 +40,13 @@ export function workerOf(pod: V1Pod, reading: PodReading): Worker {
     ...(topic ? { topic } : {}),
     ...(reason ? { reason } : {}),
     launchedAtMs: timeMs(metadata?.creationTimestamp),
-    ...(healthUrl === undefined ? {} : { healthUrl }),
-    ...(metricsUrl === undefined ? {} : { metricsUrl }),
+    ...defined({ healthUrl, metricsUrl }),
     cpuCores: container ? coresOf(container) : 0,
     owned,
-    ...(token === undefined ? {} : { token }),
+    ...defined({ token }),
     ...(isProtected === undefined ? {} : { protected: isProtected }),
     ...(isCutOff(pod, reading.container) ? { cutOff: true } : {}),
-    ...(leaving === undefined ? {} : { leaving }),
+    ...defined({ leaving }),
     ...(owned && isOutdated(pod, reading.currentTemplate) ? { outdated: true } : {}),
   };
 }
@@ -69,7 +70,7 @@ export function hasEnded({ status }: V1Pod): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
-function stateOf(pod: V1Pod, containerName: string): Worker['state'] {
+function platformStateOf(pod: V1Pod, containerName: string): Worker['state'] {
   if (hasEnded(pod)) return 'gone';
   if (pod.metadata?.deletionTimestamp !== undefined) return 'draining';
   if (!pod.spec?.nodeName) return 'requested';

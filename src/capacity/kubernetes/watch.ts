@@ -1,6 +1,7 @@
 // A list that stays current: the client library's informer, kept alive. It survives 410 Gone, dropped and half-open connections
 // and an API server that is away: what was seen last is kept, and the watch begins again where it stopped, or with a new list
 // when that does not work (a server that was restored from a backup does not know where that was).
+
 import {
   type KubeConfig,
   type KubernetesListObject,
@@ -8,6 +9,7 @@ import {
   ListWatch,
   Watch,
 } from '@kubernetes/client-node';
+import { backoffMs, withJitter } from '../../common/backoff.ts';
 import { messageOf } from '../../common/error-message.ts';
 import { isRefusal } from './errors.ts';
 
@@ -34,13 +36,13 @@ export interface WatchSpec<T extends KubernetesObject> {
 /** How long the first list may take before whoever asks is told that the API server does not answer. */
 const FIRST_LIST_MS = 10_000;
 const REFUSED_MS = 60_000;
-const RESTART_MS = { first: 200, max: 5_000 };
+const RESTART = { firstMs: 200, maxMs: 5_000 };
 /** After an outage of this long, the list is read anew. */
 const RELIST_MS = 30_000;
 
 export function watchList<T extends KubernetesObject>(spec: WatchSpec<T>): WatchedList<T> {
   const seen = new Map<string, T>();
-  let delayMs = RESTART_MS.first;
+  let failures = 0;
   let closed = false;
   let outage: { error: unknown; sinceMs: number } | undefined;
   let listed = false;
@@ -56,7 +58,7 @@ export function watchList<T extends KubernetesObject>(spec: WatchSpec<T>): Watch
     seen.set(nameOf(object), object);
   };
   const works = () => {
-    delayMs = RESTART_MS.first;
+    failures = 0;
     if (outage) spec.onOutage(undefined);
     outage = undefined;
   };
@@ -69,8 +71,8 @@ export function watchList<T extends KubernetesObject>(spec: WatchSpec<T>): Watch
     if (!outage) spec.onOutage(messageOf(error));
     outage = { error, sinceMs: outage?.sinceMs ?? Date.now() };
     tellFirst();
-    setTimeout(() => void begin(), delayMs).unref();
-    delayMs = Math.min(RESTART_MS.max, delayMs * 2);
+    failures += 1;
+    setTimeout(() => void begin(), withJitter(backoffMs(RESTART, failures))).unref();
   };
 
   function connect(): ListWatch<T> {

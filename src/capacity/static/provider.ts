@@ -1,4 +1,5 @@
 // A fixed list of workers that somebody else runs: they are used, never launched, drained or removed.
+import { defined } from '../../common/defined.ts';
 import { CapacityError, type CapacityProvider } from '../provider.ts';
 import type { StaticCapacity } from './config.ts';
 
@@ -13,7 +14,7 @@ export function createStaticProvider({ workers }: StaticCapacity): CapacityProvi
         state: 'running' as const,
         launchedAtMs: 0,
         healthUrl,
-        ...(metricsUrl === undefined ? {} : { metricsUrl }),
+        ...defined({ metricsUrl }),
         cpuCores,
         owned: false,
       }));

@@ -1,5 +1,7 @@
 // Looks into every recorded file, at most a few at a time, and asks LiveKit what it knows. Judges nothing.
+
 import { isAbsolute, join } from 'node:path';
+import { defined } from '../../common/defined.ts';
 import { messageOf } from '../../common/error-message.ts';
 import { probeMedia, toneFrequency } from '../../dev/media.ts';
 import type { RecordedFile, RecordingView } from '../../recording/view.ts';
@@ -41,7 +43,7 @@ async function lookInto(file: RecordedFile, probes: Probes): Promise<FileEvidenc
     const toneHz = hasSound
       ? await toneFrequency(probes.ffmpeg, path, { fromSeconds, seconds: toneSeconds })
       : undefined;
-    return { ...told, media, ...(toneHz === undefined ? {} : { toneHz }) };
+    return { ...told, media, ...defined({ toneHz }) };
   } catch (error) {
     return { ...told, problem: messageOf(error) };
   }

@@ -4,7 +4,7 @@ import { apply } from '../../../src/activities/fleet-apply.ts';
 import type { FleetDeps } from '../../../src/activities/fleet-deps.ts';
 import { plan, rec } from '../../support/fleet.ts';
 
-type State = Awaited<ReturnType<FleetDeps['recordings']['stateOf']>>;
+type State = Awaited<ReturnType<FleetDeps['recordings']['statusOf']>>;
 
 describe('an egress whose recording is not listed as open', () => {
   it.each<[State, code: 'not_open' | 'superseded', isStopped: boolean]>([
@@ -17,7 +17,7 @@ describe('an egress whose recording is not listed as open', () => {
     const stopped: string[] = [];
     const warned: string[] = [];
     const deps = {
-      recordings: { stateOf: async () => state },
+      recordings: { statusOf: async () => state },
       presence: {},
       provider: {},
       policy: { watchIntervalMs: 1_000 },

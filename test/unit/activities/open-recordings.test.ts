@@ -82,11 +82,11 @@ describe('the state of a recording', () => {
       'unknown',
     ],
   ])('that %s', async (_, client, state) => {
-    expect(await createOpenRecordings(client).stateOf('EG_x')).toBe(state);
+    expect(await createOpenRecordings(client).statusOf('EG_x')).toBe(state);
   });
 
   it('is not made up when Temporal does not answer', async () => {
     const client = clientOf(() => Promise.reject(new Error('unavailable')));
-    await expect(createOpenRecordings(client).stateOf('EG_x')).rejects.toThrow('unavailable');
+    await expect(createOpenRecordings(client).statusOf('EG_x')).rejects.toThrow('unavailable');
   });
 });

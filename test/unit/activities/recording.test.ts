@@ -305,7 +305,7 @@ describe('dispatch', () => {
     });
     expect(new Set(topics()).size).toBe(4);
     expect(topics()).toHaveLength(4);
-    expect(grants.stateOf(ID)).toBe('none');
+    expect(grants.rightOf(ID)).toBe('none');
   });
 
   it('passes over for a while whoever did not claim', async () => {
@@ -331,7 +331,7 @@ describe('dispatch', () => {
     }
   });
 
-  it.each<[string, DispatchReply, StartOutcome['kind'], ReturnType<Grants['stateOf']>]>([
+  it.each<[string, DispatchReply, StartOutcome['kind'], ReturnType<Grants['rightOf']>]>([
     ['does not answer', { kind: 'no_answer', message: '' }, 'unknown', 'given_up'],
     ['has no room after all', { kind: 'error', code: 'resource_exhausted', message: '' }, 'declined', 'given_up'],
     ['runs it already', { kind: 'error', code: 'already_exists', message: '' }, 'unknown', 'given_up'],
@@ -343,7 +343,7 @@ describe('dispatch', () => {
     });
     expect((await run(all.dispatch, dispatchInput())).kind).toBe(kind);
     expect(topics()).toEqual(['w1']);
-    expect(grants.stateOf(ID)).toBe(grant);
+    expect(grants.rightOf(ID)).toBe(grant);
     expect(protectedEgresses).toEqual([]);
   });
 
@@ -351,12 +351,12 @@ describe('dispatch', () => {
     const seen: string[] = [];
     const { all, run, grants } = activities({
       start: (_, { egressId }, granted) => {
-        seen.push(granted.stateOf(egressId));
+        seen.push(granted.rightOf(egressId));
         return ACCEPTED;
       },
     });
     await run(all.dispatch, dispatchInput());
-    expect([...seen, grants.stateOf(ID)]).toEqual(['granted', 'none']);
+    expect([...seen, grants.rightOf(ID)]).toEqual(['granted', 'none']);
   });
 
   it('has back the room of a start that did not happen', async () => {
@@ -402,7 +402,7 @@ describe('dispatch', () => {
       ),
     });
     expect(sent).toEqual([]);
-    expect(grants.stateOf(ID)).toBe('none');
+    expect(grants.rightOf(ID)).toBe('none');
   });
 
   it('is not undone by a fleet that cannot be woken', async () => {

@@ -1,8 +1,8 @@
 // Whatever happens to however many, what a pass writes down stays small: the line, the state, and the memory of the next pass.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { afterLaunch } from '../../../src/fleet/backoff.ts';
 import { describeFleet } from '../../../src/fleet/explain.ts';
+import { afterLaunch } from '../../../src/fleet/launch-again.ts';
 import type { Observation } from '../../../src/fleet/observation.ts';
 import type { FleetPlan } from '../../../src/fleet/plan.ts';
 import { egress, live, many, NOW, plan, rec, waiting, worker } from '../../support/fleet.ts';

@@ -54,8 +54,8 @@ function createWorld(world: World = {}) {
       list: vi.fn(async () => looks[0] ?? []),
       countQueue: vi.fn(async () => ((looks.length > 1 ? looks.shift() : looks[0]) ?? []).length),
       admit: vi.fn(async (_id: string) => true),
-      look: vi.fn(async () => true),
-      stateOf: vi.fn(async (): Promise<RecordingState> => 'ended'),
+      askToLook: vi.fn(async () => true),
+      statusOf: vi.fn(async (): Promise<RecordingState> => 'ended'),
       fleetOf: vi.fn(async (_id: string): Promise<string | undefined> => undefined),
       currentEgress: vi.fn(async (): Promise<string | undefined> => undefined),
     },
@@ -316,7 +316,7 @@ describe('orphans', () => {
   it('are stopped once their recording itself says that it has ended', async () => {
     const deps = createWorld(stray);
     await pass(deps, suspected);
-    expect(deps.recordings.stateOf).toHaveBeenCalledExactlyOnceWith(R);
+    expect(deps.recordings.statusOf).toHaveBeenCalledExactlyOnceWith(R);
     expect(deps.stopEgress).toHaveBeenCalledExactlyOnceWith(R);
   });
 
@@ -325,7 +325,7 @@ describe('orphans', () => {
     ['nobody knows their recording', 'unknown'],
   ])('are left alone when %s', async (_, state) => {
     const deps = createWorld(stray);
-    deps.recordings.stateOf.mockResolvedValue(state);
+    deps.recordings.statusOf.mockResolvedValue(state);
     await pass(deps, suspected);
     expect(deps.stopEgress).not.toHaveBeenCalled();
     expect(deps.log.warn).toHaveBeenCalledTimes(state === 'unknown' ? 1 : 0);
@@ -340,7 +340,7 @@ describe('orphans', () => {
     deps.recordings.currentEgress.mockResolvedValue(`${R}_1`);
     await pass(deps, suspected);
     expect(deps.stopEgress).toHaveBeenCalledExactlyOnceWith(R);
-    expect(deps.recordings.stateOf).not.toHaveBeenCalled();
+    expect(deps.recordings.statusOf).not.toHaveBeenCalled();
   });
 });
 
@@ -350,7 +350,7 @@ describe('the evidence of a lost egress', () => {
   it('goes to its recording', async () => {
     const deps = createWorld({ open });
     await pass(deps, memory({ egresses: { [R]: 'w1' } }));
-    expect(deps.recordings.look).toHaveBeenCalledExactlyOnceWith(R, {
+    expect(deps.recordings.askToLook).toHaveBeenCalledExactlyOnceWith(R, {
       code: 'lost',
       egressId: R,
       why: `${R} is lost: it has left the bus, and its worker has ended`,
@@ -362,7 +362,7 @@ describe('the evidence of a lost egress', () => {
     for (const world of [{ egresses: [R] }, { answers: { w1: shown } }]) {
       const deps = createWorld({ open, workers: [running('w1')], ...world });
       const report = await pass(deps, memory({ egresses: { [R]: 'w1' } }));
-      expect(deps.recordings.look).not.toHaveBeenCalled();
+      expect(deps.recordings.askToLook).not.toHaveBeenCalled();
       expect(report.memory.egresses).toEqual({ [R]: 'w1' });
     }
   });
@@ -371,7 +371,7 @@ describe('the evidence of a lost egress', () => {
     const answers = { w1: { answered: false as const, problem: 'ECONNREFUSED', closed: true } };
     const deps = createWorld({ open, workers: [running('w1')], answers });
     await pass(deps, memory({ workers: { w1: { wasReady: true } }, egresses: { [R]: 'w1' } }));
-    expect(deps.recordings.look).toHaveBeenCalledTimes(1);
+    expect(deps.recordings.askToLook).toHaveBeenCalledTimes(1);
   });
 });
 
@@ -414,7 +414,7 @@ describe('a pass beside other fleets', () => {
   const beside = (fleet: string, world: World = {}) => {
     const deps = { ...createWorld({ open: [[]], egresses: [theirs, unknown], ...world }), fleets: ['test', 'gpu'] };
     deps.recordings.fleetOf.mockImplementation(async (id) => (id === theirs ? 'gpu' : undefined));
-    deps.recordings.stateOf.mockResolvedValue('ended');
+    deps.recordings.statusOf.mockResolvedValue('ended');
     return { deps, run: () => runPass(deps, { fleet, pass: 7, memory: suspected, kicked: false, token: 'run-7' }) };
   };
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_COSTS } from '../../../src/fleet/cost.ts';
 import type { WorkerNotes } from '../../../src/fleet/observation.ts';
-import { stateOf, type Witnesses } from '../../../src/fleet/worker-state.ts';
+import { type Witnesses, workerStateOf } from '../../../src/fleet/worker-state.ts';
 import { isOutOfService, readHealth } from '../../../src/livekit/probe.ts';
 import { MINUTE, NOW } from '../../support/fleet.ts';
 
@@ -45,7 +45,7 @@ describe('the state of a worker', () => {
     ['was ready and its platform restarts it', { platform: 'booting', answered: false }, { wasReady: true }, 'booting'],
     ['ended', { platform: 'gone', answered: false }, { drainAskedMs: NOW }, 'gone'],
   ])('%s', (_, witnesses, notes, state) => {
-    expect(stateOf(seen(witnesses), notes, NOW, 10 * MINUTE)).toBe(state);
+    expect(workerStateOf(seen(witnesses), notes, NOW, 10 * MINUTE)).toBe(state);
   });
 });
 

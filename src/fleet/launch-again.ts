@@ -1,4 +1,5 @@
 // How long the fleet waits before it launches again after the provider refused or workers died while booting. Pure.
+import { backoffMs } from '../common/backoff.ts';
 import { cutToBytes } from '../recording/bytes.ts';
 import type { FleetMemory } from './observation.ts';
 
@@ -20,12 +21,12 @@ const PROBLEM_BYTES = 500;
 const BOOT = { firstMs: 10_000, maxMs: 300_000 };
 
 function launchBackoffMs({ kind, retryAfterMs }: LaunchRefusal, failures: number): number {
-  return retryAfterMs ?? doubling(DELAYS[kind], failures);
+  return retryAfterMs ?? backoffMs(DELAYS[kind], failures);
 }
 
 /** Nothing after the first failure: a single lost worker is replaced at once. */
 export function bootBackoffMs(failures: number): number {
-  return failures <= 1 ? 0 : doubling(BOOT, failures - 1);
+  return failures <= 1 ? 0 : backoffMs(BOOT, failures - 1);
 }
 
 export function afterLaunch(
@@ -52,8 +53,4 @@ export function afterLaunch(
 function withoutProblem(memory: FleetMemory): FleetMemory {
   const { lastProblem: _, ...rest } = memory;
   return rest;
-}
-
-function doubling({ firstMs, maxMs }: { firstMs: number; maxMs: number }, failures: number): number {
-  return Math.min(maxMs, firstMs * 2 ** Math.max(0, Math.min(failures - 1, 20)));
 }
