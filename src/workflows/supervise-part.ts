@@ -77,9 +77,14 @@ async function supervise(state: RecordingState): Promise<{ stopping?: Stopping; 
   }
 }
 
+/** Media may flow before the start is answered, and the time counts from there: no reason for another timer. */
+const BEFORE_ANSWER_MS = 250;
+
 /** Until the part has ended, somebody asks for a look, or it is time for one. */
 async function untilNews(state: RecordingState, lookAtMs: number, stopped: boolean): Promise<void> {
-  const deadlineMs = () => state.endDeadlineMs() + deadlineSlackMs(state.input.request.maxDuration);
+  const slackMs = deadlineSlackMs(state.input.request.maxDuration);
+  const deadlineMs = () => state.endDeadlineMs() + slackMs;
+  const isSooner = () => deadlineMs() + Math.min(slackMs, BEFORE_ANSWER_MS) < wakeAtMs;
   const wakeAtMs = stopped ? lookAtMs : Math.min(lookAtMs, deadlineMs());
   await until(
     state,
@@ -87,7 +92,7 @@ async function untilNews(state: RecordingState, lookAtMs: number, stopped: boole
       state.ended !== undefined ||
       state.look !== undefined ||
       state.attempts.strangers.size > 0 ||
-      (!stopped && (state.cancelled || deadlineMs() < wakeAtMs)),
+      (!stopped && (state.cancelled || isSooner())),
     wakeAtMs,
     stopped ? 'until the egress has ended' : 'until maxDuration',
   );

@@ -3,7 +3,16 @@ import { describe, expect, it } from 'vitest';
 import type { PartInspection } from '../../src/activities/contract.ts';
 import { MAX_SHORT_PARTS } from '../../src/recording/delays.ts';
 import { countActions } from '../support/actions.ts';
-import { fullFrom, HOUR_MS, MINUTE_MS, NO_CAPACITY, once, type Script, UNKNOWN } from '../support/recording-env.ts';
+import {
+  fullFrom,
+  HOUR_MS,
+  MINUTE_MS,
+  NO_CAPACITY,
+  once,
+  type Script,
+  UNKNOWN,
+  WORKER,
+} from '../support/recording-env.ts';
 import { useRecordings } from '../support/use-recordings.ts';
 
 const recordings = useRecordings();
@@ -169,6 +178,24 @@ describe('maxDuration', () => {
     await run.becomesActive(0, 600);
     await run.result();
     expect(run.inputs('stopPart')).toEqual([{ egressId: run.egressId(), waitMs: 10_000 }]);
+    expect(countActions(await run.handle.fetchHistory()).by).toMatchObject({ TIMER_STARTED: 1 });
+  });
+
+  it('needs no second timer when media flowed before the start was answered', async () => {
+    const run = await recordings.start({
+      ...endsWhenStopped,
+      dispatch: async (_, { attempt }, r) => {
+        await r.sleep(1_000);
+        return { kind: 'started', egressId: r.egressId(attempt), acceptedAtMs: await r.now(), worker: WORKER };
+      },
+    });
+    const { parts } = await run.untilAccepted();
+    const startedAtMs = (parts[0]?.acceptedAtMs ?? 0) - 150;
+    await run.report(run.snapshot('ACTIVE', { startedAtMs }));
+    await run.until(({ stage }) => stage === 'recording');
+    expect((await run.view()).startedAtMs).toBe(startedAtMs);
+    await run.cancel();
+    await run.result();
     expect(countActions(await run.handle.fetchHistory()).by).toMatchObject({ TIMER_STARTED: 1 });
   });
 
