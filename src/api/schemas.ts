@@ -68,7 +68,15 @@ export const recordingView = z
     }),
     requestedAtMs: unixMs('The request was accepted'),
     waiting: z
-      .object({ for: z.enum(WAITING_FOR), sinceMs: unixMs('Waits since'), detail: z.string() })
+      .object({
+        for: z.enum(WAITING_FOR),
+        sinceMs: unixMs('Waits since'),
+        detail: z.string(),
+        position: z.int().optional().meta({ description: 'Place in the queue, from 1; absent while nobody knows' }),
+        expectedAtMs: unixMs(
+          'By then there should be a worker, by the boots seen and the ends known; absent while nobody knows',
+        ).optional(),
+      })
       .optional()
       .meta({ description: 'While waiting: for what, since when, and the last thing that was tried' }),
     startDeadlineMs: unixMs('Capacity must be found before this'),

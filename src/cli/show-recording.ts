@@ -12,6 +12,7 @@ export function describeRecording(view: RecordingView, nowMs: number): string {
     ['stage', view.stage],
     ['reason', reason && `${reason.code}: ${reason.message}`],
     ['waiting', waiting && `for ${waiting.for}, since ${ago(waiting.sinceMs, nowMs)}: ${waiting.detail}`],
+    ['place', placeOf(waiting, nowMs)],
     ['source', describeSource(request)],
     ['fleet', view.fleet],
     ['tenant', request.tenant],
@@ -27,6 +28,15 @@ export function describeRecording(view: RecordingView, nowMs: number): string {
     ['ended', at(view.endedAtMs)],
   ]);
   return main + view.parts.map(describePart).join('');
+}
+
+function placeOf(waiting: RecordingView['waiting'], nowMs: number): string | undefined {
+  if (waiting?.position === undefined) return undefined;
+  return `${waiting.position} in the queue, a worker ${expected(waiting.expectedAtMs, nowMs)}`;
+}
+
+function expected(atMs: number | undefined, nowMs: number): string {
+  return atMs === undefined ? 'at a time nobody knows' : `in ${formatDuration(Math.max(0, atMs - nowMs))}`;
 }
 
 function describeSource({ source }: RecordingRequest): string {

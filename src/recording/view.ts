@@ -43,7 +43,15 @@ export interface RecordingView {
   request: RecordingRequest;
   requestedAtMs: number;
   /** While waiting: for what, since when, and the last thing that was tried. */
-  waiting?: { for: WaitingFor; sinceMs: number; detail: string };
+  waiting?: {
+    for: WaitingFor;
+    sinceMs: number;
+    detail: string;
+    /** Its place in the queue, from 1; absent while nobody knows. */
+    position?: number;
+    /** By then there should be a worker, unix ms; absent while nobody knows. */
+    expectedAtMs?: number;
+  };
   /** Capacity must be found before this, unix ms. */
   startDeadlineMs: number;
   /** The file of the first part begins here. */

@@ -16,6 +16,7 @@ import { createAttendance } from '../livekit/attendance.ts';
 import type { LiveKitClient } from '../livekit/client.ts';
 import type { Departures } from '../livekit/departures.ts';
 import type { Grants } from '../livekit/grants.ts';
+import { createQueueBoard } from '../livekit/queue-board.ts';
 import { createLiveKitRecords } from '../livekit/records.ts';
 import { createRoomWatch } from '../livekit/room-watch.ts';
 import { createWorkers, WorkerRefusal, WorkerSilent, type Workers } from '../livekit/workers.ts';
@@ -45,6 +46,7 @@ export function createServiceActivities(parts: ActivityParts): object {
   const { buses, config, client, livekit, grants, departures, metrics, log, fleets, arrivals, kickFleet } = parts;
   const { livekit: livekitConfig } = config;
   const workers = createWorkers(buses.workers.client);
+  const board = createQueueBoard(buses.workers.transport);
   const rooms = createRoomWatch({ livekit, log });
   const attendance = createAttendance(rooms, (id, sinceMs) => {
     const told = client.workflow.getHandle(recordingWorkflowId(id)).signal(participantsLeftSignal, { sinceMs });
@@ -93,6 +95,8 @@ export function createServiceActivities(parts: ActivityParts): object {
       attendance,
       onPass: (fleet, { durationMs, observation, plan, problem }) => {
         fleets.find(({ settings: { name } }) => name === fleet)?.launchProblem.note(problem);
+        // Without it nobody's place is known; the next pass writes it.
+        if (plan.demand.behind.length > 0) board.write(fleet, plan.demand.places).catch(() => undefined);
         nextLooks.passed(fleet, Date.now(), plan.nextPassInMs);
         metrics.pass(fleet, { durationMs, decided: plan.line !== undefined });
         metrics.workers(fleet, countByState(observation.workers));

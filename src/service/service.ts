@@ -8,6 +8,7 @@ import { createReadiness } from '../api/readiness.ts';
 import type { Recordings } from '../api/recordings/recordings.ts';
 import { createStageCounter } from '../api/recordings/stage-counter.ts';
 import { createTemporalRecordings } from '../api/recordings/temporal-recordings.ts';
+import { withPlaces } from '../api/recordings/with-places.ts';
 import { roomTooLarge } from '../config/fleets.ts';
 import { type Config, defaultStorageOf } from '../config/schema.ts';
 import { createAddressGuard } from '../delivery/address-guard.ts';
@@ -16,6 +17,7 @@ import { createLiveKitClient, type LiveKitClient } from '../livekit/client.ts';
 import { createDepartures, type Departures } from '../livekit/departures.ts';
 import { createGrants } from '../livekit/grants.ts';
 import { createPresence, type Presence, type PresenceWatch } from '../livekit/presence.ts';
+import { createQueueBoard } from '../livekit/queue-board.ts';
 import { createHintOf } from '../livekit/webhook.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
@@ -123,7 +125,8 @@ async function createContext(config: Config, parts: ServiceParts, log: Log): Pro
   const temporal = createTemporalClient(settings, keyring.keys);
   const arrivals = createArrivals();
   const { taskQueue } = config.temporal;
-  const presence = createPresence(lateTransport(() => context.buses?.workers.transport));
+  const workersBus = lateTransport(() => context.buses?.workers.transport);
+  const presence = createPresence(workersBus);
   const fleets = await Promise.all(config.fleets.map((fleet) => createFleetSources(fleet, presence, log)));
   const kickFleet = createFleetKicker(temporal.client, taskQueue);
   const livekit = createLiveKitClient(config.livekit);
@@ -143,7 +146,10 @@ async function createContext(config: Config, parts: ServiceParts, log: Log): Pro
     arrivals,
     departures: createDepartures(),
     kickFleet,
-    recordings: createTemporalRecordings(temporal.client, { fleets: namesOf(config), taskQueue, arrivals, place }),
+    recordings: withPlaces(
+      createTemporalRecordings(temporal.client, { fleets: namesOf(config), taskQueue, arrivals, place }),
+      createQueueBoard(workersBus),
+    ),
     settings,
     temporal,
     keyring,
