@@ -7,6 +7,7 @@ import {
   launchProblemOf,
 } from '../capacity/provider.ts';
 import { messageOf } from '../common/error-message.ts';
+import { eachAtOnce } from '../common/some-at-once.ts';
 import { afterLaunch, type LaunchRefusal } from '../fleet/launch-again.ts';
 import type { FleetMemory, WorkerNotes } from '../fleet/observation.ts';
 import type { FleetPlan } from '../fleet/plan.ts';
@@ -93,18 +94,14 @@ async function failedOf<T extends { id: string }>(
   act: (item: T) => Promise<unknown>,
 ): Promise<string[]> {
   const failed: string[] = [];
-  for (let start = 0; start < items.length; start += SIGNALS_AT_ONCE) {
-    await Promise.all(
-      items.slice(start, start + SIGNALS_AT_ONCE).map(async (item) => {
-        try {
-          if ((await act(item)) === false) failed.push(item.id);
-        } catch (error) {
-          log.warn({ id: item.id, error: String(error) }, `could not ${what}; the next pass tries again`);
-          failed.push(item.id);
-        }
-      }),
-    );
-  }
+  await eachAtOnce(SIGNALS_AT_ONCE, items, async (item) => {
+    try {
+      if ((await act(item)) === false) failed.push(item.id);
+    } catch (error) {
+      log.warn({ id: item.id, error: String(error) }, `could not ${what}; the next pass tries again`);
+      failed.push(item.id);
+    }
+  });
   return failed;
 }
 

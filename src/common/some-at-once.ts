@@ -18,3 +18,9 @@ export function someAtOnce(most: number): Turn {
     }
   };
 }
+
+/** All of them, so many at once. @returns in the order of the items @throws what the first to fail threw */
+export function eachAtOnce<T, R>(most: number, items: readonly T[], run: (item: T) => Promise<R>): Promise<R[]> {
+  const turn = someAtOnce(most);
+  return Promise.all(items.map((item) => turn(() => run(item))));
+}

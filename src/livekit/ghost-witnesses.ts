@@ -3,6 +3,7 @@ import { type EgressInfo, StopEgressRequest } from '@livekit/protocol';
 import type { RpcClient } from '../bus/client.ts';
 import { isReelkitServer } from '../bus/ids.ts';
 import { messageOf } from '../common/error-message.ts';
+import { eachAtOnce } from '../common/some-at-once.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
 import type { RecordingView } from '../recording/view.ts';
 import type { Witness } from './ghosts.ts';
@@ -50,7 +51,7 @@ export async function question(records: readonly EgressInfo[], parts: GhostWitne
     asked("LiveKit's Redis", parts.livekitRedis.egresses()),
     asked('LiveKit', identitiesByRoom(records, parts.listParticipants)),
   ]);
-  return inTurns(records, async (record) => {
+  return eachAtOnce(ASKED_AT_ONCE, records, async (record) => {
     const { egressId, roomName } = record;
     const recording = await asked('Temporal', recordingOf(egressId, parts));
     const seen: Witness[] = [
@@ -118,7 +119,8 @@ async function identitiesByRoom(
 ): Promise<Map<string, string[]>> {
   const rooms = [...new Set(records.map(({ roomName }) => roomName))].filter((room) => room !== '');
   return new Map(
-    await inTurns(
+    await eachAtOnce(
+      ASKED_AT_ONCE,
       rooms,
       async (room): Promise<[string, string[]]> => [room, (await list(room)).map(({ identity }) => identity)],
     ),
@@ -129,12 +131,4 @@ function asked<T>(who: string, answer: Promise<T>): Promise<T> {
   return answer.catch((error: unknown) => {
     throw new WitnessUnavailable(who, error);
   });
-}
-
-/** A few at a time, in order. */
-async function inTurns<T, R>(items: readonly T[], run: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let from = 0; from < items.length; from += ASKED_AT_ONCE)
-    results.push(...(await Promise.all(items.slice(from, from + ASKED_AT_ONCE).map(run))));
-  return results;
 }
