@@ -47,8 +47,13 @@ const untilEnd = (egressId: string) =>
     (info) => info !== undefined && info.status > EgressStatus.EGRESS_ENDING,
   );
 
-test.concurrent('cancelling it ends it at once, and nothing is started', async () => {
+test.concurrent('it is shown its place in the queue; cancelling it ends it at once, and nothing is started', async () => {
   const { id } = await waitingRecording();
+  await waitFor(
+    'its place in the queue',
+    () => e2e.api.show(id),
+    ({ waiting }) => (waiting?.position ?? 0) >= 1,
+  );
   await e2e.api.cancel(id);
   expect(await e2e.api.untilEnded(id)).toMatchObject({
     stage: 'cancelled',
