@@ -144,7 +144,8 @@ export function toOpenRecording(
 ): OpenRecording {
   const memo = (info.memo ?? {}) as Partial<RecordingMemo>;
   const waitingFor = info.typedSearchAttributes.get(KEYS.waitingFor);
-  const sinceMs = Math.max(memo.requestedAtMs ?? info.startTime.getTime(), memo.startAtMs ?? 0);
+  // By one clock for all, whichever host accepted it.
+  const sinceMs = memo.queuedSinceMs ?? Math.max(info.startTime.getTime(), memo.startAtMs ?? 0);
   const { tenant, maxDuration = DEFAULTS.maxDurationMs } = memo.request ?? {};
   return {
     id: info.workflowId,

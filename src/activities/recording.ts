@@ -6,7 +6,7 @@ import { defined } from '../common/defined.ts';
 import { messageOf } from '../common/error-message.ts';
 import type { Storage } from '../config/storages.ts';
 import { unknownFleet } from '../fleet/serving.ts';
-import type { LiveKitClient } from '../livekit/client.ts';
+import { isDenied, type LiveKitClient } from '../livekit/client.ts';
 import type { Departures } from '../livekit/departures.ts';
 import type { Grants } from '../livekit/grants.ts';
 import { layoutOf } from '../livekit/layouts.ts';
@@ -297,7 +297,8 @@ function notLooked(error: unknown): Hindrance {
 }
 
 function unseen(what: string, error: unknown): Hindrance {
-  return noCapacity(`${what}: ${messageOf(error)}`);
+  const needs = isDenied(error) ? ({ needs: 'operator' } as const) : {};
+  return { ...noCapacity(`${what}: ${messageOf(error)}`), ...needs };
 }
 
 function fromBase64(text: string): Uint8Array {

@@ -76,6 +76,9 @@ export const recordingView = z
         expectedAtMs: unixMs(
           'By then there should be a worker, by the boots seen and the ends known; absent while nobody knows',
         ).optional(),
+        needs: z.enum(['operator']).optional().meta({
+          description: 'It does not pass by itself: LiveKit does not accept the configured key, or is not at its URL',
+        }),
       })
       .optional()
       .meta({ description: 'While waiting: for what, since when, and the last thing that was tried' }),

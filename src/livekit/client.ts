@@ -77,6 +77,11 @@ function asked<T>(call: Promise<T>): Promise<T> {
   });
 }
 
+/** It does not know our key, or is not what answers there: that does not pass by itself. */
+export function isDenied(error: unknown): boolean {
+  return error instanceof ServerError && [401, 403, 404].includes(error.status);
+}
+
 function isTwirp(error: unknown, code: string): boolean {
   return error instanceof ServerError && error.code === code;
 }

@@ -21,7 +21,10 @@ export function checkExtension(extension: Extension, clock: RecordingClock): str
   }
   if ('byMs' in extension && amount <= 0) return `by must be positive, got ${amount} ms`;
   const untilMs = extendedDeadline(extension, clock);
-  if (untilMs <= clock.nowMs) return `until ${written(untilMs)} is not after now, ${written(clock.nowMs)}`;
+  if (untilMs <= clock.nowMs)
+    return `until ${written(untilMs)} is not after now, ${written(clock.nowMs)}; name a later time, or cancel the recording`;
+  if (untilMs <= clock.startsAtMs)
+    return `until ${written(untilMs)} is not after its start, ${written(clock.startsAtMs)}; name a later time, or cancel the recording`;
   const latestMs = clock.startsAtMs + LONGEST_RECORDING_MS;
   if (untilMs > latestMs) return `a recording may last 24h at most; extend to ${written(latestMs)} or earlier`;
   return undefined;

@@ -56,6 +56,11 @@ export function nextPartDelayMs(shortParts: number): number {
   return PART_DELAYS_MS[Math.min(shortParts, PART_DELAYS_MS.length - 1)] ?? 0;
 }
 
+/** Of a look that had no answer. @param look counts from 1 */
+export function unansweredRecheckMs(look: number): number {
+  return Math.min(5_000 * 2 ** (look - 1), 300_000);
+}
+
 const STOPPED = { firstMs: 15_000, maxMs: 300_000 };
 
 /** After a stop the end should be told within seconds; then we look ourselves, less and less often. @param look counts from 1 */

@@ -12,6 +12,9 @@ export interface DetailNotes {
 /** A recording may have many parts; the last ones tell what goes on. */
 const SHOWN_PARTS = 10;
 const TEXT_CHARACTERS = 300;
+const SHOWN_FILES = 5;
+/** Temporal takes 20 kB; a character may be several bytes. */
+const DETAILS_CHARACTERS = 6_000;
 
 export function renderDetails(view: RecordingView, notes: DetailNotes): string {
   const hidden = view.parts.length - SHOWN_PARTS;
@@ -19,6 +22,8 @@ export function renderDetails(view: RecordingView, notes: DetailNotes): string {
     `**${view.stage}** since ${at(notes.stageSinceMs)}`,
     view.waiting &&
       `Waiting for **${view.waiting.for}** since ${at(view.waiting.sinceMs)}: ${plain(view.waiting.detail)}`,
+    view.waiting?.needs &&
+      'An operator must act: see what LiveKit answered, its URL and its keys in the configuration.',
     view.endDeadlineMs && !isEnded(view.stage) && `Ends by itself at ${at(view.endDeadlineMs)} (extend moves it)`,
     view.reason && `Reason: **${view.reason.code}**: ${plain(view.reason.message)}`,
     notes.lastProblem && `Last problem: ${plain(notes.lastProblem)}`,
@@ -26,7 +31,8 @@ export function renderDetails(view: RecordingView, notes: DetailNotes): string {
     ...view.parts.slice(-SHOWN_PARTS).map(renderPart),
     advice(view),
   ];
-  return lines.filter(Boolean).join('\n\n');
+  const details = lines.filter(Boolean).join('\n\n');
+  return details.length <= DETAILS_CHARACTERS ? details : `${details.slice(0, DETAILS_CHARACTERS)}\n\n(cut)`;
 }
 
 function renderPart(part: PartView): string {
@@ -36,7 +42,8 @@ function renderPart(part: PartView): string {
     `${part.attempts} start${part.attempts === 1 ? '' : 's'}`,
     part.startedAtMs && `active since ${at(part.startedAtMs)}`,
     part.end && `ended ${part.end.status}${part.end.details ? ` (${plain(part.end.details)})` : ''}`,
-    ...part.files.map((file) => `file ${code(file.filename)} ${formatDuration(file.durationMs)}`),
+    ...part.files.slice(0, SHOWN_FILES).map((file) => `file ${code(file.filename)} ${formatDuration(file.durationMs)}`),
+    part.files.length > SHOWN_FILES && `and ${part.files.length - SHOWN_FILES} files more`,
   ];
   return `- ${facts.filter(Boolean).join(', ')}`;
 }

@@ -22,6 +22,8 @@ export const LIMITS = {
   startWithinMs: 24 * 3_600_000,
   sourceGraceMs: 3_600_000,
   participantsAtMost: 1_000,
+  /** How far ahead a start may lie: its workflow is open until then. */
+  startAheadMs: 366 * 24 * 3_600_000,
 } as const;
 
 export const DEFAULTS = {

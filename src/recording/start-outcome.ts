@@ -16,6 +16,9 @@ export interface AssignedWorker {
   topic: string;
 }
 
+/** `operator`: it does not pass by itself. LiveKit does not accept Reelkit's key, or is not at the address that is configured. */
+export type NeededHand = 'operator';
+
 export type StartOutcome =
   /** Without a worker it showed by its reports, because the answer was lost. */
   | { kind: 'started'; egressId: string; acceptedAtMs: number; worker?: AssignedWorker; roomId?: string }
@@ -25,6 +28,7 @@ export type StartOutcome =
       message: string;
       /** Its room's sid; absent when nobody could look, so that the room may not exist either. */
       roomId?: string;
+      needs?: NeededHand;
     }
   | { kind: 'room_missing'; message: string }
   /** No worker will ever accept this request. `errorCode` as in EgressInfo. */

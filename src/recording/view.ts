@@ -1,7 +1,7 @@
 // What the world sees of a recording: the answer of the API, the result of the workflow, the body of the user's webhook.
 import type { RecordingRequest } from './request.ts';
 import type { EndReason, Stage, WaitingFor } from './stage.ts';
-import type { AssignedWorker } from './start-outcome.ts';
+import type { AssignedWorker, NeededHand } from './start-outcome.ts';
 
 export const INLINE_STORAGE = 'inline';
 
@@ -51,6 +51,8 @@ export interface RecordingView {
     position?: number;
     /** By then there should be a worker, unix ms; absent while nobody knows. */
     expectedAtMs?: number;
+    /** It does not pass by itself. */
+    needs?: NeededHand;
   };
   /** Capacity must be found before this, unix ms. */
   startDeadlineMs: number;

@@ -20,6 +20,8 @@ export interface RecordingFilter {
 export function listFilter(fleets: readonly string[], query: RecordingFilter): string {
   return all([
     ...ofFleets(query.fleet === undefined ? fleets : [query.fleet]),
+    // A run that went on in another one is no recording of its own.
+    "ExecutionStatus != 'ContinuedAsNew'",
     ...(query.stage === undefined ? [] : stageFilter(query.stage)),
     ...(query.room === undefined ? [] : [`RecordingRoom = ${quoted(roomKeyword(query.room))}`]),
     ...(query.tenant === undefined ? [] : [`RecordingLabels = ${quoted(tenantKeyword(query.tenant))}`]),

@@ -28,7 +28,8 @@ export class Announcer {
     while (true) {
       await condition(() => events.hasNews || this.finishing);
       if (!events.hasNews) return;
-      await announcing.announce({ recordingId, fleet, receivers, events: events.take() });
+      // What was taken is known to this run alone until it is handed over.
+      await this.state.inBackground([announcing.announce({ recordingId, fleet, receivers, events: events.take() })]);
     }
   }
 }

@@ -9,9 +9,9 @@ const RUN_BEFORE = 'the run before';
 
 export class Attempts {
   private readonly recordingId: string;
-  private readonly isReset: boolean;
+  private isReset = false;
   /** The attempt that comes next, from 0: it counts over the whole recording. */
-  next: number;
+  next = 0;
   /** A worker is being asked. */
   isStarting = false;
   /** Egresses of ours that run beside the one we want: they must be stopped, and are taken out once they were told. */
@@ -27,12 +27,16 @@ export class Attempts {
   private readonly named = new Set<string>();
   private asksForName = false;
 
-  /** @param offset where a run that was reset numbers its own attempts from */
-  constructor(recordingId: string, offset: number) {
+  constructor(recordingId: string) {
     this.recordingId = recordingId;
-    this.next = offset;
+  }
+
+  /** @param offset where a run that was reset numbers its own attempts from; 0: it was not */
+  numberFrom(offset: number): void {
     this.isReset = offset > 0;
-    if (this.isReset) this.nameHolders.add(RUN_BEFORE);
+    if (!this.isReset) return;
+    this.next = offset > this.next ? offset : this.next + 1 + (offset % 1_000);
+    this.nameHolders.add(RUN_BEFORE);
   }
 
   /** Of the attempt that is made now. */

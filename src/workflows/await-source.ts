@@ -1,7 +1,7 @@
 // Waits for a participant or a track that is not in the room: until startWithin for one that was never recorded, for sourceGrace for
 // one that left.
 import { sourceRecheckMs } from '../recording/delays.ts';
-import { calls } from './calls.ts';
+import { ask } from './calls.ts';
 import { type End, type RecordingState, until } from './recording-state.ts';
 import { stopStrangers } from './supervise-part.ts';
 
@@ -16,8 +16,10 @@ export async function awaitSource(state: RecordingState, otherwise: End): Promis
     state.look = undefined;
     // Whoever is asked looks on only until we ask again: a recording that ends meanwhile leaves nobody looking for long.
     const forMs = Math.min(untilMs - Date.now(), sourceRecheckMs(looks));
-    const { room, source } = await calls.lookForSource({ recordingId: state.view.id, ...state.place, forMs });
+    const asked = { recordingId: state.view.id, ...state.place, forMs };
+    const said = await ask(state, 'lookForSource', asked, { isOver: () => state.cancelled, byMs: untilMs });
     if (state.cancelled) return calledOff(state, otherwise);
+    const { room, source } = 'answer' in said ? said.answer : {};
     if (room === 'gone') return hasRecorded ? otherwise : roomEnded;
     if (source === 'here') return undefined;
     state.wait('source', otherwise.message);

@@ -1,14 +1,25 @@
 // The activities of a recording, each with the limits that its meaning asks for.
-import { ActivityFailure, proxyActivities, TemporalFailure } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  type ActivityOptions,
+  condition,
+  proxyActivities,
+  TemporalFailure,
+} from '@temporalio/workflow';
 import type { DeliveryActivities, RecordingActivities } from '../activities/contract.ts';
 
 /** Short calls that may be repeated freely. */
-export const calls = proxyActivities<RecordingActivities>({
+const LOOK_OPTIONS: ActivityOptions = {
   startToCloseTimeout: '20s',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '15s' },
-});
+};
+type Looks = Pick<RecordingActivities, 'inspectPart' | 'inspectRoom' | 'lookForSource' | 'wakeFleet'>;
+type AnswerTo<Name extends keyof Looks> = Awaited<ReturnType<Looks[Name]>>;
+const looks = proxyActivities<Looks>(LOOK_OPTIONS);
+/** A look that has no answer by then is made again later, less and less often. */
+const LOOK_LIMIT_MS = 30_000;
 /** A dispatch: one try, because a second one would record twice. A dead Temporal worker is noticed by its heartbeat. */
-export const start = proxyActivities<RecordingActivities>({
+export const start = proxyActivities<Pick<RecordingActivities, 'dispatch'>>({
   startToCloseTimeout: '40s',
   // Heartbeats are sent every 80 % of this: on a starved machine the rest must do for one to arrive.
   heartbeatTimeout: '12s',
@@ -39,7 +50,10 @@ export const finder = proxyActivities<Pick<RecordingActivities, 'findAttempt'>>(
   retry: { initialInterval: '500ms', maximumAttempts: 3 },
 });
 /** A stop that fails is repeated after the next look, not in place: the egress may have ended by then. */
-export const stop = proxyActivities<RecordingActivities>({ startToCloseTimeout: '20s', retry: { maximumAttempts: 2 } });
+export const stop = proxyActivities<Pick<RecordingActivities, 'stopPart'>>({
+  startToCloseTimeout: '20s',
+  retry: { maximumAttempts: 2 },
+});
 /** A recording ends when everything it has to tell is handed over; Temporal alone is waited for. */
 export const announcing = proxyActivities<Pick<DeliveryActivities, 'announce'>>({
   startToCloseTimeout: '20s',
@@ -54,6 +68,43 @@ export const lookup = proxyActivities<Pick<DeliveryActivities, 'findRecording'>>
   startToCloseTimeout: '20s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5m' },
 });
+
+interface WithOptions<Input, Result> {
+  executeWithOptions(options: ActivityOptions, args: [Input]): Promise<Result>;
+}
+
+type Answer<T> = { answer: T } | { problem: string };
+
+/** Whom an abandoned question would outlive. */
+interface Asker {
+  inBackground(steps: readonly Promise<unknown>[]): Promise<void>;
+}
+
+/**
+ * Asks the world something that may have no answer: neither a deadline nor somebody who ends the recording waits for it.
+ * @param isOver then nobody cares for the answer any more @param byMs at the latest, unix ms; without a timer
+ */
+export async function ask<Name extends keyof Looks>(
+  asker: Asker,
+  name: Name,
+  input: Parameters<Looks[Name]>[0],
+  { isOver, byMs }: { isOver: () => boolean; byMs: number },
+): Promise<Answer<AnswerTo<Name>>> {
+  const look = looks[name] as unknown as WithOptions<typeof input, AnswerTo<Name>>;
+  const limitMs = Math.min(Math.max(byMs - Date.now(), 1_000), LOOK_LIMIT_MS);
+  let known: Answer<AnswerTo<Name>> | undefined;
+  const asked = look.executeWithOptions({ ...LOOK_OPTIONS, scheduleToCloseTimeout: limitMs }, [input]).then(
+    (answer) => {
+      known = { answer };
+    },
+    (error: unknown) => {
+      known = { problem: problemOf(error) };
+    },
+  );
+  // A mistake of our own must show.
+  await Promise.race([asker.inBackground([asked]), condition(() => known !== undefined || isOver())]);
+  return known ?? { problem: 'it was not waited for' };
+}
 
 /**
  * What an activity failed with; that of a local one comes as it is. Everything else is a mistake of our own and must show.

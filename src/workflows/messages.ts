@@ -1,6 +1,7 @@
 // The messages of both workflows: names and payloads, shared by workflows, activities, API and CLI.
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { FleetMemory } from '../fleet/observation.ts';
+import type { Carried } from '../recording/carry.ts';
 import type { EgressReport } from '../recording/egress.ts';
 import type { RecordFacts } from '../recording/record-state.ts';
 import type { RecordingRequest } from '../recording/request.ts';
@@ -33,6 +34,10 @@ export interface RecordingInput {
   roomId?: string;
   /** Why no worker had room for it when it was accepted: it begins in the queue. */
   noRoom?: string;
+  /** What the run before this one left off with: a history that gets long is begun anew. */
+  carried?: Carried;
+  /** Test hook: begin a new history after this many events. */
+  maxEvents?: number;
   /** Who asked. LiveKit knows its own requests already; of the others it is told. */
   origin: 'livekit' | 'api';
   /** Who hears of it; left out: nobody. Holds secrets: addresses of webhooks. */
@@ -47,6 +52,8 @@ export interface RecordingMemo {
   /** Due time of a scheduled recording, unix ms. */
   startAtMs?: number;
   noRoom?: string;
+  /** Its place in the queue, when this is not its first run; unix ms by Temporal's clock. */
+  queuedSinceMs?: number;
   request: RecordingRequest;
 }
 

@@ -2,6 +2,8 @@
 // Deterministic: time comes from the workflow's own clock.
 import { condition, log, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import type { Hindrance } from '../activities/contract.ts';
+import { carry, restore } from '../recording/carry.ts';
+import { between, partEndedAt } from '../recording/clock.ts';
 import { checkExtension, extendedDeadline } from '../recording/deadline.ts';
 import { type DetailNotes, renderDetails } from '../recording/details.ts';
 import { type EgressReport, type EgressStatus, isTerminal } from '../recording/egress.ts';
@@ -10,13 +12,27 @@ import { type RecordFacts, recordStateOf } from '../recording/record-state.ts';
 import { isReport, KeptReports, mayGoOn } from '../recording/reports.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import { type EndReason, type EndStage, isEnded, type OpenStage, type WaitingFor } from '../recording/stage.ts';
-import type { AssignedWorker } from '../recording/start-outcome.ts';
+import type { AssignedWorker, NeededHand } from '../recording/start-outcome.ts';
 import { INLINE_STORAGE, type PartView, type RecordingView } from '../recording/view.ts';
 import { EventLog } from '../recording/webhooks/event-log.ts';
 import { Attempts } from './attempts.ts';
 import { measures } from './measures.ts';
 import type { ExtendBy, RecordingInput } from './messages.ts';
 import { KEYS } from './search-attributes.ts';
+import type { Watch } from './supervise-part.ts';
+
+/** How a recording gets rid of a long history. */
+export interface HistoryGuard {
+  /** It is, and this is a moment to begin a new one. */
+  isLong(): boolean;
+  /** LiveKit's record is what it should be. */
+  isTold(): boolean;
+  /** Never returns. */
+  handOver(input: RecordingInput, queuedSinceMs: number): Promise<never>;
+}
+
+/** Of the run, not of the recording. */
+const NOT_CARRIED = ['input', 'history', 'background', 'resting', 'stopAnswered'] as const;
 
 const MAX_LAYOUT_CHARACTERS = 256;
 
@@ -62,12 +78,12 @@ export class RecordingState {
   readonly attempts: Attempts;
   /** What UpdateLayout has said since the start. */
   layout: string | undefined;
+  /** When a worker was asked last, by Temporal's clock: what comes of it comes later. */
+  askedAtMs = 0;
   /** Admissions in a row that found no worker after all. */
   turnsMissed = 0;
   /** A change of its stream URLs is under way. */
   isChangingStreams = false;
-  /** The first stop of the part was answered: with its end, as a rule. */
-  stopAnswered: Promise<void> | undefined;
   /** LiveKit's record is not what it should be. */
   recordIsStale = false;
   /** LiveKit may not know of the recording yet. */
@@ -80,6 +96,15 @@ export class RecordingState {
   private readonly reports = new KeptReports();
   /** Final report of the current part, once known. */
   ended: EgressReport | undefined;
+  /** Parts in a row that ended soon after their start. */
+  shortParts = 0;
+  /** How often the present part has waited. */
+  rounds: Record<Exclude<WaitingFor, 'source'>, number> = { capacity: 0, room: 0 };
+  /** How the present part is watched, once a worker took it. */
+  watch: Watch | undefined;
+  /** Steps under way that nobody waits for. */
+  private background = 0;
+  private readonly history: HistoryGuard | undefined;
   /** Set by extend; added to maxDuration, or replaces the deadline. */
   private extensionMs = 0;
   private fixedDeadlineMs: number | undefined;
@@ -87,9 +112,10 @@ export class RecordingState {
   /** What webhooks have yet to tell. */
   readonly events: EventLog;
 
-  constructor(input: RecordingInput, attemptOffset = 0) {
+  constructor(input: RecordingInput, attemptOffset = 0, history?: HistoryGuard) {
     this.input = input;
-    this.attempts = new Attempts(input.id, attemptOffset);
+    this.history = history;
+    this.attempts = new Attempts(input.id);
     this.view = openRecording(input);
     this.roomId = input.roomId;
     this.wire = input.wire;
@@ -97,7 +123,38 @@ export class RecordingState {
     this.recordIsStale = input.origin === 'api';
     this.notes = { stageSinceMs: input.requestedAtMs };
     this.events = new EventLog(input.receivers ?? [], attemptOffset);
-    this.events.noteStage(this.view, input.requestedAtMs);
+    if (input.carried) {
+      restore(this, input.carried);
+      this.events.skip(attemptOffset);
+    } else this.events.noteStage(this.view, input.requestedAtMs);
+    this.attempts.numberFrom(attemptOffset);
+  }
+
+  /** No step is under way that nobody waits for. */
+  get isQuiet(): boolean {
+    return this.background === 0;
+  }
+
+  /** The history is long, and nothing is under way that the next run of the workflow would not know of. */
+  get mayHandOver(): boolean {
+    return this.isQuiet && (this.history?.isLong() ?? false);
+  }
+
+  /** Goes on in a run with a new history, when it is time. */
+  async handOver(): Promise<void> {
+    if (!this.history || !this.mayHandOver) return;
+    this.recordIsStale ||= !this.history.isTold();
+    await this.history.handOver({ ...this.input, carried: carry(this, NOT_CARRIED) }, this.dueAtMs);
+  }
+
+  /** What it starts may go on when nobody waits for it any more. */
+  async inBackground(steps: readonly Promise<unknown>[]): Promise<void> {
+    this.background += 1;
+    try {
+      await Promise.all(steps);
+    } finally {
+      this.background -= 1;
+    }
   }
 
   get dueAtMs(): number {
@@ -106,6 +163,15 @@ export class RecordingState {
 
   get part(): PartView | undefined {
     return this.view.parts.at(-1);
+  }
+
+  get hasUnstartedPart(): boolean {
+    return this.part !== undefined && this.part.egressId === undefined;
+  }
+
+  /** A worker took the present part, and it has not ended. */
+  get hasOpenPart(): boolean {
+    return this.part?.egressId !== undefined && this.part.end === undefined;
   }
 
   get isEnded(): boolean {
@@ -121,6 +187,8 @@ export class RecordingState {
     const part: PartView = { number: (this.part?.number ?? 0) + 1, attempts: 0, files: [] };
     this.view.parts.push(part);
     this.ended = undefined;
+    this.watch = undefined;
+    this.rounds = { capacity: 0, room: 0 };
     // It was meant for a place in the queue that we left long ago.
     if (part.number > 1) this.admitted = false;
     if (this.view.stage === 'recording') this.enter('starting');
@@ -135,7 +203,8 @@ export class RecordingState {
   /** Whoever accepted the recording has just looked for a worker; who was admitted meanwhile need not wait. */
   knownHindrance(): Hindrance | undefined {
     const { noRoom } = this.input;
-    if (noRoom === undefined || this.admitted || this.part?.number !== 1 || this.attempts.anyMade) return undefined;
+    const isKnown = noRoom === undefined || this.input.carried || this.attempts.anyMade;
+    if (isKnown || this.admitted || this.part?.number !== 1) return undefined;
     return { kind: 'no_capacity', message: noRoom };
   }
 
@@ -173,9 +242,10 @@ export class RecordingState {
   }
 
   /** Stays in the queue while it is tried again, so that newcomers stand behind it. */
-  wait(what: WaitingFor, detail: string): void {
+  wait(what: WaitingFor, detail: string, needs?: NeededHand): void {
     const same = this.view.stage === 'waiting' && this.view.waiting?.for === what;
-    this.view.waiting = { for: what, sinceMs: same ? (this.view.waiting?.sinceMs ?? Date.now()) : Date.now(), detail };
+    const sinceMs = same ? (this.view.waiting?.sinceMs ?? Date.now()) : Date.now();
+    this.view.waiting = { for: what, sinceMs, detail, ...(needs ? { needs } : {}) };
     this.notes.lastProblem = detail;
     if (!same) {
       if (this.view.stage !== 'waiting') this.notes.stageSinceMs = Date.now();
@@ -196,7 +266,7 @@ export class RecordingState {
     const { part } = this;
     if (!part) return;
     part.egressId = egressId;
-    part.acceptedAtMs = this.plausible(acceptedAtMs);
+    part.acceptedAtMs = between(this.askedAtMs, acceptedAtMs, Date.now());
     if (worker) part.worker = worker;
     this.roomId ??= roomId;
     this.look = undefined;
@@ -318,7 +388,7 @@ export class RecordingState {
 
   private noteActive(part: PartView, workerMs: number): void {
     if (part.startedAtMs !== undefined) return;
-    const atMs = this.plausible(Math.floor(workerMs));
+    const atMs = between(this.askedAtMs, Math.floor(workerMs), Date.now());
     part.startedAtMs = atMs;
     if (this.view.startedAtMs !== undefined) return;
     this.view.startedAtMs = atMs;
@@ -326,11 +396,6 @@ export class RecordingState {
     this.view.spent = { queueMs: Math.max(0, acceptedMs - this.dueAtMs), startMs: Math.max(0, atMs - acceptedMs) };
     measures.started(this.view.spent);
     this.moveDeadline();
-  }
-
-  /** A worker whose clock is wrong must not move our deadlines: nothing began before it was asked for, or later than now. */
-  private plausible(workerMs: number): number {
-    return Math.min(Math.max(workerMs, this.input.requestedAtMs), Date.now());
   }
 
   /** Writes down how the current part ended. @param egress null when its worker died */
@@ -346,7 +411,7 @@ export class RecordingState {
   }
 
   private writeEnd(part: PartView, egress: EgressReport): void {
-    part.endedAtMs = egress.endedAtMs ?? part.endedAtMs ?? Date.now();
+    part.endedAtMs = partEndedAt(part, egress, Date.now());
     part.end = {
       status: egress.status,
       ...(egress.details ? { details: egress.details } : {}),
@@ -404,6 +469,11 @@ export class RecordingState {
     const clock = { startsAtMs: this.startsAtMs(), endDeadlineMs: this.endDeadlineMs(), nowMs: Date.now() };
     const message = checkExtension(extension, clock);
     return message === undefined ? undefined : { type: 'InvalidExtension', message };
+  }
+
+  /** LiveKit may know of it. */
+  get isListed(): boolean {
+    return this.input.origin === 'livekit' || !this.unlisted;
   }
 
   /** Only after whyNotExtend had no objection. */

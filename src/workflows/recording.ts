@@ -11,18 +11,20 @@ import {
   allHandlersFinished,
   CancellationScope,
   condition,
+  makeContinueAsNewFunc,
   setHandler,
   setWorkflowOptions,
   workflowInfo,
 } from '@temporalio/workflow';
 import { resetOffset } from '../recording/attempt.ts';
+import { requestedAt } from '../recording/clock.ts';
 import { ABORT_LIMIT_MS, MAX_PARTS, MAX_SHORT_PARTS, nextPartDelayMs } from '../recording/delays.ts';
 import { asStopping } from '../recording/record-state.ts';
 import type { StreamChange } from '../recording/streams.ts';
 import type { RecordingView } from '../recording/view.ts';
 import { Announcer } from './announcer.ts';
 import { awaitSource } from './await-source.ts';
-import { calls } from './calls.ts';
+import { ask } from './calls.ts';
 import { changeStreams } from './change-streams.ts';
 import {
   type Admission,
@@ -46,9 +48,15 @@ import { type End, RecordingState, until } from './recording-state.ts';
 import { startPart } from './start-part.ts';
 import { stopStrangers, untilPartEnds } from './supervise-part.ts';
 
-export async function recording(input: RecordingInput): Promise<RecordingView> {
-  const state = new RecordingState(input, attemptOffset());
-  const keeper = new RecordKeeper(state);
+export async function recording(asked: RecordingInput): Promise<RecordingView> {
+  const keptAtMs = workflowInfo().startTime.getTime();
+  const input = { ...asked, requestedAtMs: requestedAt(asked.requestedAtMs, keptAtMs) };
+  const state: RecordingState = new RecordingState(input, attemptOffset(), {
+    isLong: () => isHistoryLong(input, keeper),
+    isTold: () => keeper.isUpToDate,
+    handOver: goOnAnew,
+  });
+  const keeper: RecordKeeper = new RecordKeeper(state);
   listen(state, keeper);
   // Cancelling the workflow itself, as the Web UI offers, is a cancel like any other: the file is finished and kept.
   CancellationScope.current().cancelRequested.catch(() => {
@@ -59,7 +67,7 @@ export async function recording(input: RecordingInput): Promise<RecordingView> {
     const announcer = new Announcer(state);
     await untilDue(state);
     // LiveKit has the record of what it asked for, and has yet to hear of everything else.
-    if (!state.cancelled || input.origin === 'livekit') keeper.start();
+    if (!state.cancelled || state.isListed) keeper.start();
     const end = await record(state);
     await stopStrangers(state);
     // What LiveKit or receivers have yet to hear keeps the workflow open.
@@ -67,8 +75,7 @@ export async function recording(input: RecordingInput): Promise<RecordingView> {
     state.finish(end);
     if (isBehind) state.endLasts();
     await Promise.all([announcer.finish(), keeper.finish()]);
-    await state.stopAnswered;
-    await condition(allHandlersFinished);
+    await condition(() => allHandlersFinished() && state.isQuiet);
     return state.view;
   });
 }
@@ -79,26 +86,50 @@ setWorkflowOptions(
 );
 
 function attemptOffset(): number {
-  const { runId, firstExecutionRunId } = workflowInfo();
-  return runId === firstExecutionRunId ? 0 : resetOffset(runId);
+  const { runId, originalExecutionRunId } = workflowInfo();
+  return runId === originalExecutionRunId ? 0 : resetOffset(runId);
+}
+
+/** Beside the server's own suggestion, which comes with 4,096 events or 1,800 updates; it ends a workflow with 51,200. */
+const LONG_EVENTS = 10_000;
+/** Then it is done although LiveKit has yet to be told of something, or somebody waits for an answer. */
+const TOO_LONG_EVENTS = 20_000;
+
+function isHistoryLong({ maxEvents = LONG_EVENTS }: RecordingInput, keeper: RecordKeeper): boolean {
+  const { continueAsNewSuggested, historyLength } = workflowInfo();
+  if (historyLength >= TOO_LONG_EVENTS) return true;
+  return (continueAsNewSuggested || historyLength >= maxEvents) && keeper.isUpToDate && allHandlersFinished();
+}
+
+/** In a run with a new history: under the same id, found in the same ways. */
+function goOnAnew(input: RecordingInput, queuedSinceMs: number): Promise<never> {
+  const { memo = {}, typedSearchAttributes } = workflowInfo();
+  return makeContinueAsNewFunc<typeof recording>({
+    memo: { ...memo, queuedSinceMs },
+    typedSearchAttributes: typedSearchAttributes.getAll(),
+  })(input);
 }
 
 async function record(state: RecordingState): Promise<End> {
-  let shortParts = 0;
   while (true) {
-    const notStarted = await startPart(state);
+    const notStarted = state.hasOpenPart ? undefined : await startPart(state);
     if (notStarted) return notStarted;
     const result = await untilPartEnds(state);
     if (result.end) return result.end;
-    shortParts = result.short ? shortParts + 1 : 0;
+    state.shortParts = result.short ? state.shortParts + 1 : 0;
     const { unlessItComes } = result;
-    const isBroken = unlessItComes === undefined && shortParts >= MAX_SHORT_PARTS;
+    const isBroken = unlessItComes === undefined && state.shortParts >= MAX_SHORT_PARTS;
     if (isBroken || state.view.parts.length >= MAX_PARTS) return gaveUp(state, result.message);
     const stayedAway = unlessItComes && (await awaitSource(state, unlessItComes));
     if (stayedAway) return stayedAway;
     state.noteProblem(result.message);
     if (state.part) state.view.startDeadlineMs = Date.now() + state.input.request.startWithin;
-    await until(state, () => state.cancelled, Date.now() + nextPartDelayMs(shortParts), 'pause before the next part');
+    await until(
+      state,
+      () => state.cancelled,
+      Date.now() + nextPartDelayMs(state.shortParts),
+      'pause before the next part',
+    );
   }
 }
 
@@ -115,8 +146,12 @@ function gaveUp(state: RecordingState, message: string): End {
 
 async function untilDue(state: RecordingState): Promise<void> {
   if (state.view.stage !== 'scheduled') return;
-  await calls.wakeFleet({ fleet: state.input.fleet, why: 'a recording was scheduled' });
-  await until(state, () => state.cancelled, state.dueAtMs, 'until startAt');
+  // Whoever is due and finds no worker wakes it as well.
+  const { fleet } = state.input;
+  const isOver = () => state.cancelled;
+  await ask(state, 'wakeFleet', { fleet, why: 'a recording was scheduled' }, { isOver, byMs: state.dueAtMs });
+  await until(state, () => state.cancelled || state.mayHandOver, state.dueAtMs, 'until startAt');
+  await state.handOver();
   if (!state.cancelled) state.enter('starting');
 }
 

@@ -7,17 +7,16 @@ import { defined } from '../common/defined.ts';
 import { queueRecheckMs, roomRecheckMs } from '../recording/delays.ts';
 import type { EgressReport } from '../recording/egress.ts';
 import { roomOf } from '../recording/source.ts';
-import type { WaitingFor } from '../recording/stage.ts';
 import type { AssignedWorker, StartOutcome } from '../recording/start-outcome.ts';
-import { calls, finder, problemOf, start } from './calls.ts';
+import { ask, finder, problemOf, start } from './calls.ts';
 import { type Accepted, type End, type RecordingState, until } from './recording-state.ts';
 import { stopStrangers } from './supervise-part.ts';
 
 /** Gets the next part accepted by a worker. @returns the end of the recording when that cannot be */
 export async function startPart(state: RecordingState): Promise<End | undefined> {
-  state.startNextPart();
+  // A run that goes on for another may find one that waits.
+  if (!state.hasUnstartedPart) state.startNextPart();
   let hindrance = state.knownHindrance();
-  const rounds: Rounds = { capacity: 0, room: 0 };
   while (true) {
     if (state.cancelled) return calledOff(state);
     if (Date.now() >= state.startDeadlineMs()) return deadlinePassed(state);
@@ -27,15 +26,18 @@ export async function startPart(state: RecordingState): Promise<End | undefined>
     // Once the part is known: its own news must not take it for a stranger meanwhile.
     await stopStrangers(state);
     if (outcome.kind === 'started') return undefined;
-    if (outcome.kind === 'refused') return endUnstarted(state, { ...REFUSED, ...outcome });
-    const end = await waitForTurn(state, outcome, rounds);
+    if (outcome.kind === 'refused') return refused(state, outcome);
+    const end = await waitForTurn(state, outcome);
     if (end) return end;
   }
 }
 
-type Rounds = Record<Exclude<WaitingFor, 'source'>, number>;
-
-const REFUSED = { stage: 'failed', reason: 'refused' } as const;
+/** What earlier parts left is kept. */
+function refused(state: RecordingState, { message, errorCode }: { message: string; errorCode: number }): End {
+  if (!state.hasFiles) return endUnstarted(state, { stage: 'failed', reason: 'refused', message, errorCode });
+  const why = `the next part was refused for good: ${message}`;
+  return endUnstarted(state, { stage: 'completed', reason: 'gave_up', message: why });
+}
 
 function calledOff(state: RecordingState): End {
   const { asked } = state;
@@ -52,7 +54,7 @@ async function tryStart(state: RecordingState): Promise<Attempted> {
   state.admitted = false;
   // What comes after a change of the streams begins with them.
   while (state.isChangingStreams) await condition(() => !state.isChangingStreams);
-  const askedAtMs = Date.now();
+  state.askedAtMs = Date.now();
   state.attempts.isStarting = true;
   const outcome = await askedFor(state, admitted);
   const found = outcome.kind === 'unknown' && !state.attempts.shown ? await find(state, outcome.egressId) : null;
@@ -61,7 +63,7 @@ async function tryStart(state: RecordingState): Promise<Attempted> {
   if (outcome.kind !== 'no_capacity' && outcome.kind !== 'room_missing') state.made(egressId);
   if (outcome.kind === 'no_capacity') state.turnsMissed += admitted ? 1 : 0;
   else if (outcome.kind !== 'room_missing') state.turnsMissed = 0;
-  return attempted(state, outcome, { early, found, askedAtMs });
+  return attempted(state, outcome, { early, found });
 }
 
 /** The answer, or the attempt's own report that it records: who was asked may have died with the answer. */
@@ -92,9 +94,11 @@ async function askedFor(state: RecordingState, admitted: boolean): Promise<Start
   await Promise.race([answered, condition(() => answer !== undefined || state.attempts.shown?.status === 'ACTIVE')]);
   if (answer) return answer;
   const shown = state.attempts.shown?.egressId ?? egressId;
-  void asked.then((late) => {
-    if (late.kind === 'started') state.answeredLate(shown, late);
-  });
+  void state.inBackground([
+    asked.then((late) => {
+      if (late.kind === 'started') state.answeredLate(shown, late);
+    }),
+  ]);
   return { kind: 'unknown', egressId: shown, message: 'it records, and its start is not answered yet' };
 }
 
@@ -103,10 +107,9 @@ interface Evidence {
   early: EgressReport | undefined;
   /** A worker says that it runs. */
   found: { worker?: AssignedWorker } | null;
-  askedAtMs: number;
 }
 
-function attempted(state: RecordingState, outcome: StartOutcome, { early, found, askedAtMs }: Evidence): Attempted {
+function attempted(state: RecordingState, outcome: StartOutcome, { early, found }: Evidence): Attempted {
   if (outcome.kind === 'started') return { ...outcome, early };
   if (outcome.kind !== 'unknown') {
     if (early) state.heard(early);
@@ -115,7 +118,7 @@ function attempted(state: RecordingState, outcome: StartOutcome, { early, found,
   const { egressId, message, roomUnseen } = outcome;
   // Its answer was lost, and nobody else was asked. A start that was only taken may come to nothing.
   if (found || (early && early.status !== 'STARTING'))
-    return { kind: 'started', egressId, acceptedAtMs: early?.acceptedAtMs ?? askedAtMs, early, ...found };
+    return { kind: 'started', egressId, acceptedAtMs: early?.acceptedAtMs ?? state.askedAtMs, early, ...found };
   state.attempts.giveUp(egressId);
   return { kind: 'no_capacity', message, ...(roomUnseen ? { roomUnseen } : {}) };
 }
@@ -134,18 +137,22 @@ function find({ input: { fleet } }: RecordingState, egressId: string): Promise<E
 }
 
 /** Stands in the queue until it is worth trying again. @returns the end when the room ended meanwhile */
-async function waitForTurn(state: RecordingState, outcome: Hindrance, rounds: Rounds): Promise<End | undefined> {
+async function waitForTurn(state: RecordingState, outcome: Hindrance): Promise<End | undefined> {
+  const { rounds } = state;
   const waitsFor = outcome.kind === 'room_missing' ? 'room' : 'capacity';
   if (outcome.kind === 'no_capacity') state.roomId ??= outcome.roomId;
   if (waitsFor === 'room' && (await roomEnded(state))) return endWithRoom(state);
-  state.wait(waitsFor, outcome.message);
+  state.wait(waitsFor, outcome.message, outcome.kind === 'no_capacity' ? outcome.needs : undefined);
+  await state.handOver();
   rounds[waitsFor] += 1;
   const recheckMs =
     waitsFor === 'room' ? roomRecheckMs(rounds.room) : queueRecheckMs(rounds.capacity, state.turnsMissed);
   const wakeAtMs = Math.min(Date.now() + recheckMs, state.startDeadlineMs());
   const hasNews = () => state.admitted || state.cancelled || state.look !== undefined;
   while (!hasNews() && Date.now() < wakeAtMs) {
-    await until(state, () => hasNews() || state.attempts.strangers.size > 0, wakeAtMs, `waiting for ${waitsFor}`);
+    const isStirred = () => hasNews() || state.attempts.strangers.size > 0 || state.mayHandOver;
+    await until(state, isStirred, wakeAtMs, `waiting for ${waitsFor}`);
+    await state.handOver();
     await stopStrangers(state);
   }
   return state.look === undefined ? undefined : lookWhileWaiting(state);
@@ -160,7 +167,9 @@ async function lookWhileWaiting(state: RecordingState): Promise<End | undefined>
 /** A room_finished event or one 404 proves nothing: the room must have been there and be missing from the room list. */
 async function roomEnded(state: RecordingState): Promise<boolean> {
   if (state.roomId === undefined || roomOf(state.input.request.source) === undefined) return false;
-  return (await calls.inspectRoom(state.place)).room === 'gone';
+  const isOver = () => state.cancelled;
+  const said = await ask(state, 'inspectRoom', state.place, { isOver, byMs: state.startDeadlineMs() });
+  return 'answer' in said && said.answer.room === 'gone';
 }
 
 function endWithRoom(state: RecordingState): End {

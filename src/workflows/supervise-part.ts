@@ -1,11 +1,19 @@
 // Watches one part of a recording to its end: by itself, by cancel, by maxDuration, or because its worker died. What an end means
 // is decided in recording/end-outcome.ts, what a look means in recording/loss.ts.
 import { condition, log } from '@temporalio/workflow';
-import { deadlineSlackMs, SHORT_PART_MS, STOP_LIMIT_MS, STOP_WAIT_MS, stopRecheckMs } from '../recording/delays.ts';
+import type { PartInspection, RoomState } from '../activities/contract.ts';
+import {
+  deadlineSlackMs,
+  SHORT_PART_MS,
+  STOP_LIMIT_MS,
+  STOP_WAIT_MS,
+  stopRecheckMs,
+  unansweredRecheckMs,
+} from '../recording/delays.ts';
 import { classifyEnd } from '../recording/end-outcome.ts';
 import { doubtRecheckMs, judgeSighting, type Verdict } from '../recording/loss.ts';
 import { roomOf } from '../recording/source.ts';
-import { calls, problemOf, stop } from './calls.ts';
+import { ask, problemOf, stop } from './calls.ts';
 import { type End, type RecordingState, type StopAsked, until } from './recording-state.ts';
 
 interface PartResult {
@@ -19,14 +27,16 @@ interface PartResult {
 }
 
 export async function untilPartEnds(state: RecordingState): Promise<PartResult> {
-  const { stopping, lost } = await supervise(state);
+  const supervised = await supervise(state);
   const hasEarlierFiles = state.hasFiles;
   const egress = state.ended ?? null;
-  state.closePart(egress, lost);
+  state.closePart(egress, supervised.lost);
   const { request } = state.input;
-  const room = stopping || egress?.roomGone ? 'gone' : (await calls.inspectRoom(state.place)).room;
+  const room = supervised.stopping || egress?.roomGone ? 'gone' : await roomAfterwards(state);
+  // Nobody could say whether it lives until the recording was over anyway.
+  const stopping = supervised.stopping ?? (room === undefined ? stopReason(state) : undefined);
   const hasRecorded = state.view.startedAtMs !== undefined;
-  const facts = { source: request.source, egress, room, hasEarlierFiles, hasRecorded } as const;
+  const facts = { source: request.source, egress, room: room ?? 'gone', hasEarlierFiles, hasRecorded } as const;
   const outcome = classifyEnd({ ...facts, ...(stopping && { stopping }) });
   const { acceptedAtMs = 0, endedAtMs = 0 } = state.part ?? {};
   const short = endedAtMs - acceptedAtMs < SHORT_PART_MS;
@@ -40,29 +50,56 @@ export async function untilPartEnds(state: RecordingState): Promise<PartResult> 
   return { end: { stage, reason: outcome.reason, message }, message, short };
 }
 
+/** @returns undefined when the recording is over before LiveKit says it */
+async function roomAfterwards(state: RecordingState): Promise<RoomState | undefined> {
+  const isOver = () => stopReason(state) !== undefined;
+  for (let look = 1; !isOver(); look += 1) {
+    const said = await ask(state, 'inspectRoom', state.place, { isOver, byMs: state.endDeadlineMs() });
+    if ('answer' in said) return said.answer.room;
+    state.noteProblem(`LiveKit did not say whether the room lives: ${said.problem}`);
+    const againAtMs = Math.min(Date.now() + unansweredRecheckMs(look), state.endDeadlineMs());
+    await until(state, isOver, againAtMs, 'until LiveKit is asked again');
+  }
+  return undefined;
+}
+
 type Stopping = StopAsked | 'max_duration';
+
+/** How a part is watched. It is carried into the next run of the workflow. */
+export interface Watch {
+  doubt: Doubt;
+  stopped?: { why: Stopping; sinceMs: number; looks: number };
+  /** Unix ms; absent: only news makes us look. */
+  lookAtMs?: number | undefined;
+}
 
 /** Waits for the end of the part: by itself, by cancel, by maxDuration, or because its worker died. */
 async function supervise(state: RecordingState): Promise<{ stopping?: Stopping; lost?: string }> {
-  const doubt = new Doubt();
-  let stopped: { why: Stopping; sinceMs: number; looks: number } | undefined;
-  let lookAtMs = Infinity;
+  state.watch ??= { doubt: { looks: 0, unanswered: 0 } };
+  const { watch } = state;
+  const { doubt } = watch;
   while (true) {
-    const why = stopped?.why ?? stopReason(state);
+    const why = watch.stopped?.why ?? stopReason(state);
     const stopping = why && { stopping: why };
     if (state.ended) return { ...stopping };
-    if (why && !stopped) {
-      stopped = { why, sinceMs: Date.now(), looks: 1 };
-      state.stopAnswered = stopEgress(state, STOP_WAIT_MS);
+    if (why && !watch.stopped) {
+      watch.stopped = { why, sinceMs: Date.now(), looks: 1 };
+      const answered = state.inBackground([stopEgress(state, STOP_WAIT_MS)]);
       // A worker may report the end and never answer the stop.
-      await Promise.race([state.stopAnswered, condition(() => state.ended !== undefined || state.look !== undefined)]);
-      lookAtMs = stopped.sinceMs + stopRecheckMs(1);
+      await Promise.race([answered, condition(() => state.ended !== undefined || state.look !== undefined)]);
+      watch.lookAtMs = watch.stopped.sinceMs + stopRecheckMs(1);
     }
+    const { stopped, lookAtMs = Infinity } = watch;
     await untilNews(state, lookAtMs, stopped !== undefined);
-    await stopStrangers(state);
-    if (state.ended || (state.look === undefined && Date.now() < lookAtMs)) continue;
-    const sighting = await lookAtPart(state, doubt);
-    if (state.ended) continue;
+    await state.handOver();
+    const isOver = () => state.ended !== undefined || (!stopped && stopReason(state) !== undefined);
+    await Promise.race([stopStrangers(state), condition(isOver)]);
+    if (isOver() || (state.look === undefined && Date.now() < lookAtMs)) continue;
+    const sighting = await lookAtPart(state, doubt, {
+      isOver,
+      byMs: stopped ? stopped.sinceMs + STOP_LIMIT_MS : state.endDeadlineMs(),
+    });
+    if (isOver()) continue;
     if (sighting.verdict === 'lost') return { ...stopping, lost: sighting.evidence };
     if (stopped && Date.now() - stopped.sinceMs >= STOP_LIMIT_MS) {
       return { ...stopping, lost: 'it did not end after it was stopped' };
@@ -73,7 +110,7 @@ async function supervise(state: RecordingState): Promise<{ stopping?: Stopping; 
       await stopEgress(state);
       stopped.looks += 1;
     }
-    lookAtMs = nextLookMs(sighting.verdict === 'unsure' ? doubt.looks : undefined, stopped?.looks);
+    watch.lookAtMs = nextLookMs(sighting.verdict, doubt, stopped?.looks);
   }
 }
 
@@ -92,17 +129,24 @@ async function untilNews(state: RecordingState, lookAtMs: number, stopped: boole
       state.ended !== undefined ||
       state.look !== undefined ||
       state.attempts.strangers.size > 0 ||
+      state.mayHandOver ||
       (!stopped && (state.cancelled || isSooner())),
     wakeAtMs,
     stopped ? 'until the egress has ended' : 'until maxDuration',
   );
 }
 
-/** @returns unix ms; Infinity when only a signal makes us look */
-function nextLookMs(doubts: number | undefined, stopLooks: number | undefined): number {
-  const doubtMs = doubts === undefined ? Infinity : doubtRecheckMs(doubts);
+/** @returns unix ms; undefined when only a signal makes us look */
+function nextLookMs(verdict: Verdict | 'unanswered', doubt: Doubt, stopLooks: number | undefined): number | undefined {
+  const doubtMs =
+    verdict === 'unsure'
+      ? doubtRecheckMs(doubt.looks)
+      : verdict === 'unanswered'
+        ? unansweredRecheckMs(doubt.unanswered)
+        : Infinity;
   const stopMs = stopLooks === undefined ? Infinity : stopRecheckMs(stopLooks);
-  return Date.now() + Math.min(doubtMs, stopMs);
+  const inMs = Math.min(doubtMs, stopMs);
+  return inMs === Infinity ? undefined : Date.now() + inMs;
 }
 
 function stopReason(state: RecordingState): Stopping | undefined {
@@ -117,32 +161,50 @@ async function stopEgress(state: RecordingState, waitMs = 0): Promise<void> {
 }
 
 /** How long looks have been in doubt whether the egress lives. */
-class Doubt {
-  private sinceMs: number | undefined;
-  looks = 0;
-
-  get forMs(): number {
-    return this.sinceMs === undefined ? 0 : Date.now() - this.sinceMs;
-  }
-
-  note(verdict: Verdict): void {
-    this.sinceMs = verdict === 'alive' ? undefined : (this.sinceMs ?? Date.now());
-    this.looks = verdict === 'alive' ? 0 : this.looks + 1;
-  }
+interface Doubt {
+  sinceMs?: number;
+  looks: number;
+  /** Looks in a row that had no answer. */
+  unanswered: number;
 }
 
-async function lookAtPart(state: RecordingState, doubt: Doubt): Promise<{ verdict: Verdict; evidence: string }> {
+function note(doubt: Doubt, verdict: Verdict): void {
+  if (verdict === 'alive') delete doubt.sinceMs;
+  else doubt.sinceMs ??= Date.now();
+  doubt.looks = verdict === 'alive' ? 0 : doubt.looks + 1;
+  doubt.unanswered = 0;
+}
+
+type Sighted = { verdict: Verdict | 'unanswered'; evidence: string };
+
+async function lookAtPart(
+  state: RecordingState,
+  doubt: Doubt,
+  until: { isOver: () => boolean; byMs: number },
+): Promise<Sighted> {
   state.look = undefined;
   const { part } = state;
-  const { request, fleet } = state.input;
+  const { fleet } = state.input;
   const egressId = part?.egressId ?? '';
-  const { inRoom, onWorker, room, layout, workerEndsAtMs } = await calls.inspectPart({
+  const asked = {
     egressId,
     identity: state.attempts.identityOf(egressId),
     fleet,
     ...state.place,
     ...(part?.worker ? { worker: part.worker } : {}),
-  });
+  };
+  const said = await ask(state, 'inspectPart', asked, until);
+  if ('answer' in said) return judgePart(state, doubt, said.answer);
+  if (!until.isOver()) state.noteProblem(`nobody could look at the egress: ${said.problem}`);
+  doubt.unanswered += 1;
+  return { verdict: 'unanswered', evidence: said.problem };
+}
+
+function judgePart(state: RecordingState, doubt: Doubt, seen: PartInspection): Sighted {
+  const { inRoom, onWorker, room, layout, workerEndsAtMs } = seen;
+  const { part } = state;
+  const { request } = state.input;
+  const egressId = part?.egressId ?? '';
   state.noteLayout(layout);
   if (part && workerEndsAtMs !== undefined) part.workerEndsAtMs = workerEndsAtMs;
   const ageMs = Date.now() - (part?.acceptedAtMs ?? 0);
@@ -155,9 +217,9 @@ async function lookAtPart(state: RecordingState, doubt: Doubt): Promise<{ verdic
     onWorker,
     hasRoom,
     ageMs,
-    doubtForMs: doubt.forMs,
+    doubtForMs: Date.now() - (doubt.sinceMs ?? Date.now()),
   });
-  doubt.note(verdict);
+  note(doubt, verdict);
   if (verdict === 'lost') {
     // Should it live on after all, it must not record beside its successor.
     if (onWorker === 'dead') state.attempts.leftTheRoom(egressId);
@@ -174,11 +236,13 @@ const WHERE = {
 } as const;
 
 export async function stopStrangers(state: RecordingState): Promise<void> {
-  for (const egressId of [...state.attempts.strangers]) {
-    state.attempts.strangers.delete(egressId);
-    log.warn('another egress runs for the same recording and is stopped', { recordingId: state.view.id, egressId });
-    if (await tryStop(state, egressId)) state.attempts.stopFailed(egressId);
-  }
+  await state.inBackground(
+    [...state.attempts.strangers].map(async (egressId) => {
+      state.attempts.strangers.delete(egressId);
+      log.warn('another egress runs for the same recording and is stopped', { recordingId: state.view.id, egressId });
+      if (await tryStop(state, egressId)) state.attempts.stopFailed(egressId);
+    }),
+  );
 }
 
 /** @returns why nobody confirmed it */

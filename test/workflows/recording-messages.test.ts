@@ -1,12 +1,21 @@
 // What may be told to a recording: extend, cancel, news of egresses; early, late, twice, by hand, with anything in it.
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { countActions } from '../support/actions.ts';
 import { FULL, HOUR_MS, MINUTE_MS, NO_CAPACITY, once } from '../support/recording-env.ts';
 import { useRecordings } from '../support/use-recordings.ts';
 
 const recordings = useRecordings();
+
+const LARGE_FILE = { filename: 'x'.repeat(200), location: 'x', sizeBytes: 1, durationMs: 1 };
+const anyFile = fc.record({
+  filename: fc.string(),
+  location: fc.jsonValue(),
+  sizeBytes: fc.nat(),
+  durationMs: fc.nat(),
+});
 
 const NO_CHANGE = { add: [], remove: [] };
 
@@ -147,6 +156,34 @@ describe('signals', () => {
       expect((await run.result()).parts).toHaveLength(1);
     },
   );
+
+  it('never block the workflow, whatever they carry', async () => {
+    const run = await recordings.start({ inspectRoom: () => ({ room: 'gone' }) });
+    await run.becomesActive();
+    const almost = fc.record(
+      {
+        egressId: fc.oneof(fc.constant(run.egressId()), fc.constant(run.egressId(7)), fc.jsonValue()),
+        status: fc.oneof(fc.constantFrom('STARTING', 'ACTIVE', 'ENDING'), fc.jsonValue()),
+        files: fc.oneof(fc.constant([]), fc.array(fc.oneof(fc.jsonValue(), anyFile)), fc.jsonValue()),
+        ...Object.fromEntries(
+          ['acceptedAtMs', 'startedAtMs', 'updatedAtMs', 'endedAtMs', 'errorCode', 'error', 'details', 'info'].map(
+            (key) => [key, fc.oneof(fc.double({ noNaN: true }), fc.string(), fc.jsonValue())],
+          ),
+        ),
+        why: fc.jsonValue(),
+        byMs: fc.oneof(fc.constantFrom(0, -1, 1e300), fc.jsonValue()),
+      },
+      { requiredKeys: ['egressId'] },
+    );
+    const payloads = fc.sample(fc.oneof(almost, almost, fc.jsonValue()), { numRuns: 40, seed: 20261130 });
+    for (const signal of ['report', 'look', 'layout', 'extend', 'admitted'])
+      await Promise.all(payloads.map((payload) => run.handle.signal(signal, payload)));
+    await run.handle.signal('report', run.snapshot('ACTIVE', { files: Array(5_000).fill(LARGE_FILE) }));
+    expect(['recording', 'starting']).toContain((await run.view()).stage);
+    await run.report(run.complete('Source closed', { files: Array(5_000).fill(LARGE_FILE) }));
+    await run.handle.signal('cancel', payloads[0]);
+    expect((await run.result()).parts[0]?.end?.status).toBe('COMPLETE');
+  });
 
   it.each([
     ['files that are none', { files: [null] }],

@@ -8,7 +8,7 @@ import type { ListQuery, RecordingPage } from '../schemas.ts';
 export interface RecordingState {
   memo: RecordingMemo;
   open: boolean;
-  /** Grows with every change. */
+  /** Another one after every change. */
   revision: number;
 }
 
@@ -16,6 +16,8 @@ export interface RecordingState {
 export interface Recordings {
   /** @returns what is kept with it; `isNew: false` when the id was taken before: what was kept then */
   start(input: RecordingInput): Promise<{ isNew: boolean; memo: RecordingMemo }>;
+  /** How long Temporal keeps one that has ended; undefined while nobody knows. */
+  keptForMs(): number | undefined;
   list(query: ListQuery): Promise<RecordingPage>;
   /** @returns undefined when there is no such recording. Free of charge on Temporal Cloud, unlike `show`. */
   peek(id: string): Promise<RecordingState | undefined>;

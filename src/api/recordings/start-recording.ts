@@ -43,6 +43,8 @@ export interface AskedBy {
   apiKey: string;
   /** The body as it was sent. */
   sent: unknown;
+  /** Its id comes from a key that may be used again when nobody knows the recording any more: its files must not meet earlier ones. */
+  isKeyed?: boolean;
 }
 
 export function recordingInput(
@@ -50,7 +52,7 @@ export function recordingInput(
   asked: AskedRecording,
   settings: StartSettings,
   nowMs: number,
-  { apiKey, sent }: AskedBy,
+  { apiKey, sent, isKeyed = false }: AskedBy,
 ): RecordingInput {
   const subject = subjectOf(asked, apiKey);
   const rule = applyRules(settings.rules, subject);
@@ -62,7 +64,9 @@ export function recordingInput(
     // The key that asked signs: whoever holds its secret can verify, and needs no other.
     asked.webhook && { ...asked.webhook, apiKey },
   );
-  const { message, storages } = lowerRequest(stored, { egressId: id, roomId: '', atMs: nowMs, settings });
+  const recordingName = isKeyed ? `${id}-${stampOf(nowMs)}` : id;
+  const context = { egressId: id, recordingName, roomId: '', atMs: nowMs, settings };
+  const { message, storages } = lowerRequest(stored, context);
   return {
     id,
     fleet: fleet.name,
@@ -76,6 +80,11 @@ export function recordingInput(
     origin: 'api',
     ...(receivers.length > 0 ? { receivers } : {}),
   };
+}
+
+/** Second and zone apart from a time of day: 20301231T235959. */
+function stampOf(atMs: number): string {
+  return new Date(atMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '');
 }
 
 function subjectOf({ source, labels }: AskedRecording, apiKey: string): RuleSubject {

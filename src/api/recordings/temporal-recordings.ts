@@ -48,6 +48,7 @@ import {
 } from '../../workflows/messages.ts';
 import { KEYS } from '../../workflows/search-attributes.ts';
 import { readPageToken, writePageToken } from '../auth/page-token.ts';
+import { cached } from '../cached.ts';
 import { ApiError, errors } from '../errors.ts';
 import type { ListQuery, RecordingPage } from '../schemas.ts';
 import type { RecordingState, Recordings } from './recordings.ts';
@@ -61,6 +62,8 @@ const UPDATE_MS = 8_000;
 const QUERY_MS = 3_000;
 /** More recordings of one room than this wait for the fleet pass instead. */
 const ROOM_SIGNALS = 100;
+/** It is changed by hand, if ever. */
+const RETENTION_FRESH_MS = 3_600_000;
 
 /** In a burst the fleet is to hear of the first ones while the others are being accepted: with all at once, everybody waits for all. */
 const STARTS_AT_ONCE = 16;
@@ -80,6 +83,14 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
   const handle = (id: string) => client.workflow.getHandle(recordingWorkflowId(id));
   const turn = someAtOnce(STARTS_AT_ONCE);
   const codecs = client.options.loadedDataConverter.payloadCodecs;
+
+  /** The namespace's retention. */
+  let keptForMs: number | undefined;
+  const learnRetention = cached(RETENTION_FRESH_MS, async () => {
+    const { namespace } = client.options;
+    const { config } = await within(CALL_MS, () => client.workflowService.describeNamespace({ namespace }));
+    keptForMs = Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) * 1_000 || undefined;
+  });
 
   async function describe(id: string) {
     const description = await within(CALL_MS, () => handle(id).describe()).catch((error: unknown) => {
@@ -140,6 +151,12 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
           return { isNew: false, memo: (await describe(input.id)).memo };
         }
       }),
+
+    // Nobody waits for it: what is not known yet is not said.
+    keptForMs() {
+      void learnRetention().catch(() => undefined);
+      return keptForMs;
+    },
 
     list: (query) => within(CALL_MS, () => listPage(client, settings.fleets, query)).catch(rethrow),
 

@@ -2,8 +2,8 @@
 
 import { defined } from '../../common/defined.ts';
 import { labelsProblem } from '../../recording/defaults.ts';
-import { parseDuration } from '../../recording/duration.ts';
-import type { AskedRecording } from '../../recording/request.ts';
+import { formatDuration, parseDuration } from '../../recording/duration.ts';
+import { type AskedRecording, LIMITS } from '../../recording/request.ts';
 import { isInline } from '../../recording/request-storage.ts';
 import { roomOf } from '../../recording/source.ts';
 import type { RecordingInput, RecordingMemo } from '../../workflows/messages.ts';
@@ -42,7 +42,7 @@ export function recordingRoutes({ recordings, settings, now }: RecordingRoutePar
       {
         name: 'Idempotency-Key',
         description:
-          'The same key and body of the same caller (API key, and room of the token) name the same recording',
+          'The same key and body of the same caller (API key, and room of the token) name the same recording, for as long as Temporal keeps it: `Idempotency-Key-Held` of the answer says how long',
         pattern: IDEMPOTENCY_KEY.source,
       },
     ],
@@ -68,15 +68,21 @@ export function recordingRoutes({ recordings, settings, now }: RecordingRoutePar
       const key = idempotencyKey(header('idempotency-key'));
       const nowMs = now();
       const id = key === undefined ? newRecordingId() : recordingIdForKey(caller, key);
-      const input = recordingInput(id, body, settings, nowMs, { apiKey: caller.apiKey, sent });
+      const input = recordingInput(id, body, settings, nowMs, {
+        apiKey: caller.apiKey,
+        sent,
+        isKeyed: key !== undefined,
+      });
       requireLabels(input.request.labels);
+      requireStartSoonEnough(body.startAt, nowMs);
       const { isNew, memo } = await recordings.start(input);
-      return isNew ? created(input, memo) : repeated(input, key, memo);
+      const reply = isNew ? created(input, memo) : await repeated(input, key, memo);
+      return key === undefined ? reply : withKeyHeld(reply, recordings.keptForMs());
     },
   });
 
   /** The same request again: the recording as it is now. */
-  async function repeated(input: RecordingInput, key: string | undefined, existing: RecordingMemo): Promise<Reply> {
+  async function repeated(input: RecordingInput, key: string | undefined, existing: RecordingMemo): Promise<JsonReply> {
     if (existing.requestHash !== input.requestHash) throw errors.idempotencyConflict(key ?? '', input.id);
     return { status: 200, body: await recordings.show(input.id), headers: { Location: locationOf(input.id) } };
   }
@@ -157,12 +163,21 @@ export function recordingRoutes({ recordings, settings, now }: RecordingRoutePar
 }
 
 /** Built here, without another round trip: nothing has happened yet that Temporal knows and this process does not. */
-function created(input: RecordingInput, memo: RecordingMemo): Reply {
+function created(input: RecordingInput, memo: RecordingMemo): JsonReply {
   return {
     status: 201,
     body: initialView(input.id, input.fleet, memo),
     headers: { Location: locationOf(input.id) },
   };
+}
+
+type JsonReply = Extract<Reply, { body?: unknown }>;
+
+/** Afterwards the key names a new recording. */
+function withKeyHeld(reply: JsonReply, keptForMs: number | undefined): Reply {
+  if (keptForMs === undefined) return reply;
+  const held = `until ${formatDuration(keptForMs)} after the recording has ended`;
+  return { ...reply, headers: { ...reply.headers, 'Idempotency-Key-Held': held } };
 }
 
 function locationOf(id: string): string {
@@ -184,6 +199,15 @@ function idempotencyKey(value: string | undefined): string | undefined {
 function requireRoom(caller: Caller, request: AskedRecording): void {
   if (mayTouch(caller, request)) return;
   throw errors.forbidden(`The access token is for room "${caller.onlyRoom}" only.`);
+}
+
+/** One that is past is now: a request may have waited to be sent. */
+function requireStartSoonEnough(startAt: string | undefined, nowMs: number): void {
+  const latestMs = nowMs + LIMITS.startAheadMs;
+  if (startAt === undefined || Date.parse(startAt) <= latestMs) return;
+  const remedy = `use a time before ${new Date(latestMs).toISOString()}, and ask for later ones later`;
+  const message = `is more than ${formatDuration(LIMITS.startAheadMs)} ahead`;
+  throw errors.invalidRequest([{ field: 'startAt', value: startAt, message, remedy }]);
 }
 
 /** None is too long by itself; those of the rules come on top. */

@@ -36,6 +36,8 @@ export interface LowerSettings {
 
 export interface LowerContext {
   egressId: string;
+  /** What `{recording}` is in a path; the id by default. */
+  recordingName?: string;
   /** The room's sid; empty: not known yet. */
   roomId: string;
   atMs: number;
@@ -87,11 +89,11 @@ function pathIn(
   template: string | undefined,
   wanted: InlineStorage | string | undefined,
   request: RecordingRequest,
-  { egressId, atMs, settings }: LowerContext,
+  { egressId, recordingName: recording = egressId, atMs, settings }: LowerContext,
 ): string {
   const storage = isInline(wanted) ? wanted : storageFor(wanted ?? settings.defaultStorage, settings.storages);
   const room = roomOf(request.source) ?? 'web';
-  const path = renderPath(template ?? settings.pathTemplate, { room, recording: egressId, atMs });
+  const path = renderPath(template ?? settings.pathTemplate, { room, recording, atMs });
   const prefix = storage.type === 'local' ? storage.path : storage.prefix;
   return [prefix.replace(/\/$/, ''), path].filter((segment) => segment !== '').join('/');
 }

@@ -19,6 +19,11 @@ export class EventLog {
     this.sequence = offset;
   }
 
+  /** Numbers that a run before this one may have used. */
+  skip(numbers: number): void {
+    this.sequence += numbers;
+  }
+
   noteStage(view: RecordingView, atMs: number): void {
     this.note(eventOfStage(view), view, atMs);
   }

@@ -130,6 +130,7 @@ export function memoryRecordings(): MemoryRecordings {
       store.reports.push({ recordingId, report });
       return true;
     },
+    keptForMs: () => 72 * 3_600_000,
     async noteLayout() {
       called('noteLayout');
     },

@@ -39,6 +39,13 @@ describe('an extension', () => {
     expect(checkExtension(extension as Extension, clock)).toContain(problem);
   });
 
+  it('to a time before a start that is still to come is not', () => {
+    const early = { ...clock, nowMs: START - 7_200_000 };
+    expect(checkExtension({ untilMs: START - 1 }, early)).toContain('is not after its start, 2030-01-01T00:00:00.000Z');
+    expect(checkExtension({ untilMs: START }, early)).toContain('is not after its start');
+    expect(checkExtension({ untilMs: START + 1 }, early)).toBeUndefined();
+  });
+
   it('of any kind never throws, and an accepted one ends after now and within a day of the start', () => {
     fc.assert(
       fc.property(

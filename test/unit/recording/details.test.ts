@@ -77,6 +77,23 @@ describe('the details', () => {
     expect(render({ stage: 'waiting', waiting: { for: 'room', sinceMs: AT, detail: '' } }, 'a`b')).toContain('`a b`');
   });
 
+  it('of one that waits for an operator say so', () => {
+    const waiting = { for: 'capacity', sinceMs: AT, detail: 'unauthorized', needs: 'operator' } as const;
+    expect(render({ stage: 'waiting', waiting })).toContain('An operator must act');
+  });
+
+  it('stay short for a part of many files', () => {
+    const files = Array.from({ length: 5_000 }, () => ({
+      filename: 'x'.repeat(300),
+      location: 'x',
+      storage: 'local',
+      sizeBytes: 1,
+      durationMs: 1,
+    }));
+    const parts = Array.from({ length: 100 }, (_, index) => ({ number: index + 1, attempts: 1, files }));
+    expect(render({ stage: 'recording', parts }).length).toBeLessThan(7_000);
+  });
+
   it('stay short for a recording of many parts', () => {
     const parts = Array.from({ length: 100 }, (_, index) => ({ number: index + 1, attempts: 1, files: [] }));
     const text = render({ stage: 'recording', parts });

@@ -50,7 +50,7 @@ describe('a visibility query', () => {
 
   it('joins what was asked for, and looks at open workflows only for open stages', () => {
     expect(listFilter(['default'], { stage: 'waiting', room: 'a', label: ['k=v'] })).toBe(
-      "WorkflowType = 'recording' AND RecordingFleet = 'default' AND RecordingStage = 'waiting' AND ExecutionStatus = 'Running' AND RecordingRoom = 'a' AND RecordingLabels = 'k=v'",
+      "WorkflowType = 'recording' AND RecordingFleet = 'default' AND ExecutionStatus != 'ContinuedAsNew' AND RecordingStage = 'waiting' AND ExecutionStatus = 'Running' AND RecordingRoom = 'a' AND RecordingLabels = 'k=v'",
     );
     expect(listFilter(['default'], { stage: 'completed' })).toContain(
       "(RecordingStage = 'completed' OR (ExecutionStatus = 'Completed' AND RecordingStage NOT IN ('failed', 'cancelled', 'expired')))",

@@ -40,6 +40,8 @@ describe('POST /v1/recordings', () => {
     const { id } = await view(first);
     expect(await view(second)).toMatchObject({ id });
     expect(second.headers.get('location')).toBe(`/v1/recordings/${id}`);
+    const held = [first, second].map(({ headers }) => headers.get('idempotency-key-held'));
+    expect(held).toEqual(Array(2).fill('until 3d after the recording has ended'));
   });
 
   it('refuses the same Idempotency-Key with another body', async () => {
@@ -135,6 +137,7 @@ describe('bad requests name the field, the value and the remedy', () => {
     ['an unreadable duration', { ...ROOM_BODY, maxDuration: 'long' }, 'maxDuration', /"90s"/],
     ['a duration of two days', { ...ROOM_BODY, maxDuration: '2d' }, 'maxDuration', /between/],
     ['a time without zone', { ...ROOM_BODY, startAt: '2030-01-01T10:00:00' }, 'startAt', /zone/],
+    ['a start in the year 9999', { ...ROOM_BODY, startAt: '9999-01-01T00:00:00Z' }, 'startAt', /366d ahead/],
     ['priority 6', { ...ROOM_BODY, priority: 6 }, 'priority', /at most 5/],
     ['priority 1.5', { ...ROOM_BODY, priority: 1.5 }, 'priority', /int/],
     ['21 labels', { ...ROOM_BODY, labels: manyLabels(21) }, 'labels', /20 labels/],

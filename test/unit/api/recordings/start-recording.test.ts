@@ -8,6 +8,7 @@ import {
 } from '../../../../src/api/recordings/start-recording.ts';
 import type { Storage } from '../../../../src/config/storages.ts';
 import { DEFAULT_COSTS } from '../../../../src/fleet/cost.ts';
+import { decodeStart } from '../../../../src/livekit/request/index.ts';
 import { keyword, roomKeyword } from '../../../../src/recording/keywords.ts';
 import {
   type RecordingRequest,
@@ -32,6 +33,39 @@ const inRoom = (room: string, more: Partial<RecordingRequestInput> = {}) =>
 /** As if it had been sent with everything that the schema fills in. */
 const inputOf = (request: RecordingRequest, as = settings, atMs = 0) =>
   recordingInput('id', request, as, atMs, { apiKey: 'devkey', sent: request });
+
+describe('the files of a recording whose id comes from a key', () => {
+  const pathsAt = (atMs: number, isKeyed: boolean, request: RecordingRequest = inRoom('lesson')) => {
+    const by = { apiKey: 'devkey', sent: request, isKeyed };
+    const { wire } = recordingInput('EG_23456789abcd', request, settings, atMs, by);
+    const { request: asked } = decodeStart(Buffer.from(wire, 'base64'));
+    if (asked.case !== 'roomComposite') throw new Error(`it asks for ${asked.case}`);
+    const { fileOutputs, segmentOutputs, imageOutputs } = asked.value;
+    return [
+      ...fileOutputs.map(({ filepath }) => filepath),
+      ...segmentOutputs.map(({ playlistName }) => playlistName),
+      ...imageOutputs.map(({ filenamePrefix }) => filenamePrefix),
+    ];
+  };
+
+  it('are named after the request as well: a week later the same key overwrites nothing', () => {
+    const weekMs = 7 * 86_400_000;
+    const outputs: RecordingRequestInput['outputs'] = [
+      { type: 'file', path: 'weekly.mp4' },
+      { type: 'segments', prefix: 'hls/weekly' },
+      { type: 'images', prefix: 'images/{recording}/weekly' },
+    ];
+    const request = inRoom('lesson', { outputs });
+    const [first, later] = [pathsAt(0, true, request), pathsAt(weekMs, true, request)];
+    expect(first).toHaveLength(3);
+    expect(new Set([...first, ...later]).size).toBe(6);
+    expect(pathsAt(0, true)).toEqual(['/recordings/lesson/EG_23456789abcd-19700101T000000.mp4']);
+  });
+
+  it('keep to the id where it is of one recording only', () => {
+    expect(pathsAt(0, false)).toEqual(['/recordings/lesson/EG_23456789abcd.mp4']);
+  });
+});
 
 describe('what Temporal is asked to start', () => {
   it('carries the cost of the configuration and the hash of the request', () => {
