@@ -19,7 +19,7 @@ import { Attempts } from './attempts.ts';
 import { measures } from './measures.ts';
 import type { ExtendBy, RecordingInput } from './messages.ts';
 import { KEYS } from './search-attributes.ts';
-import type { Watch } from './supervise-part.ts';
+import type { StopAsked, Watch } from './watch.ts';
 
 /** How a recording gets rid of a long history. */
 export interface HistoryGuard {
@@ -51,9 +51,6 @@ export interface Accepted {
 
 /** How a recording ends. */
 export type End = { stage: EndStage; reason: EndReason; message: string; errorCode?: number };
-
-/** Who asked for the end: LiveKit's StopEgress is how an application finishes a recording, a cancel calls it off, `stopWhen` is a wish. */
-export type StopAsked = 'stopped' | 'cancelled' | 'participants_left';
 
 export class RecordingState {
   readonly input: RecordingInput;

@@ -14,7 +14,8 @@ import { classifyEnd } from '../recording/end-outcome.ts';
 import { doubtRecheckMs, judgeSighting, type Verdict } from '../recording/loss.ts';
 import { roomOf } from '../recording/source.ts';
 import { ask, problemOf, stop } from './calls.ts';
-import { type End, type RecordingState, type StopAsked, until } from './recording-state.ts';
+import { type End, type RecordingState, until } from './recording-state.ts';
+import type { Doubt, Stopping } from './watch.ts';
 
 interface PartResult {
   /** Absent: the recording goes on with a next part. */
@@ -61,16 +62,6 @@ async function roomAfterwards(state: RecordingState): Promise<RoomState | undefi
     await until(state, isOver, againAtMs, 'until LiveKit is asked again');
   }
   return undefined;
-}
-
-type Stopping = StopAsked | 'max_duration';
-
-/** How a part is watched. It is carried into the next run of the workflow. */
-export interface Watch {
-  doubt: Doubt;
-  stopped?: { why: Stopping; sinceMs: number; looks: number };
-  /** Unix ms; absent: only news makes us look. */
-  lookAtMs?: number | undefined;
 }
 
 /** Waits for the end of the part: by itself, by cancel, by maxDuration, or because its worker died. */
@@ -158,14 +149,6 @@ async function stopEgress(state: RecordingState, waitMs = 0): Promise<void> {
   state.enter('stopping');
   const problem = await tryStop(state, state.part?.egressId ?? '', waitMs);
   if (problem) state.noteProblem(`the stop was not confirmed: ${problem}`);
-}
-
-/** How long looks have been in doubt whether the egress lives. */
-interface Doubt {
-  sinceMs?: number;
-  looks: number;
-  /** Looks in a row that had no answer. */
-  unanswered: number;
 }
 
 function note(doubt: Doubt, verdict: Verdict): void {

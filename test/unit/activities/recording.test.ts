@@ -312,7 +312,7 @@ describe('dispatch', () => {
     const { all, run, topics } = activities({ workers: [worker('w1')], start: () => SILENT });
     await run(all.dispatch, dispatchInput());
     const again = await run(all.dispatch, dispatchInput({ recordingId: 'EG_another23456' }));
-    expect(again).toMatchObject({ kind: 'no_capacity', message: expect.stringContaining('did not take') });
+    expect(again).toMatchObject({ kind: 'no_capacity', message: expect.stringContaining('1 passed over') });
     expect(topics()).toEqual(['w1']);
   });
 

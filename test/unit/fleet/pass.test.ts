@@ -384,7 +384,7 @@ describe('a recording in the index', () => {
       typedSearchAttributes: { get: ({ name }: { name: string }) => attributes[name] } as never,
     });
 
-  it('stands in the queue since it was asked for, or since it became due', () => {
+  it('stands in the queue since Temporal began it, whatever the clock of the host said, or since it became due', () => {
     expect(
       info({ costCores: 2, requestedAtMs: NOW - 5 }, { RecordingStage: 'waiting', RecordingWaitingFor: 'capacity' }),
     ).toEqual({
@@ -393,8 +393,8 @@ describe('a recording in the index', () => {
       waitingFor: 'capacity',
       priority: 3,
       costCores: 2,
-      sinceMs: NOW - 5,
-      endsByMs: NOW - 5 + 6 * 3_600_000,
+      sinceMs: NOW,
+      endsByMs: NOW + 6 * 3_600_000,
     });
     expect(info({ request: { tenant: 'acme', maxDuration: 60_000 }, requestedAtMs: NOW }, {})).toMatchObject({
       tenant: 'acme',
