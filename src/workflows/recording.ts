@@ -198,7 +198,8 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
     () =>
       CancellationScope.nonCancellable(async () => {
         state.stop();
-        await condition(() => (state.isEnded || state.view.stage === 'stopping') && keeper.isUpToDate);
+        await condition(() => state.isEnded || state.view.stage === 'stopping');
+        await keeper.hasToldOfNow();
         const hasRecorded = state.view.startedAtMs !== undefined;
         if (!hasRecorded) await condition(() => state.isEnded && keeper.isUpToDate, ABORT_LIMIT_MS);
         return asStopping(state.record());
