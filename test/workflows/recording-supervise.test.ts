@@ -321,6 +321,8 @@ describe('a look', () => {
     await run.look('no worker shows it');
     await run.becomesActive(2);
     await run.look('its worker died');
+    await run.until(({ parts }) => parts.at(-1)?.end !== undefined);
+    await run.sleep(60_000);
     await run.becomesActive(3);
     expect(run.inputs('dispatch').map(({ keepsIdentity }) => keepsIdentity)).toEqual([false, true, false, false]);
     const asked = run.inputs('inspectPart').map(({ egressId, identity }) => [egressId, identity]);
@@ -332,6 +334,8 @@ describe('a look', () => {
     // It has ended after all, so the name is free.
     await run.report(run.snapshot('FAILED', { attempt: 1 }));
     await run.report(run.complete('CPU exhausted', { attempt: 3 }));
+    await run.until(({ parts }) => parts.at(-1)?.end !== undefined);
+    await run.sleep(120_000);
     await run.untilAccepted(4);
     expect(run.inputs('dispatch').at(-1)?.keepsIdentity).toBe(true);
   });
