@@ -116,10 +116,10 @@ async function record(state: RecordingState): Promise<End> {
     if (notStarted) return notStarted;
     const result = await untilPartEnds(state);
     if (result.end) return result.end;
-    state.shortParts = result.short ? state.shortParts + 1 : 0;
     const { unlessItComes } = result;
-    const isBroken = unlessItComes === undefined && state.shortParts >= MAX_SHORT_PARTS;
-    if (isBroken || state.view.parts.length >= MAX_PARTS) return gaveUp(state, result.message);
+    // Whoever reloads a page breaks nothing.
+    if (!unlessItComes) state.shortParts = result.short ? state.shortParts + 1 : 0;
+    if (state.shortParts >= MAX_SHORT_PARTS || state.view.parts.length >= MAX_PARTS) return gaveUp(state, result.message);
     const stayedAway = unlessItComes && (await awaitSource(state, unlessItComes));
     if (stayedAway) return stayedAway;
     state.noteProblem(result.message);
@@ -127,7 +127,7 @@ async function record(state: RecordingState): Promise<End> {
     await until(
       state,
       () => state.cancelled,
-      Date.now() + nextPartDelayMs(state.shortParts),
+      Date.now() + nextPartDelayMs(unlessItComes ? Number(result.short) : state.shortParts),
       'pause before the next part',
     );
   }
