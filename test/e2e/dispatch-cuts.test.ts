@@ -52,7 +52,8 @@ beforeAll(async () => {
       logLevel: 'debug',
       workers: { redis: { address: proxy.address } },
       fleet: { ...fleet, watchInterval: '2s', busyInterval: '500ms', confirmAfter: '2s' },
-      capacity: { coresPerWorker: 32 },
+      // A worker that did not take what it was sent is replaced by one of this process.
+      capacity: { coresPerWorker: 32, env: { STANDIN_MEDIA: 'none' } },
     },
     env: { TEMPORAL_ADDRESS: `127.0.0.1:${temporal.port}` },
     readyTimeoutMs: 90_000,
