@@ -10,8 +10,6 @@ export class RecordKeeper {
   private running: Promise<void> | undefined;
   private publishing = false;
   private finishing = false;
-  /** How often LiveKit was told. */
-  private times = 0;
 
   constructor(state: RecordingState) {
     this.state = state;
@@ -20,12 +18,6 @@ export class RecordKeeper {
   /** LiveKit has been told everything that it should know now, or is never told. */
   get isUpToDate(): boolean {
     return this.running === undefined || (!this.publishing && !this.state.recordIsStale);
-  }
-
-  /** Until LiveKit was told what is true now. What becomes true meanwhile, a caller who waits three seconds need not wait for. */
-  async hasToldOfNow(): Promise<void> {
-    const times = this.times + Number(this.publishing) + Number(this.state.recordIsStale);
-    await condition(() => this.isUpToDate || this.times >= times);
   }
 
   start(): void {
@@ -46,7 +38,6 @@ export class RecordKeeper {
       this.state.recordIsStale = false;
       await this.publish();
       this.publishing = false;
-      this.times += 1;
     }
   }
 

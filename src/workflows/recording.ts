@@ -119,7 +119,8 @@ async function record(state: RecordingState): Promise<End> {
     const { unlessItComes } = result;
     // Whoever reloads a page breaks nothing.
     if (!unlessItComes) state.shortParts = result.short ? state.shortParts + 1 : 0;
-    if (state.shortParts >= MAX_SHORT_PARTS || state.view.parts.length >= MAX_PARTS) return gaveUp(state, result.message);
+    if (state.shortParts >= MAX_SHORT_PARTS || state.view.parts.length >= MAX_PARTS)
+      return gaveUp(state, result.message);
     const stayedAway = unlessItComes && (await awaitSource(state, unlessItComes));
     if (stayedAway) return stayedAway;
     state.noteProblem(result.message);
@@ -199,7 +200,7 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
       CancellationScope.nonCancellable(async () => {
         state.stop();
         await condition(() => state.isEnded || state.view.stage === 'stopping');
-        await keeper.hasToldOfNow();
+        // What records is answered at once: LiveKit waits three seconds, and hears of it in its own way, as from any worker.
         const hasRecorded = state.view.startedAtMs !== undefined;
         if (!hasRecorded) await condition(() => state.isEnded && keeper.isUpToDate, ABORT_LIMIT_MS);
         return asStopping(state.record());
