@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** They cut something at a millisecond, or count on LiveKit's own three seconds, for many recordings at once. */
+const ALONE = ['dispatch-cuts', 'frozen-worker', 'intake-cuts', 'takeover'].map((name) => `test/e2e/${name}.test.ts`);
+
 // unit: pure, no process. workflows: time-skipping server. contract and e2e: real stacks, two files at a time: they wait
 // for most of their time. Groups run one after another.
 export default defineConfig({
@@ -32,9 +35,21 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          exclude: ALONE,
           pool: 'forks',
           maxWorkers: 2,
           sequence: { groupOrder: 3 },
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e-alone',
+          include: ALONE,
+          pool: 'forks',
+          maxWorkers: 1,
+          sequence: { groupOrder: 4 },
           testTimeout: 600_000,
           hookTimeout: 600_000,
         },

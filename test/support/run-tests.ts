@@ -33,6 +33,7 @@ const slowSteps: Step[] = [
   vitest('workflows', true),
   vitest('contract', true),
   vitest('e2e', true),
+  vitest('e2e-alone', true),
   ...(await goSteps()),
 ];
 /** Two cores are what a small machine has; more at once only slows each of them down. */
