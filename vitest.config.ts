@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-/** They cut something at a millisecond, or count on LiveKit's own three seconds, for many recordings at once. */
-const ALONE = ['dispatch-cuts', 'frozen-worker', 'intake-cuts', 'takeover'].map((name) => `test/e2e/${name}.test.ts`);
+/** They cut something at a millisecond, or count on the three seconds that LiveKit waits for an answer. */
+const ALONE = ['dispatch-cuts', 'frozen-worker', 'intake-cuts', 'takeover', 'differential/differential'].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
 
-// unit: pure, no process. workflows: time-skipping server. contract and e2e: real stacks, two files at a time: they wait
-// for most of their time. Groups run one after another.
+// unit: pure, no process. workflows: time-skipping server. contract and e2e: real stacks; end to end two files at a time,
+// because they wait for most of their time. Groups run one after another.
 export default defineConfig({
   test: {
     projects: [
@@ -25,7 +27,7 @@ export default defineConfig({
           name: 'contract',
           include: ['test/contract/**/*.test.ts'],
           pool: 'forks',
-          maxWorkers: 2,
+          maxWorkers: 1,
           sequence: { groupOrder: 2 },
           testTimeout: 600_000,
           hookTimeout: 600_000,
