@@ -9,6 +9,7 @@ import { useRecordings } from '../support/use-recordings.ts';
 
 const recordings = useRecordings({ eachTest: true });
 
+const REFUSES: SendOutcome = { kind: 'failed', code: 'rejected', status: 404, message: 'the receiver answered 404' };
 const LMS: Receiver = { kind: 'configured', name: 'lms' };
 const OWN: Receiver = { kind: 'request', url: 'https://example.com/hook?token=t' };
 const endsByItself: Script = { inspectRoom: () => ({ room: 'gone' }) };
@@ -168,13 +169,7 @@ describe('a receiver that is down', () => {
 
 describe('a receiver that refuses', () => {
   it('an event is not asked again about it, and gets the next one', async () => {
-    const refuses: SendOutcome = {
-      kind: 'failed',
-      code: 'rejected',
-      status: 404,
-      message: 'the receiver answered 404',
-    };
-    const run = await recordings.start({ ...endsByItself, sendEvent: once(() => refuses) }, { receivers: [LMS] });
+    const run = await recordings.start({ ...endsByItself, sendEvent: once(() => REFUSES) }, { receivers: [LMS] });
     await recordsAndEnds(run);
     await expect(run.delivery.result()).rejects.toThrow();
     expect(run.sentTo('lms')).toHaveLength(4);
@@ -211,13 +206,7 @@ describe('a replay', () => {
   });
 
   it('after the end sends the same body anew, and names what there is not', async () => {
-    const refuses: SendOutcome = {
-      kind: 'failed',
-      code: 'rejected',
-      status: 404,
-      message: 'the receiver answered 404',
-    };
-    const run = await recordings.start({ ...endsByItself, sendEvent: once(() => refuses) }, { receivers: [LMS] });
+    const run = await recordings.start({ ...endsByItself, sendEvent: once(() => REFUSES) }, { receivers: [LMS] });
     await recordsAndEnds(run);
     await expect(run.delivery.result()).rejects.toThrow();
     const known = await run.delivery.query(keptQuery);
