@@ -15,7 +15,7 @@ export interface Demand extends Turns {
   bins: Bin[];
   /** Fit no worker there is or can be. */
   setAside: WaitingRecording[];
-  /** Already under way to a worker, and not shown by one: admitted ones and starts. */
+  /** Already under way to a worker, and not shown by one: admitted ones, starts, and those whose egress was lost. Each once. */
   inFlight: InFlight[];
   /** The most cores one worker can have. */
   largestCores: number;
@@ -29,12 +29,18 @@ interface InFlight {
   on?: string;
 }
 
-/** @param mayLaunch how many workers can be launched now */
+interface DemandFacts {
+  /** How many workers can be launched now. */
+  mayLaunch: number;
+  /** Recordings whose egress is lost. */
+  displaced: ReadonlySet<string>;
+}
+
 export function measureDemand(
   observation: Observation,
   memory: FleetMemory,
   policy: FleetPolicy,
-  mayLaunch: number,
+  { mayLaunch, displaced }: DemandFacts,
 ): Demand {
   const newCores = coresOfNewWorker(observation);
   const largest = largestCores(observation, newCores);
@@ -45,13 +51,15 @@ export function measureDemand(
     if (bin?.kind === 'planned' && !planned.has(bin.id)) planned.set(bin.id, planned.size);
     return bin;
   };
-  const underWay = inFlight(observation, memory);
+  const underWay = inFlight(observation, memory, displaced);
+  const moving = new Set(underWay.map(({ id }) => id));
   for (const { costCores, on } of underWay) {
     const chosen = bins.find(({ id }) => id === on);
     if (chosen) fill(chosen, costCores);
     else if (costCores <= largest) put(costCores);
   }
-  const waiting = inTurn(queue(observation, underWay), usageOf([...observation.running, ...underWay]));
+  const settled = observation.running.filter(({ id }) => !moving.has(id));
+  const waiting = inTurn(queue(observation, moving), usageOf([...settled, ...underWay]));
   const turns = takeTurns(
     waiting.filter(({ costCores }) => costCores <= largest),
     {
@@ -83,25 +91,35 @@ function slowestBootMs({ bootsMs = [] }: FleetMemory): number {
   return bootsMs.length === 0 ? Number.NaN : Math.max(...bootsMs);
 }
 
-function queue(observation: Observation, inFlight: readonly InFlight[]): WaitingRecording[] {
-  const busy = new Set([...inFlight.map(({ id }) => id), ...startedIds(observation)]);
+function queue(observation: Observation, moving: ReadonlySet<string>): WaitingRecording[] {
+  const busy = new Set([...moving, ...startedIds(observation)]);
   return observation.waiting.filter(({ id }) => !busy.has(id));
 }
 
-function inFlight(observation: Observation, memory: FleetMemory): InFlight[] {
+function inFlight(observation: Observation, memory: FleetMemory, displaced: ReadonlySet<string>): InFlight[] {
   const started = startedIds(observation);
+  const found = new Map<string, InFlight>();
+  const add = (one: InFlight) => {
+    if (!started.has(one.id) && !found.has(one.id)) found.set(one.id, one);
+  };
   const tenants = new Map(observation.waiting.map(({ id, tenant }) => [id, tenant]));
-  const leased = openIds(observation)
-    .filter((id) => !started.has(id))
-    .flatMap((id) => {
-      const lease = memory.leases[id];
-      if (!lease || lease.untilMs <= observation.nowMs) return [];
-      const tenant = tenants.get(id);
-      const more = { ...defined({ tenant }), ...(lease.on === undefined ? {} : { on: lease.on }) };
-      return [{ id, costCores: lease.costCores, ...more }];
+  for (const id of openIds(observation)) {
+    const lease = memory.leases[id];
+    if (!lease || lease.untilMs <= observation.nowMs) continue;
+    const tenant = tenants.get(id);
+    add({
+      id,
+      costCores: lease.costCores,
+      ...defined({ tenant }),
+      ...(lease.on === undefined ? {} : { on: lease.on }),
     });
-  const known = new Set([...leased.map(({ id }) => id), ...started]);
-  return [...leased, ...observation.starting.filter(({ id }) => !known.has(id))];
+  }
+  for (const one of observation.starting) add(one);
+  // Before they have looked themselves and stand in the queue: a worker takes a boot to come.
+  for (const { id, stage, costCores, tenant } of observation.running)
+    if (stage === 'recording' && costCores !== undefined && displaced.has(id))
+      add({ id, costCores, ...defined({ tenant }) });
+  return [...found.values()];
 }
 
 /** Recordings that a worker already runs; one whose worker drains may need another. */
@@ -140,7 +158,9 @@ function openBins(observation: Observation, memory: FleetMemory, { bootTimeoutMs
   }
 
   /** A busy machine misses a probe now and then; that is no reason to launch another worker, and none to admit to this one. */
-  function hasJustGoneSilent({ id, state }: ObservedWorker): boolean {
+  function hasJustGoneSilent({ id, state, present, portClosed, cutOff }: ObservedWorker): boolean {
+    // Off the bus, too: it has ended.
+    if (present === false && (portClosed || cutOff)) return false;
     const sinceMs = memory.workers[id]?.silentSinceMs ?? observation.nowMs;
     return state === 'unreachable' && observation.nowMs - sinceMs < MISSED_PROBE_MS;
   }

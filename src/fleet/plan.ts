@@ -66,8 +66,9 @@ export function planFleet(seen: Observation, remembered: Partial<FleetMemory>, p
   const ends = unexpectedEnds(seen, memory);
   const notes = noteWorkers(observation, memory);
   const boots = judgeBoots(observation, memory, notes, ends.failedBoots.length + overdue.length);
-  const demand = measureDemand(observation, memory, policy, mayLaunch(observation, memory, boots.launchNotBeforeMs));
   const strays = findStrays(observation, memory, notes, policy);
+  const launchable = mayLaunch(observation, memory, boots.launchNotBeforeMs);
+  const demand = measureDemand(observation, memory, policy, { mayLaunch: launchable, displaced: strays.displaced });
   const sizing = sizeFleet(observation, memory, demand, boots.launchNotBeforeMs);
   const useless = uselessWorkers(observation, notes, policy, strays.mayRun);
   const goNow = eachOnce([...overdue, ...useless]);

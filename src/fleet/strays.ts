@@ -48,6 +48,8 @@ export interface Look {
 
 export interface Strays {
   lost: LostEgress[];
+  /** Recordings whose egress is lost and that have not gone on yet, told of it or not: they need a place elsewhere. */
+  displaced: ReadonlySet<string>;
   orphans: OrphanEgress[];
   look: Look[];
   /** Live egresses whose ids are none of Reelkit's: told of, never touched. */
@@ -70,8 +72,10 @@ export function findStrays(
 }
 
 class Search {
+  private readonly displaced = new Set<string>();
   private readonly strays: Strays = {
     lost: [],
+    displaced: this.displaced,
     orphans: [],
     look: [],
     strangers: [],
@@ -177,17 +181,25 @@ class Search {
 
   /** Lost by two witnesses, or by one that has said so for long enough. */
   private isSettled(verdict: Verdict, egressId: string): boolean {
-    if (verdict === 'lost') return true;
-    return verdict === 'suspect' && this.confirmed(egressId, this.policy.confirmAfterMs);
+    if (verdict === 'alive') return false;
+    const isConfirmed = this.confirmed(egressId, this.policy.confirmAfterMs);
+    return verdict === 'lost' || isConfirmed;
   }
 
   private tell(egressId: string, recordingId: string, onBus: boolean, word: WorkerWord): void {
     const evidence = evidenceOf(onBus, word);
     if (word === 'shows') this.askToLook(recordingId, 'off_bus', `${egressId}: ${evidence}`);
     else {
+      if (this.isNews(egressId)) this.displaced.add(recordingId);
       const again = this.wasTold(egressId) ? { again: true } : {};
       if (this.mayActAgain(egressId)) this.strays.lost.push({ egressId, recordingId, evidence, ...again });
     }
+  }
+
+  /** A recording that is told goes on at once; one that does not knows better, and keeps no room for ever. */
+  private isNews(egressId: string): boolean {
+    const { nowMs } = this.observation;
+    return nowMs - (this.strays.suspectSince[egressId] ?? nowMs) < LEASE_MS;
   }
 
   private wordFor(egressId: string, home: string | undefined): WorkerWord {

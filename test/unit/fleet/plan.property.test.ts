@@ -5,7 +5,7 @@ import { EMPTY_MEMORY, type Observation } from '../../../src/fleet/observation.t
 import { planFleet } from '../../../src/fleet/plan.ts';
 import { CORDON_SETTLE_MS } from '../../../src/fleet/policy.ts';
 import { byTurn } from '../../../src/fleet/queue.ts';
-import { egress, ids, NOW, observation, POLICY, rec, worker } from '../../support/fleet.ts';
+import { egress, ids, live, NOW, observation, POLICY, rec, worker } from '../../support/fleet.ts';
 import { type Arrival, FleetSimulator } from '../../support/fleet-simulator.ts';
 
 const RUNS = { numRuns: 25 };
@@ -204,6 +204,52 @@ describe('demand', () => {
         const total = busy.length + decide(costs, busy, 0).launch;
         const cores = [...costs, ...busy.flat()].reduce((sum, each) => sum + each, 0);
         expect(total * 4).toBeGreaterThanOrEqual(cores - 1e-9);
+      }),
+    );
+  });
+
+  it('counts each recording once, wherever it is on its way', () => {
+    const stages = ['waiting', 'starting', 'recording', 'stopping', 'scheduled'] as const;
+    const known = fc.record({
+      costCores: cost,
+      stage: fc.constantFrom(...stages),
+      leased: fc.boolean(),
+      /** Shown by a worker that lives, by one that is gone, or by none. */
+      on: fc.constantFrom('b', 'gone', undefined),
+    });
+    fc.assert(
+      fc.property(fc.array(known, { maxLength: 12 }), (list) => {
+        const all = list.map((one, index) => ({ ...one, id: rec(`r${index}`) }));
+        const of = (stage: (typeof stages)[number]) => all.filter((one) => one.stage === stage);
+        const shown = all.filter(({ on }) => on === 'b').map(({ id, costCores }) => egress(id, costCores));
+        const decision = planFleet(
+          observation({
+            workers: [worker('b', { egresses: shown, cpuCores: 64 })],
+            activeEgresses: shown.map(({ egressId }) => live(egressId)),
+            waiting: of('waiting').map(({ id, costCores }) => ({ id, costCores, priority: 3, sinceMs: NOW })),
+            starting: of('starting').map(({ id, costCores }) => ({ id, costCores })),
+            running: all.flatMap(({ id, costCores, stage }) =>
+              stage === 'recording' || stage === 'stopping' ? [{ id, costCores, stage }] : [],
+            ),
+            scheduled: of('scheduled').map(({ id, costCores }) => ({ id, costCores, dueMs: NOW })),
+          }),
+          {
+            ...EMPTY_MEMORY,
+            egresses: Object.fromEntries(all.flatMap(({ id, on }) => (on ? [[id, on]] : []))),
+            leases: Object.fromEntries(
+              all.flatMap(({ id, costCores, leased }) => (leased ? [[id, { costCores, untilMs: NOW + 1_000 }]] : [])),
+            ),
+          },
+          POLICY,
+        );
+        const { inFlight, admit, behind, setAside } = decision.demand;
+        const counted = [...ids(inFlight), ...ids(admit), ...ids(behind), ...ids(setAside)];
+        expect(counted).toEqual([...new Set(counted)]);
+        const running = new Set(shown.map(({ egressId }) => egressId));
+        for (const { id, stage, on } of all) {
+          if (stage === 'recording' && on === 'gone') expect(counted).toContain(id);
+          if (running.has(id)) expect(counted).not.toContain(id);
+        }
       }),
     );
   });

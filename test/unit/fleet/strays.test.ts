@@ -55,6 +55,68 @@ describe('the fate of an egress', () => {
   });
 });
 
+describe('capacity for a recording whose egress is lost', () => {
+  const running = [{ id: R, stage: 'recording' as const, costCores: 4 }];
+  const seenOnA = { egresses: { [R]: 'a' }, workers: { a: { wasReady: true } } };
+  const dead = { workers: [worker('a', { state: 'gone' })], running };
+
+  it.each<[string, ObservedWorker[]]>([
+    ['its worker has ended', dead.workers],
+    ['its platform has not noticed the end of its worker', [worker('a', { state: 'unreachable', portClosed: true })]],
+    ['the machine of its worker is cut off', [worker('a', { state: 'unreachable', cutOff: true })]],
+  ])('is asked for in the pass that finds it lost: %s', (_, workers) => {
+    const { launch, lost, demand } = plan({ ...dead, workers }, seenOnA);
+    expect([launch, lost.length]).toEqual([1, 1]);
+    expect(demand.inFlight).toEqual([{ id: R, costCores: 4 }]);
+  });
+
+  it('is taken from a worker with room, which the next in the queue does not get then', () => {
+    const { launch, admit } = plan({ ...dead, workers: [worker('b')], waiting: [waiting(rec('q'))] }, seenOnA);
+    expect([launch, admit]).toEqual([1, []]);
+  });
+
+  it('is asked for once, while it is still listed as recording, while it starts, and while it waits', () => {
+    const first = plan(dead, seenOnA);
+    const booting = [worker('b', { state: 'booting' })];
+    const later = [
+      { running },
+      { starting: [{ id: R, costCores: 4 }] },
+      { waiting: [waiting(R)] },
+      { running, activeEgresses: [live(R1)] },
+    ];
+    for (const seen of later) {
+      const { launch } = plan({ ...seen, workers: booting, nowMs: NOW + 2_000 }, first.memory);
+      expect(launch).toBe(0);
+    }
+  });
+
+  it('is not asked for when it is being stopped, when one witness doubts, or when a later attempt records', () => {
+    const stopping = [{ id: R, stage: 'stopping' as const, costCores: 4 }];
+    expect(plan({ ...dead, running: stopping }, seenOnA).launch).toBe(0);
+    expect(plan({ running, workers: [worker('a', { state: 'unreachable' })] }, seenOnA).launch).toBe(0);
+    const goesOn = { workers: [worker('b', { egresses: [egress(R1)] })], activeEgresses: [live(R1)], running };
+    expect(plan({ ...dead, ...goesOn }, seenOnA).launch).toBe(0);
+  });
+
+  it('is not kept for one that was told and does not go on', () => {
+    const first = plan(dead, seenOnA);
+    const { demand, lost } = plan({ ...dead, nowMs: NOW + MINUTE }, first.memory);
+    expect([demand.inFlight, lost.length]).toEqual([[], 1]);
+  });
+
+  it('counts for its tenant once', () => {
+    const mine = running.map((one) => ({ ...one, tenant: 'mine' }));
+    const queue = [
+      { ...waiting(rec('m'), 1, { sinceMs: NOW - 2_000 }), tenant: 'mine' },
+      { ...waiting(rec('o'), 1), tenant: 'other' },
+    ];
+    const others = { id: rec('x'), stage: 'recording' as const, costCores: 5, tenant: 'other' };
+    const workers = [worker('b', { egresses: [egress(others.id, 5)], cpuCores: 8, freeCores: 1.4 })];
+    const seen = { workers, activeEgresses: [live(others.id)], running: [...mine, others], waiting: queue };
+    expect(plan(seen, seenOnA).demand.admit.map(({ tenant }) => tenant)).toEqual(['mine']);
+  });
+});
+
 describe('an egress that is lost', () => {
   const dead = { workers: [worker('a', { state: 'unreachable', portClosed: true })], running: running(R) };
 
