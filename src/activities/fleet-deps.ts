@@ -41,7 +41,7 @@ export interface FleetDeps {
   now: () => number;
   sleep: (ms: number) => Promise<void>;
   /** Accepted by this process a moment ago; without it only Temporal's index tells. */
-  arrivals?: Pick<Arrivals, 'recent' | 'listed'>;
+  arrivals?: Pick<Arrivals, 'recent' | 'forget'>;
   /** Follows those that stop when people have left. */
   attendance?: Attendance;
   /** Told of every pass, for metrics. */

@@ -31,7 +31,7 @@ export async function observe(
 ): Promise<Observation> {
   if (kicked) await untilRequestsAreIn(deps, fleet);
   const listed = await list(deps, fleet, kicked && (await beginsFromNothing(deps, fleet, memory)));
-  for (const { id } of listed) deps.arrivals?.listed(id);
+  for (const { id } of listed) deps.arrivals?.forget(id);
   const open = listed.filter(({ stage }) => !isEnded(stage));
   deps.attendance?.follow(fleet, open.flatMap(recordedIn));
   const notListed = arrivals(deps, fleet);

@@ -3,10 +3,19 @@
 import { createHash } from 'node:crypto';
 import { messageOf } from '../common/error-message.ts';
 import type { Log } from '../telemetry/log.ts';
+import { createAtWork } from './at-work.ts';
 import { RpcError } from './error.ts';
 import { isReelkitServer, newServerId } from './ids.ts';
 import { subscribeAll } from './subscribe-all.ts';
-import { ANY_TOPIC, claimChannel, grantChannel, replyChannel, requestChannel, topicOf } from './topics.ts';
+import {
+  ANY_TOPIC,
+  atWorkChannel,
+  claimChannel,
+  grantChannel,
+  replyChannel,
+  requestChannel,
+  topicOf,
+} from './topics.ts';
 import type { BusListener, BusTransport, Unsubscribe } from './transport.ts';
 import { createWaiting } from './waiting.ts';
 import {
@@ -45,8 +54,8 @@ export interface ServeOptions {
   affinity: (request: Uint8Array, context: RpcHandlerContext) => MaybePromise<number | undefined>;
   handle: RpcHandler;
   /**
-   * A peer, which is a server of Reelkit's in another process, was granted the request and its reply is not seen within this
-   * time: handle it, and answer in its place. For idempotent handlers. Only what `affinity` would have claimed is taken over.
+   * A peer, which is a server of Reelkit's in another process, was granted the request, and for this long neither its reply is
+   * seen nor that it works on it: handle it, and answer in its place. For idempotent handlers. Only what `affinity` would have claimed is taken over.
    * @default no takeover
    */
   takeOverAfterMs?: number;
@@ -91,6 +100,8 @@ const QUEUE_AFFINITY = 1;
 /** As psrpc's, on the same key, so that its servers and ours exclude each other. */
 const QUEUE_LOCK_MS = 5_000;
 const TAKE_OVER_LOCK_MS = 60_000;
+/** So many signs of work fit into the silence that is taken for death. */
+const SIGNS_IN_SILENCE = 4;
 const REPLY_RETRY_MS = 200;
 const MAX_ERROR_CHARACTERS = 2_000;
 /** Leaves room for what is around it. */
@@ -149,7 +160,10 @@ async function serveMethod(server: Server, method: Method): Promise<Served> {
   // Grants first: a request that is claimed must not miss its own.
   const answers = [() => subscribe(bus, method.topic, grantChannel(method), desk.onGrant)];
   if (method.takeOverAfterMs !== undefined) {
-    answers.push(() => bus.psubscribe(replyChannel(method.service, ANY_TOPIC), desk.onReply));
+    answers.push(
+      () => bus.psubscribe(replyChannel(method.service, ANY_TOPIC), desk.onReply),
+      () => bus.subscribe(atWorkChannel(method), desk.onSign),
+    );
   }
   const requests = () => subscribe(bus, method.topic, requestChannel(method), desk.onRequest);
   const unsubscribe = await subscribeAll([...answers, requests]);
@@ -170,6 +184,14 @@ function createDesk(server: Server, method: Method) {
   const grants = createWaiting<string>();
   const replies = createWaiting<true>();
   const inFlight = new Map<string, Promise<void>>();
+  const atWork =
+    takeOverAfterMs === undefined
+      ? undefined
+      : createAtWork(bus, {
+          channel: atWorkChannel(method),
+          everyMs: takeOverAfterMs / SIGNS_IN_SILENCE,
+          isWaitedFor: (requestId) => inFlight.has(requestId),
+        });
   let closed = false;
 
   /** The story of one request. */
@@ -189,6 +211,7 @@ function createDesk(server: Server, method: Method) {
     } finally {
       grants.settle(requestId, undefined);
       replies.settle(requestId, undefined);
+      atWork?.forget(requestId);
     }
   };
 
@@ -196,15 +219,20 @@ function createDesk(server: Server, method: Method) {
   const isOursNow = async (peer: string, replied: Promise<true | undefined> | undefined, request: WireRequest) => {
     const { requestId, expiryMs } = request;
     if (takeOverAfterMs === undefined || !isReelkitServer(peer)) return false;
-    const seen = await Promise.race([replied, pause(takeOverAfterMs)]);
-    if (seen || closed || now() >= expiryMs) return false;
+    const grantedMs = performance.now();
+    for (let silentMs = 0; silentMs < takeOverAfterMs; ) {
+      const seen = await Promise.race([replied, pause(takeOverAfterMs - silentMs)]);
+      if (seen || closed || now() >= expiryMs) return false;
+      silentMs = performance.now() - Math.max(grantedMs, atWork?.heardMs(requestId) ?? 0);
+    }
     if (!(await bus.lock(takeOverLockOf(requestId), TAKE_OVER_LOCK_MS))) return false;
     log.warn({ requestId, method: method.method, peer }, 'a peer was granted a request and is silent: taken over');
     return true;
   };
 
   const answer = async (request: WireRequest, context: RpcHandlerContext) => {
-    const outcome = await outcomeOf(method, request, context, log);
+    const handling = () => outcomeOf(method, request, context, log);
+    const outcome = await (atWork?.during(request.requestId, handling) ?? handling());
     if (!outcome) return;
     const { requestId, clientId, expiryMs } = request;
     const reply = encodeReply({ requestId, serverId, sentAtMs: now(), response: new Uint8Array(), ...outcome });
@@ -236,6 +264,7 @@ function createDesk(server: Server, method: Method) {
     onRequest,
     onGrant,
     onReply,
+    onSign: (message: Uint8Array, channel: string) => atWork?.onSign(message, channel),
     close: () => {
       closed = true;
     },

@@ -27,6 +27,11 @@ export function replyChannel(service: string, clientId: string): string {
   return join(service, clientId, undefined, 'RES');
 }
 
+/** Where Reelkit's own processes say what they work on; psrpc has no such channel. */
+export function atWorkChannel({ service, method, topic }: RpcName): string {
+  return join(service, method, topic, 'ATWORK');
+}
+
 /** The topic of a request's or grant's channel; undefined for a channel without one. */
 export function topicOf(channel: string): string | undefined {
   const parts = channel.split('|');

@@ -12,6 +12,7 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import { defined } from '../../common/defined.ts';
 import { someAtOnce } from '../../common/some-at-once.ts';
 import type { Arrivals } from '../../fleet/arrivals.ts';
 import { ASLEEP_MS } from '../../recording/delays.ts';
@@ -72,8 +73,8 @@ export interface TemporalRecordingsSettings {
   /** Of the configuration. */
   fleets: readonly string[];
   taskQueue: string;
-  /** Told of each recording that was accepted to start now. */
-  arrivals?: Pick<Arrivals, 'add'>;
+  /** Told of each recording that is to start now, from the moment it was asked for. */
+  arrivals?: Pick<Arrivals, 'expect' | 'accepted' | 'forget'>;
   /** Says of one that finds no room why it must wait. */
   place?: PlaceRecording;
 }
@@ -112,6 +113,18 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
     }
   }
 
+  async function begin(asked: RecordingInput): Promise<{ isNew: boolean; memo: RecordingMemo }> {
+    const input = (await settings.place?.(asked)) ?? asked;
+    const memo = recordingMemo(input);
+    try {
+      await within(CALL_MS, () => client.workflow.start('recording', startOptions(input, memo, settings)));
+      return { isNew: true, memo };
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw asApiError(error, input.id);
+      return { isNew: false, memo: (await describe(input.id)).memo };
+    }
+  }
+
   /** Room has become free: whoever waits need not wait for the next pass. A hint, so its failure is nobody's. */
   async function handOn(recordingId: string): Promise<void> {
     const waits = async (fleets: readonly string[]) =>
@@ -137,20 +150,21 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
   }
 
   return {
-    start: (asked) =>
-      turn(async () => {
-        const input = (await settings.place?.(asked)) ?? asked;
-        const memo = recordingMemo(input);
-        try {
-          await within(CALL_MS, () => client.workflow.start('recording', startOptions(input, memo, settings)));
-          const { id, fleet, costCores } = input;
-          if (memo.startAtMs === undefined) settings.arrivals?.add({ id, fleet, costCores, atMs: Date.now() });
-          return { isNew: true, memo };
-        } catch (error) {
-          if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw asApiError(error, input.id);
-          return { isNew: false, memo: (await describe(input.id)).memo };
-        }
-      }),
+    async start(asked) {
+      const { id, fleet, costCores, request } = asked;
+      const { arrivals } = settings;
+      if (request.startAt === undefined)
+        arrivals?.expect({ id, fleet, costCores, ...defined({ tenant: request.tenant }) });
+      try {
+        const started = await turn(() => begin(asked));
+        if (started.isNew) arrivals?.accepted(id, Date.now());
+        else arrivals?.forget(id);
+        return started;
+      } catch (error) {
+        arrivals?.forget(id);
+        throw error;
+      }
+    },
 
     // Nobody waits for it: what is not known yet is not said.
     keptForMs() {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { RpcError } from '../../../src/bus/error.ts';
-import { replyChannel, requestChannel } from '../../../src/bus/topics.ts';
+import { atWorkChannel, replyChannel, requestChannel } from '../../../src/bus/topics.ts';
 import { decodeClaim, decodeReply, encodeRequest, MAX_MESSAGE_BYTES } from '../../../src/bus/wire.ts';
 import { BYTES, METHOD, makeBed, settle } from './bed.ts';
 
@@ -312,6 +312,39 @@ describe('a peer that was granted a request', () => {
     if (answers) await bus.publish(replyChannel(METHOD.service, 'CLI_1'), reply('REQ_1', peer));
     await new Promise((resolve) => setTimeout(resolve, 2 * TAKE_OVER_MS));
     expect(handle).not.toHaveBeenCalled();
+  });
+
+  it('is not replaced while it works, however long, and is when it dies over it', async () => {
+    const { bus, server, serving, sendRequest, grant, channels } = makeBed();
+    let finish = () => {};
+    const slow = vi.fn(
+      () =>
+        new Promise<Uint8Array>((resolve) => {
+          finish = () => resolve(BYTES);
+        }),
+    );
+    const other = vi.fn(async () => BYTES);
+    await server({ serverId: 'SRV_rkSlow' }).serve(serving({ handle: slow, takeOverAfterMs: TAKE_OVER_MS }));
+    await server({ serverId: 'SRV_rkPeer' }).serve(serving({ handle: other, takeOverAfterMs: TAKE_OVER_MS }));
+    await sendRequest();
+    await settle();
+    await grant('REQ_1', 'SRV_rkSlow');
+    const signs = () => channels().filter((channel) => channel.endsWith('|ATWORK')).length;
+    await vi.waitFor(() => expect(signs()).toBeGreaterThan(10));
+    expect(other).not.toHaveBeenCalled();
+    finish();
+    await settle();
+    const saidAtEnd = signs();
+    await new Promise((resolve) => setTimeout(resolve, 2 * TAKE_OVER_MS));
+    expect(signs()).toBe(saidAtEnd);
+    expect(other).not.toHaveBeenCalled();
+
+    await sendRequest({ requestId: 'REQ_2' });
+    await settle();
+    await grant('REQ_2', 'SRV_rkDead');
+    await bus.publish(atWorkChannel(METHOD), Buffer.from('REQ_1 REQ_2'));
+    await vi.waitFor(() => expect(slow.mock.calls.length + other.mock.calls.length).toBe(2));
+    finish();
   });
 
   it('is not replaced when its answer overtakes the grant', async () => {

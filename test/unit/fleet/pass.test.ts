@@ -4,7 +4,7 @@ import { runPass } from '../../../src/activities/fleet.ts';
 import type { FleetDeps } from '../../../src/activities/fleet-deps.ts';
 import { type OpenRecording, type RecordingState, toOpenRecording } from '../../../src/activities/open-recordings.ts';
 import { CapacityError, type LaunchResult, type Worker } from '../../../src/capacity/provider.ts';
-import { createArrivals } from '../../../src/fleet/arrivals.ts';
+import { type Arrivals, createArrivals } from '../../../src/fleet/arrivals.ts';
 import type { Doubt } from '../../../src/fleet/doubt.ts';
 import { EMPTY_MEMORY } from '../../../src/fleet/observation.ts';
 import type { ProbeAnswer } from '../../../src/livekit/probe.ts';
@@ -44,6 +44,10 @@ const waitingFor = (id: string, parts: Partial<OpenRecording> = {}): OpenRecordi
   ...parts,
 });
 const R = rec('r');
+function arrive(arrivals: Arrivals, id: string, acceptedAtMs?: number) {
+  arrivals.expect({ id, fleet: 'test', costCores: 4 });
+  if (acceptedAtMs !== undefined) arrivals.accepted(id, acceptedAtMs);
+}
 
 function createWorld(world: World = {}) {
   const looks = [...(world.open ?? [[]])];
@@ -120,16 +124,25 @@ describe('a kicked pass', () => {
 
   it('counts what this process accepted and the index does not show yet, and nothing of it twice', async () => {
     const arrivals = createArrivals();
-    for (const id of ['r0', 'r1', 'r2']) arrivals.add({ id, fleet: 'test', costCores: 4, atMs: NOW - 1_000 });
-    arrivals.add({ id: 'ended long ago', fleet: 'test', costCores: 4, atMs: NOW - 6_000 });
+    for (const id of ['r0', 'r1', 'r2']) arrive(arrivals, id, NOW - 1_000);
+    arrive(arrivals, 'ended long ago', NOW - 6_000);
     const deps = { ...createWorld({ open: [[waitingFor('r0')]] }), arrivals };
     await pass(deps, EMPTY_MEMORY, true);
     expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(3, 'run-7');
   });
 
+  it('counts who asks and is not accepted yet, until that is over', async () => {
+    const arrivals = createArrivals();
+    for (const id of ['r0', 'r1', 'refused']) arrive(arrivals, id);
+    arrivals.forget('refused');
+    const deps = { ...createWorld(), arrivals };
+    await pass(deps, EMPTY_MEMORY, true);
+    expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(2, 'run-7');
+  });
+
   it('of a burst that meets no worker launches for those it knows, when Temporal is too busy to list them', async () => {
     const arrivals = createArrivals();
-    for (const id of ['r0', 'r1', 'r2']) arrivals.add({ id, fleet: 'test', costCores: 4, atMs: NOW - 1_000 });
+    for (const id of ['r0', 'r1', 'r2']) arrive(arrivals, id, NOW - 1_000);
     const busy = () => new Promise<OpenRecording[]>(() => {});
     const deps = { ...createWorld(), arrivals };
     deps.recordings.list.mockImplementation(busy);
@@ -145,7 +158,7 @@ describe('a kicked pass', () => {
     ['a Redis that does not answer', { egresses: new Error('away') }],
   ])('with %s waits for the list, however long', async (_, world) => {
     const arrivals = createArrivals();
-    arrivals.add({ id: 'r0', fleet: 'test', costCores: 4, atMs: NOW - 1_000 });
+    arrive(arrivals, 'r0', NOW - 1_000);
     const deps = { ...createWorld(world), arrivals };
     let answer = (_open: OpenRecording[]) => {};
     deps.recordings.list.mockImplementation(() => new Promise((resolve) => (answer = resolve)));
@@ -159,7 +172,7 @@ describe('a kicked pass', () => {
 
   it('asks for nothing for a recording that was listed and has ended since, however young', async () => {
     const arrivals = createArrivals();
-    arrivals.add({ id: 'r0', fleet: 'test', costCores: 4, atMs: NOW - 1_000 });
+    arrive(arrivals, 'r0', NOW - 1_000);
     const worker = {
       workers: [running('w1')],
       answers: { w1: { ...idle, egresses: [{ egressId: 'EG_1', costCores: 4 }] } },
@@ -190,7 +203,7 @@ describe('a kicked pass', () => {
     deps.sleep.mockImplementation(async (ms) => {
       if (ms > STEP_MS) return;
       looks += 1;
-      arrivals.add({ id: `late-${looks}`, fleet: 'test', costCores: 4, atMs: NOW });
+      arrive(arrivals, `late-${looks}`, NOW);
     });
     await pass(deps, EMPTY_MEMORY, true);
     expect(deps.provider.launch).toHaveBeenCalledExactlyOnceWith(4, 'run-7');
