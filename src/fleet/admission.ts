@@ -66,6 +66,33 @@ export function place(bins: readonly Bin[], costCores: number, kinds: readonly B
   return best;
 }
 
+/** Bins without those that take nothing more: thousands of full ones are not looked through for each request. */
+export interface OpenBins {
+  readonly bins: readonly Bin[];
+  /** As `place` among them. */
+  place(costCores: number, kinds?: readonly Bin['kind'][]): Bin | undefined;
+  add(bin: Bin): void;
+}
+
+export function openBinsOf(bins: readonly Bin[]): OpenBins {
+  const open = bins.filter(takesMore);
+  return {
+    bins: open,
+    place(costCores, kinds) {
+      const bin = place(open, costCores, kinds);
+      if (bin && !takesMore(bin)) open.splice(open.indexOf(bin), 1);
+      return bin;
+    },
+    add(bin) {
+      if (takesMore(bin)) open.push(bin);
+    },
+  };
+}
+
+function takesMore(bin: Bin): boolean {
+  return freeCoresOf(bin) > ROUNDING;
+}
+
 function endOf(endsByMs: number | undefined): Pick<Load, 'endsByMs'> {
   return endsByMs === undefined ? {} : { endsByMs };
 }

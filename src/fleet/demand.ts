@@ -2,7 +2,7 @@
 // are and will be, in queue order. Pure.
 import { defined } from '../common/defined.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
-import { type Bin, binOf, fill, place } from './admission.ts';
+import { type Bin, binOf, fill, openBinsOf, place } from './admission.ts';
 import { isPassedOver } from './doubt.ts';
 import { headroomAsks, withAsks } from './headroom.ts';
 import type { FleetMemory, Observation, ObservedWorker, WaitingRecording } from './observation.ts';
@@ -44,17 +44,22 @@ export function measureDemand(
 ): Demand {
   const newCores = coresOfNewWorker(observation);
   const largest = largestCores(observation, newCores);
-  const bins = openBins(observation, memory, policy);
+  const bins = usableBins(observation, memory, policy);
+  const open = openBinsOf(bins);
   const planned = new Map<string, number>();
   const put = (costCores: number) => {
-    const bin = place(bins, costCores) ?? launchFor(bins, costCores, newCores);
-    if (bin?.kind === 'planned' && !planned.has(bin.id)) planned.set(bin.id, planned.size);
-    return bin;
+    const found = open.place(costCores);
+    if (found) return found;
+    const launched = launchFor(bins, costCores, newCores);
+    if (!launched) return undefined;
+    open.add(launched);
+    planned.set(launched.id, planned.size);
+    return launched;
   };
   const underWay = inFlight(observation, memory, displaced);
   const moving = new Set(underWay.map(({ id }) => id));
   for (const { costCores, on } of underWay) {
-    const chosen = bins.find(({ id }) => id === on);
+    const chosen = on === undefined ? undefined : bins.find(({ id }) => id === on);
     if (chosen) fill(chosen, costCores);
     else if (costCores <= largest) put(costCores);
   }
@@ -65,6 +70,7 @@ export function measureDemand(
     {
       nowMs: observation.nowMs,
       bins,
+      open,
       mayAdmit: Math.max(0, MOST_LEASES - underWay.length),
       put,
       readyAt: (bin) => readyAt(bin, planned.get(bin.id) ?? Number.POSITIVE_INFINITY),
@@ -136,7 +142,7 @@ function dueSoon({ scheduled, nowMs }: Observation, { bootTimeoutMs }: FleetPoli
   return scheduled.filter(({ dueMs }) => dueMs - nowMs <= bootTimeoutMs).sort((a, b) => a.dueMs - b.dueMs);
 }
 
-function openBins(observation: Observation, memory: FleetMemory, { bootTimeoutMs }: FleetPolicy): Bin[] {
+function usableBins(observation: Observation, memory: FleetMemory, { bootTimeoutMs }: FleetPolicy): Bin[] {
   const ends = new Map(observation.running.map(({ id, endsByMs }) => [id, endsByMs]));
   const endsByMs = (egressId: string) => ends.get(parseAttemptEgressId(egressId)?.recordingId ?? '');
   const listed = observation.workers.flatMap((worker) => {

@@ -1,5 +1,5 @@
 // Who may start now, in turn, and what those who wait can count on. Pure.
-import { type Bin, fits, place } from './admission.ts';
+import { type Bin, fits, type OpenBins, place } from './admission.ts';
 import type { WaitingRecording } from './observation.ts';
 import { type Claims, freeAtMs, mayPass, PASSED_MS, toKeep } from './passing.ts';
 
@@ -25,9 +25,14 @@ export interface Turns {
   places: QueuePlace[];
 }
 
+/** A worker is kept for so many of those who wait: whoever stands further back comes nearer, or grows old. */
+const MOST_KEPT_FOR = 200;
+
 interface TurnParts {
   nowMs: number;
   bins: readonly Bin[];
+  /** Those of them that take anything more. */
+  open: OpenBins;
   mayAdmit: number;
   /** Gives it a place on a worker that is, comes, or is to be launched. */
   put: (costCores: number) => Bin | undefined;
@@ -38,7 +43,7 @@ interface TurnParts {
 /** @param waiting in turn; each fits some worker there is or can be */
 export function takeTurns(
   waiting: readonly WaitingRecording[],
-  { nowMs, bins, mayAdmit, put, readyAt }: TurnParts,
+  { nowMs, bins, open, mayAdmit, put, readyAt }: TurnParts,
 ): Turns {
   const turns: Turns = { admit: [], behind: [], places: [] };
   const claims: Claims = { aged: new Set(), kept: new Map() };
@@ -47,7 +52,9 @@ export function takeTurns(
 
   function passOnto({ costCores }: WaitingRecording): Bin | undefined {
     if (hopeless.has(costCores)) return undefined;
-    const able = bins.filter((bin) => bin.kind === 'ready' && fits(bin, costCores) && mayPass(bin, costCores, claims));
+    const able = open.bins.filter(
+      (bin) => bin.kind === 'ready' && fits(bin, costCores) && mayPass(bin, costCores, claims),
+    );
     const bin = place(able, costCores);
     if (!bin) hopeless.add(costCores);
     return bin;
@@ -65,6 +72,7 @@ export function takeTurns(
 
   /** @returns when it is free, if that is known */
   function keep(costCores: number): number | undefined {
+    if (turns.behind.length > MOST_KEPT_FOR) return undefined;
     const bin = toKeep(bins, costCores, claims);
     if (!bin) return undefined;
     const isSecond = claims.kept.has(bin.id);
@@ -76,7 +84,7 @@ export function takeTurns(
   for (const recording of waiting) {
     const mayStart = turns.admit.length < mayAdmit;
     const isNext = turns.behind.length === 0;
-    const on = !mayStart ? undefined : isNext ? place(bins, recording.costCores, ['ready']) : passOnto(recording);
+    const on = !mayStart ? undefined : isNext ? open.place(recording.costCores, ['ready']) : passOnto(recording);
     if (!on) queue(recording);
     else turns.admit.push(isNext ? recording : { ...recording, on: on.id });
   }
