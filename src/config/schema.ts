@@ -1,5 +1,6 @@
 // Reelkit's configuration: one schema over file, environment and defaults. Every key is documented here and in the parts beside this.
 import { z } from 'zod';
+import { endingOf } from '../recording/file-type.ts';
 import { checkPathTemplate, DEFAULT_PATH_TEMPLATE } from '../recording/path-template.ts';
 import { encryption } from './encryption.ts';
 import { fleet } from './fleet.ts';
@@ -52,6 +53,12 @@ const api = z.strictObject({
   inlineStorage: z.enum(['operators', 'all', 'none']).default('operators'),
 });
 
+/** It stands for sound, pictures and tracks alike. */
+function endingInTemplate(template: string): string | undefined {
+  const ending = endingOf(template);
+  return ending && `ends in ".${ending}", a kind of file, which what is recorded decides; leave the ending out`;
+}
+
 export const configSchema = z
   .strictObject({
     livekit,
@@ -67,7 +74,7 @@ export const configSchema = z
     pathTemplate: z
       .string()
       .superRefine((template, context) => {
-        const problem = checkPathTemplate(template);
+        const problem = checkPathTemplate(template) ?? endingInTemplate(template);
         if (problem) context.addIssue({ code: 'custom', message: problem });
       })
       .default(DEFAULT_PATH_TEMPLATE),

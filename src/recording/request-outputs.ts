@@ -1,6 +1,7 @@
 // The outputs of a request: what HTTP clients may ask for, and which outputs go together. Pure: zod only. Every message says what is
 // wrong and what to write instead; none quotes a stream's URL, which holds its key.
 import { z } from 'zod';
+import { endingOf, endingProblem } from './file-type.ts';
 import { checkPathTemplate, withRecording } from './path-template.ts';
 import { storageSchema } from './request-storage.ts';
 
@@ -50,6 +51,12 @@ const segmentsOutput = z
     storage,
   })
   .superRefine((output, context) => {
+    for (const field of ['playlist', 'livePlaylist'] as const) {
+      const ending = endingOf(output[field] ?? '');
+      if (ending === undefined || ending === 'm3u8') continue;
+      const message = `".${ending}" is no playlist; use .m3u8, or leave the ending out`;
+      context.addIssue({ code: 'custom', path: [field], message });
+    }
     const problem = livePlaylistProblem(output);
     if (problem) context.addIssue({ code: 'custom', path: ['livePlaylist'], message: problem });
   });
@@ -87,8 +94,20 @@ export interface OutputsProblem {
 
 /** Outputs that do not go together, or not with this source. */
 export function outputsProblems(source: OutputsSource, outputs: readonly RecordingOutput[]): OutputsProblem[] {
-  if (isOneTrack(source)) return trackProblems(outputs);
-  return [...twiceProblems(outputs), ...imagesProblems(source, outputs), ...webSocketProblems(outputs)];
+  const endings = endingProblems(source, outputs);
+  if (isOneTrack(source)) return [...trackProblems(outputs), ...endings];
+  return [...twiceProblems(outputs), ...imagesProblems(source, outputs), ...webSocketProblems(outputs), ...endings];
+}
+
+function endingProblems(source: OutputsSource, outputs: readonly RecordingOutput[]): OutputsProblem[] {
+  const kind = isOneTrack(source) ? 'copied' : 'encoded';
+  const hasPicture = kind === 'encoded' ? !source.audioOnly : source.audioTrackId === undefined;
+  const isShared = outputs.some(({ type }) => type === 'segments' || type === 'stream');
+  return outputs.flatMap((output, index) => {
+    if (output.type !== 'file' || output.path === undefined) return [];
+    const message = endingProblem(output.path, { kind, hasPicture, isShared });
+    return message === undefined ? [] : [{ path: ['outputs', index, 'path'], message }];
+  });
 }
 
 /** LiveKit takes one of each but images. */

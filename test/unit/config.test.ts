@@ -94,6 +94,7 @@ describe('a configuration', () => {
     ['defaultStorage', 'tape', /^defaultStorage is "tape": names no storage; known: local$/],
     ['defaultStorage', 'constructor', /^defaultStorage is "constructor": names no storage; known: local$/],
     ['pathTemplate', '../{room}', /^pathTemplate is "\.\.\/\{room\}": .*remove "\." and "\.\." segments$/],
+    ['pathTemplate', '{room}.mp4', /^pathTemplate is .*: ends in ".mp4".*leave the ending out$/],
     ['pathTemplate', '{egress}/x', /^pathTemplate is .*: path has the unknown placeholder \{egress\}; known: \{room\}/],
     [
       'storages.s',

@@ -1,6 +1,7 @@
 // /v1/recordings: ask for one, list, look, cancel, extend. Whoever holds a token for one room sees that room's recordings only.
 
 import { defined } from '../../common/defined.ts';
+import { decodeStart, refusalOf } from '../../livekit/request/index.ts';
 import { labelsProblem } from '../../recording/defaults.ts';
 import { formatDuration, parseDuration } from '../../recording/duration.ts';
 import { type AskedRecording, LIMITS } from '../../recording/request.ts';
@@ -75,6 +76,7 @@ export function recordingRoutes({ recordings, settings, now }: RecordingRoutePar
       });
       requireLabels(input.request.labels);
       requireStartSoonEnough(body.startAt, nowMs);
+      requireTakenByWorkers(input);
       const { isNew, memo } = await recordings.start(input);
       const reply = isNew ? created(input, memo) : await repeated(input, key, memo);
       return key === undefined ? reply : withKeyHeld(reply, recordings.keptForMs());
@@ -216,6 +218,14 @@ function requireLabels(labels: Record<string, string>): void {
   if (message === undefined) return;
   const remedy = "send fewer or shorter labels: those of the configuration's rules count, too";
   throw errors.invalidRequest([{ field: 'labels', message, remedy }]);
+}
+
+/** The same that LiveKit's clients are refused: outputs that do not go together once their names are filled in, and the like. */
+function requireTakenByWorkers({ wire }: RecordingInput): void {
+  const refusal = refusalOf(decodeStart(Buffer.from(wire, 'base64')));
+  if (!refusal) return;
+  const message = `makes a request that every worker refuses: ${refusal.message}`;
+  throw errors.invalidRequest([{ field: 'outputs', message, remedy: 'change what it names, or leave it out' }]);
 }
 
 function requireStorage(request: AskedRecording, known: string[]): void {

@@ -8,8 +8,8 @@ import type { OutputOf, Place } from './lower-output.ts';
 export function lowerSegments(output: OutputOf<'segments'>, place: Place): SegmentedFileOutput {
   const { prefix, playlist, livePlaylist, segmentSeconds = 0, storage } = output;
   const filenamePrefix = prefix === undefined && playlist !== undefined ? '' : place(prefix, storage);
-  const playlistName = playlist === undefined ? `${filenamePrefix}.m3u8` : place(playlist, storage);
-  const live = livePlaylist === undefined ? '' : splitPath(place(livePlaylist, storage)).name;
+  const playlistName = asPlaylist(playlist === undefined ? filenamePrefix : place(playlist, storage));
+  const live = livePlaylist === undefined ? '' : asPlaylist(splitPath(place(livePlaylist, storage)).name);
   return new SegmentedFileOutput({
     filenamePrefix,
     playlistName,
@@ -17,4 +17,9 @@ export function lowerSegments(output: OutputOf<'segments'>, place: Place): Segme
     segmentDuration: segmentSeconds,
     ...inlineUpload(storage),
   });
+}
+
+/** A worker cuts off whatever follows the last dot, and with it what tells two recordings of a room "a.b" apart. */
+function asPlaylist(name: string): string {
+  return name.endsWith('.m3u8') ? name : `${name}.m3u8`;
 }

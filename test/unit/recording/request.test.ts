@@ -144,6 +144,36 @@ describe('outputs', () => {
       [segments({ prefix: 'a/list', livePlaylist: 'list.m3u8' })],
       'outputs.0.livePlaylist: "list.m3u8" is the playlist itself; give it another name',
     ],
+    [
+      room,
+      [{ type: 'file', path: 'call.mp3' }],
+      'outputs.0.path: ".mp3" takes sound only, and there is a picture; use .mp4, or record with audioOnly',
+    ],
+    [
+      audio,
+      [{ type: 'file', path: 'call.WAV' }],
+      'outputs.0.path: ".WAV" is no kind of file that LiveKit records; use .mp4, .ogg or .mp3, or leave the ending out',
+    ],
+    [
+      room,
+      [{ type: 'file', path: 'a.webm' }],
+      'outputs.0.path: ".webm" is no kind of file that LiveKit records; use .mp4, or leave the ending out',
+    ],
+    [
+      audio,
+      [segments({}), { type: 'file', path: 'call.ogg' }],
+      'outputs.1.path: ".ogg" does not take the AAC that segments and streams of the same recording need; use .mp4, or ask for them in a recording of their own',
+    ],
+    [
+      track,
+      [{ type: 'file', path: 'call.mp4' }],
+      'outputs.0.path: ".mp4" names a kind of file, and a single track is copied as it is: its codec decides; leave the ending out',
+    ],
+    [
+      room,
+      [segments({ playlist: 'list.mp4' })],
+      'outputs.0.playlist: ".mp4" is no playlist; use .m3u8, or leave the ending out',
+    ],
     [track, [file, file], ONE_TRACK],
     [track, [segments({})], ONE_TRACK],
     [track, [stream('rtmp://h/app/key')], ONE_TRACK],
@@ -176,6 +206,9 @@ describe('outputs', () => {
     [room, [stream('srt://h:9000?passphrase=x')]],
     [room, [segments({ prefix: 'a/s', playlist: 'a/list.m3u8', livePlaylist: 'live.m3u8' })]],
     [room, [images, { type: 'images', prefix: 'other' }]],
+    [audio, [{ type: 'file', path: 'call.mp3' }]],
+    [{ type: 'tracks', room: 'demo', audioTrackId: 'TR_a' }, [{ type: 'file', path: 'call.ogg' }]],
+    [room, [{ type: 'file', path: 'lesson.v1' }]],
     [track, [file]],
     [half, [stream('wss://h/path')]],
   ])('of %j: %j are fine', (source, outputs) => {

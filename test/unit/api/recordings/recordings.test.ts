@@ -123,6 +123,16 @@ describe('bad requests name the field, the value and the remedy', () => {
     ['a path that leaves it later', withPath('a/../../x'), 'outputs.0.path', /\.\./],
     ['an absolute path', withPath('/etc/passwd'), 'outputs.0.path', /absolute/],
     ['a Windows path', withPath('C:\\x'), 'outputs.0.path', /absolute/],
+    ['a file of a kind that cannot be had', withPath('x.mp3'), 'outputs.0.path', /sound only.*use \.mp4/],
+    [
+      'playlists that are one only when their names are filled in',
+      {
+        ...ROOM_BODY,
+        outputs: [{ type: 'segments', playlist: '{room}-{recording}', livePlaylist: 'lesson-{recording}' }],
+      },
+      'outputs',
+      /every worker refuses: .*live_playlist_name cannot be identical/,
+    ],
     ['an unknown placeholder', withPath('{user}'), 'outputs.0.path', /\{user\}/],
     ['a path of 513 characters', withPath('x'.repeat(513)), 'outputs.0.path', /512/],
     ['two files', { ...ROOM_BODY, outputs: [{ type: 'file' }, { type: 'file' }] }, 'outputs.1.type', /only one/],

@@ -96,6 +96,32 @@ describe('a request of the API', () => {
     });
   });
 
+  it.each([
+    [{ ...room, audioOnly: true }, 'call.mp3', 'call-EG_x.mp3', 'MP3'],
+    [{ ...room, audioOnly: true }, 'call.mp4', 'call-EG_x.mp4', 'MP4'],
+    [{ ...room, audioOnly: true }, 'call.ogg', 'call-EG_x.ogg', 'OGG'],
+    [{ ...room, audioOnly: true }, 'call.v2', 'call-EG_x.v2.ogg', undefined],
+    [{ ...room, audioOnly: true }, '{recording}.{room}', 'EG_x.demo.ogg', undefined],
+    [room, 'call.mp4', 'call-EG_x.mp4', 'MP4'],
+    [room, 'v1.2', 'v1-EG_x.2.mp4', undefined],
+    [{ type: 'tracks', room: 'demo', audioTrackId: 'TR_a' }, 'call.ogg', 'call-EG_x.ogg', undefined],
+  ] as const)('of %j at %s is the kind of file that was asked for', (from, path, name, fileType) => {
+    const { message } = lower({ source: from, outputs: [{ type: 'file', path }] });
+    const [file] = allOutputs(message.request).files;
+    expect(file?.toJson()).toEqual({ filepath: `/recordings/${name}`, ...(fileType ? { fileType } : {}) });
+  });
+
+  it('keeps the whole name of a playlist whose name holds a dot, which a worker would cut off', () => {
+    const dotted = { ...room, room: 'a.b' };
+    const outputs = [{ type: 'segments' as const, playlist: '{room}', livePlaylist: '{room}-live' }];
+    const { message } = lower({ source: dotted, outputs });
+    expect(allOutputs(message.request).segments[0]).toMatchObject({
+      filenamePrefix: '/recordings/a.b-EG_x',
+      playlistName: '/recordings/a.b-EG_x.m3u8',
+      livePlaylistName: '/recordings/a.b-live-EG_x.m3u8',
+    });
+  });
+
   it.each<[RecordingRequestInput['source'], string]>([
     [{ type: 'web', url: 'https://x.test', awaitStartSignal: true }, 'web'],
     [{ type: 'participant', room: 'demo', identity: 'ann', screenShare: true }, 'participant'],
@@ -122,7 +148,17 @@ describe('a request of the API', () => {
   });
 });
 
-const path = fc.constantFrom(undefined, 'a', 'x/a.mp4', '{recording}/b', 'a.b', '{room}-{retry}', 'x/list.m3u8');
+const path = fc.constantFrom(
+  undefined,
+  'a',
+  'x/a.mp4',
+  '{recording}/b',
+  'a.b',
+  '{room}-{retry}',
+  'x/list.m3u8',
+  'a.mp3',
+  'a.ogg',
+);
 const source = fc.constantFrom(
   room,
   { ...room, audioOnly: true },
