@@ -5,7 +5,7 @@ import { RECORDING_ID } from '../recording/attempt.ts';
 import { parseDuration } from '../recording/duration.ts';
 import { askedRecordingSchema, recordingRequestSchema } from '../recording/request.ts';
 import { END_REASONS, STAGES, WAITING_FOR } from '../recording/stage.ts';
-import type { RecordingView } from '../recording/view.ts';
+import { PART_WARNINGS, type RecordingView } from '../recording/view.ts';
 import { DELIVERY_STATES } from '../recording/webhooks/deliveries.ts';
 import { WEBHOOK_EVENTS } from '../recording/webhooks/names.ts';
 import { DELIVERY_PROBLEMS } from '../recording/webhooks/retry.ts';
@@ -26,9 +26,10 @@ const fileView = z
   .object({
     location: z.string().meta({ description: 'Path or URL as LiveKit reports it' }),
     filename: z.string(),
-    storage: z
-      .string()
-      .meta({ description: "Name of the storage in Reelkit's configuration; `inline`: the request brought it" }),
+    storage: z.string().meta({
+      description:
+        "Where it is: name of the storage in Reelkit's configuration; `inline`: the request brought it; `livekit`: as the request to LiveKit said, else the worker's own; `backup`: the worker's backup storage, because it could not write where it should; `unknown`: there or where it should be, the location tells",
+    }),
     sizeBytes: z.number(),
     durationMs: z.number(),
   })
@@ -43,8 +44,17 @@ const partView = z
     workerEndsAtMs: unixMs('Its platform has announced that it ends that worker then').optional(),
     acceptedAtMs: unixMs('A worker accepted it').optional(),
     startedAtMs: unixMs('Its file begins here: media flows').optional(),
+    endingAtMs: unixMs('The worker began to finish it: no media after that').optional(),
     endedAtMs: unixMs('The egress ended').optional(),
     files: z.array(fileView),
+    manifestLocation: z
+      .string()
+      .optional()
+      .meta({ description: 'Where the worker put its own manifest; absent when it wrote none' }),
+    warnings: z
+      .array(z.object({ code: z.enum(PART_WARNINGS), message: z.string() }))
+      .optional()
+      .meta({ description: 'What to look at, although it may have ended well' }),
     end: z
       .object({
         status: z.string(),

@@ -60,7 +60,9 @@ function describePart(part: PartView): string {
     (file) =>
       `  ${file.location || file.filename}  ${size(file.sizeBytes)}, ${formatDuration(file.durationMs)}, storage ${file.storage}\n`,
   );
-  return head + files.join('');
+  const manifest = part.manifestLocation ? [`  ${part.manifestLocation}  manifest of the worker\n`] : [];
+  const warnings = (part.warnings ?? []).map(({ code, message }) => `  warning ${code}: ${message}\n`);
+  return head + [...files, ...manifest, ...warnings].join('');
 }
 
 export function size(bytes: number): string {

@@ -1,11 +1,15 @@
 // Named storages: where recordings go that Reelkit's own API asked for. A worker takes the storage of a request whole: keys of its own
 // configuration never complete it (livekit/egress pkg/config/storage.go).
 import { z } from 'zod';
+import { STORAGE_WORDS } from '../recording/stored.ts';
 import { secret, webUrl } from './values.ts';
 
-/** `inline` is what the view calls a storage that a request brought. */
-export const storageName = z.string().regex(/^(?!inline$)[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
-  error: 'names are 1 to 63 letters, digits, dots, dashes and underscores, and not "inline"',
+const WORDS = Object.values(STORAGE_WORDS);
+const NAME = new RegExp(`^(?!(${WORDS.join('|')})$)[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`);
+
+/** What the view calls other places is no name. */
+export const storageName = z.string().regex(NAME, {
+  error: `names are 1 to 63 letters, digits, dots, dashes and underscores, and none of ${WORDS.join(', ')}`,
 });
 
 const keys = z.string().default('');

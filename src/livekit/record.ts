@@ -204,9 +204,11 @@ export function reportOf(info: EgressInfo): EgressReport {
       .filter((file) => file.filename || file.location)
       .map(fileOf),
     info: keptInfo(info),
+    ...(info.backupStorageUsed ? { backup: backupOf(info) } : {}),
     ...(info.streamResults.length > 0 ? { streams: info.streamResults.map(stateOfStream).join(' ') } : {}),
     ...present({
       room: info.roomName || undefined,
+      manifestLocation: info.manifestLocation || undefined,
       // What EgressInfo calls started is when the worker took the request; Chrome may need seconds from there to the first frame.
       acceptedAtMs: toMs(info.startedAt),
       startedAtMs: toMs(beganAt(info)),
@@ -218,6 +220,11 @@ export function reportOf(info: EgressInfo): EgressReport {
       details: redactText(info.details) || undefined,
     }),
   };
+}
+
+/** Each output has its own: a worker's record does not say which. */
+function backupOf(info: EgressInfo): 'all' | 'some' {
+  return resultsOf(info).length + info.segmentResults.length + info.imageResults.length > 1 ? 'some' : 'all';
 }
 
 function stateOfStream({ status, startedAt, retries }: StreamInfo): string {

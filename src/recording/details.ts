@@ -44,6 +44,7 @@ function renderPart(part: PartView): string {
     part.end && `ended ${part.end.status}${part.end.details ? ` (${plain(part.end.details)})` : ''}`,
     ...part.files.slice(0, SHOWN_FILES).map((file) => `file ${code(file.filename)} ${formatDuration(file.durationMs)}`),
     part.files.length > SHOWN_FILES && `and ${part.files.length - SHOWN_FILES} files more`,
+    ...(part.warnings ?? []).map(({ code: what }) => `**${what}**`),
   ];
   return `- ${facts.filter(Boolean).join(', ')}`;
 }

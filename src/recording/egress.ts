@@ -43,6 +43,10 @@ export interface EgressReport extends EgressSnapshot {
   info?: string;
   /** LiveKit had its room no more when the end was reported. */
   roomGone?: true;
+  /** The worker's own storage for what it cannot put elsewhere was used, for all outputs or for some of several. */
+  backup?: 'all' | 'some';
+  /** Where the worker put its own manifest. */
+  manifestLocation?: string;
   /** The state of each of its streams: one that changes is news as well. */
   streams?: string;
 }

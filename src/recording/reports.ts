@@ -63,13 +63,14 @@ export function isReport(report: Partial<EgressReport> | undefined): boolean {
     EGRESS_STATUSES.includes(status) &&
     Array.isArray(files) &&
     files.every(isFile) &&
+    (isAbsent(report?.backup) || ['all', 'some'].includes(report?.backup ?? '')) &&
     TIMES.every((key) => isAbsent(report?.[key]) || Number.isFinite(report?.[key])) &&
     TEXTS.every((key) => isAbsent(report?.[key]) || typeof report?.[key] === 'string')
   );
 }
 
 const TIMES = ['acceptedAtMs', 'startedAtMs', 'updatedAtMs', 'endedAtMs', 'errorCode'] as const;
-const TEXTS = ['error', 'details'] as const;
+const TEXTS = ['error', 'details', 'manifestLocation'] as const;
 
 function isAbsent(value: unknown): boolean {
   return value === undefined || value === null;

@@ -3,13 +3,19 @@ import type { RecordingRequest } from './request.ts';
 import type { EndReason, Stage, WaitingFor } from './stage.ts';
 import type { AssignedWorker, NeededHand } from './start-outcome.ts';
 
-export const INLINE_STORAGE = 'inline';
+/** What may be wrong with a part that ended well. */
+export const PART_WARNINGS = ['backup_storage_used', 'file_shorter'] as const;
+
+export interface PartWarning {
+  code: (typeof PART_WARNINGS)[number];
+  message: string;
+}
 
 export interface RecordedFile {
   /** Path or URL as LiveKit reports it. */
   location: string;
   filename: string;
-  /** Name of the storage in Reelkit's configuration, or `inline`: the request brought it. */
+  /** Where it is: name of the storage in Reelkit's configuration, or one of `STORAGE_WORDS`. */
   storage: string;
   sizeBytes: number;
   durationMs: number;
@@ -30,8 +36,14 @@ export interface PartView {
   acceptedAtMs?: number;
   /** Its file begins here: media flows. Unix ms. */
   startedAtMs?: number;
+  /** The worker began to finish it: no media after that. Unix ms. */
+  endingAtMs?: number;
   endedAtMs?: number;
   files: RecordedFile[];
+  /** Where the worker put its own manifest (`<egressId>.json`); absent when it wrote none. */
+  manifestLocation?: string;
+  /** What to look at, although it may have ended well. */
+  warnings?: PartWarning[];
   /** How the egress ended, in LiveKit's words. */
   end?: { status: string; details?: string; error?: string; errorCode?: number };
 }

@@ -13,7 +13,8 @@ import { isReport, KeptReports, mayGoOn } from '../recording/reports.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import { type EndReason, type EndStage, isEnded, type OpenStage, type WaitingFor } from '../recording/stage.ts';
 import type { AssignedWorker, NeededHand } from '../recording/start-outcome.ts';
-import { INLINE_STORAGE, type PartView, type RecordingView } from '../recording/view.ts';
+import { storedFiles, warningsOf } from '../recording/stored.ts';
+import type { PartView, RecordingView } from '../recording/view.ts';
 import { EventLog } from '../recording/webhooks/event-log.ts';
 import { Attempts } from './attempts.ts';
 import { measures } from './measures.ts';
@@ -308,6 +309,8 @@ export class RecordingState {
       if (report.startedAtMs) this.noteActive(part, report.startedAtMs);
     } else if (report.status !== 'STARTING') {
       this.noteActive(part, report.startedAtMs ?? report.updatedAtMs ?? Date.now());
+      if (report.status === 'ENDING')
+        part.endingAtMs ??= partEndedAt(part, { ...report, endedAtMs: report.updatedAtMs }, Date.now());
       if (this.view.stage !== 'stopping') this.enter('recording');
       this.recordIsStale ||= this.isNewsToLiveKit(report);
     }
@@ -415,10 +418,10 @@ export class RecordingState {
       ...(egress.error ? { error: egress.error } : {}),
       ...(egress.errorCode ? { errorCode: egress.errorCode } : {}),
     };
-    const file = this.input.request.outputs.find(({ type }) => type === 'file');
-    const named = file?.type === 'file' ? (file.storage ?? 'default') : 'default';
-    const storage = typeof named === 'string' ? named : INLINE_STORAGE;
-    part.files = egress.files.filter((file) => file.sizeBytes > 0).map((file) => ({ ...file, storage }));
+    part.files = storedFiles(egress, this.input.request.outputs, this.input.origin);
+    if (egress.manifestLocation) part.manifestLocation = egress.manifestLocation;
+    const warnings = warningsOf(part, egress);
+    if (warnings.length > 0) part.warnings = warnings;
   }
 
   /** A part that never got an egress is no part. */

@@ -104,7 +104,7 @@ describe('a configuration', () => {
     [
       'storages.inline',
       { type: 'local', path: '/r' },
-      /^storages\.inline is .*: has a key that is no name: .*not "inline"$/,
+      /^storages\.inline is .*: has a key that is no name: .*none of inline, livekit, backup, unknown$/,
     ],
     ['storages', [], /^storages is \[\]: must be a section with keys of its own$/],
     ['storages.s', 's3://AKIA:hunter2@b', /^storages\.s is "s3:\/\/\(hidden\)@b": must be a section/],

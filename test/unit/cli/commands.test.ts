@@ -128,6 +128,8 @@ describe('what people read', () => {
             files: [
               { location: '/r/a.mp4', filename: 'a.mp4', storage: 'local', sizeBytes: 1_500, durationMs: 60_000 },
             ],
+            manifestLocation: '/r/EG_1.json',
+            warnings: [{ code: 'backup_storage_used', message: 'fetch it from there' }],
             end: { status: 'COMPLETE', details: 'End reason: Source closed' },
           },
         ],
@@ -137,6 +139,8 @@ describe('what people read', () => {
     expect(text).toContain('reason  finished: the room ended');
     expect(text).toContain('part 1: EG_1, 2 attempts: COMPLETE, End reason: Source closed');
     expect(text).toContain('/r/a.mp4  1.5 kB, 1m, storage local');
+    expect(text).toContain('/r/EG_1.json  manifest of the worker');
+    expect(text).toContain('warning backup_storage_used: fetch it from there');
   });
 
   it('a list shows what each one waits for, and how to see more', () => {

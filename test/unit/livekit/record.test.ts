@@ -268,4 +268,19 @@ describe('a report', () => {
   it('with a status newer than Reelkit is one of a start', () => {
     expect(reportOf(new EgressInfo({ status: 99 as EgressStatus })).status).toBe('STARTING');
   });
+
+  it.each([
+    [{ fileResults: [{}] }, undefined],
+    [{ fileResults: [{}], backupStorageUsed: true }, 'all'],
+    [{ fileResults: [{}], segmentResults: [{}], backupStorageUsed: true }, 'some'],
+    [{ fileResults: [{}], imageResults: [{}], backupStorageUsed: true }, 'some'],
+  ] as const)('of %j says what was put into backup storage: %s', (results, backup) => {
+    expect(reportOf(EgressInfo.fromJson(new EgressInfo(results as object).toJson())).backup).toBe(backup);
+  });
+
+  it('names the manifest of the worker, where it wrote one', () => {
+    const manifestLocation = 'https://b/EG_x.json';
+    expect(reportOf(new EgressInfo({ manifestLocation })).manifestLocation).toBe(manifestLocation);
+    expect(reportOf(new EgressInfo())).not.toHaveProperty('manifestLocation');
+  });
 });
