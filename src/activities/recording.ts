@@ -74,9 +74,9 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       const heartbeats = setInterval(heartbeat, HEARTBEAT_EVERY_MS);
       try {
         const outcome = await dispatch(input);
+        deps.metrics.startOutcome(input.fleet, outcome.kind);
         await awake;
         if (looksSoon && outcome.kind !== 'started') await wake(input.fleet, 'a recording waits');
-        deps.metrics.startOutcome(input.fleet, outcome.kind);
         return outcome;
       } finally {
         clearInterval(heartbeats);
