@@ -36,9 +36,10 @@ export interface RecordingActivities {
 
   /**
    * Asks an attempt to finish its file, wherever it runs. Ended or on no worker: nothing, and null. `waitMs`: the answer may wait so long
-   * for its end, whose report the recording then has.
+   * for its end, whose report the recording then has. `hungOn`: topic of its worker, which never recorded it; others are asked first from
+   * then on.
    */
-  stopPart(input: { egressId: string; waitMs?: number }): Promise<EgressReport | null>;
+  stopPart(input: StopInput): Promise<EgressReport | null>;
 
   /** Adds and removes stream URLs of a running attempt. */
   changeRunningStreams(input: StreamChange & { egressId: string }): Promise<StreamsChanged>;
@@ -82,6 +83,12 @@ export interface Announcement extends Pick<DeliveryInput, 'recordingId' | 'fleet
   events: readonly WebhookEvent[];
 }
 
+export interface StopInput {
+  egressId: string;
+  waitMs?: number;
+  hungOn?: { fleet: string; topic: string };
+}
+
 export interface DispatchInput {
   recordingId: string;
   attempt: number;
@@ -120,6 +127,8 @@ export interface PartInspection {
   room: RoomState;
   /** The room has its recorder as a participant. It outlives a killed worker by 20 s. */
   inRoom: boolean;
+  /** Somebody publishes what it records. Absent for a page or a template of the user's own, which decides when it begins. */
+  publishes?: boolean;
   /** What LiveKit's UpdateLayout told that recorder last. */
   layout?: string;
   /**

@@ -18,6 +18,7 @@ import type { RoomWatch } from '../livekit/room-watch.ts';
 import { DISPATCH_LIMIT_MS, WorkerRefusal, WorkerSilent, type Workers } from '../livekit/workers.ts';
 import { attemptEgressId } from '../recording/attempt.ts';
 import { type EgressReport, isTerminal } from '../recording/egress.ts';
+import { isPublished } from '../recording/no-media.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import { isTheRoom } from '../recording/room.ts';
 import { roomOf } from '../recording/source.ts';
@@ -101,15 +102,17 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       const recorder = participants.find((one) => one.identity === identity);
       const workerEndsAtMs = worker && (await fleets.get(fleet)?.choice.endsAtMs(worker));
       const layout = layoutOf(recorder?.metadata ?? '');
+      const others = participants.filter((one) => one !== recorder);
       return {
         inRoom: recorder !== undefined,
         room: alive ? 'alive' : 'gone',
         onWorker,
-        ...defined({ layout, workerEndsAtMs }),
+        ...defined({ layout, workerEndsAtMs, publishes: isPublished(request.source, others) }),
       };
     },
 
-    stopPart({ egressId, waitMs = 0 }) {
+    stopPart({ egressId, waitMs = 0, hungOn }) {
+      if (hungOn) fleets.get(hungOn.fleet)?.choice.noteFailed(hungOn.topic);
       const mayEnd = (report: EgressReport | null) => report !== null && !isTerminal(report.status);
       return deps.departures.after(egressId, waitMs, () => stop(egressId), mayEnd);
     },

@@ -43,6 +43,9 @@ const partView = z
     worker: z.object({ id: z.string(), topic: z.string() }).optional(),
     workerEndsAtMs: unixMs('Its platform has announced that it ends that worker then').optional(),
     acceptedAtMs: unixMs('A worker accepted it').optional(),
+    awaitsMediaSinceMs: unixMs(
+      'Nobody publishes what it records; it begins once somebody does. Since a look found that first',
+    ).optional(),
     startedAtMs: unixMs('Its file begins here: media flows').optional(),
     endingAtMs: unixMs('The worker began to finish it: no media after that').optional(),
     endedAtMs: unixMs('The egress ended').optional(),
@@ -63,7 +66,10 @@ const partView = z
         errorCode: z.number().optional(),
       })
       .optional()
-      .meta({ description: "How the egress ended, in LiveKit's words" }),
+      .meta({
+        description:
+          "How the egress ended, in LiveKit's words; `LOST`: its worker died or cannot be reached, `HUNG`: it was accepted and never recorded",
+      }),
   })
   .meta({ id: 'Part', description: 'One egress run of a recording; another follows when a worker is lost' });
 

@@ -27,7 +27,7 @@ export function describeRecording(view: RecordingView, nowMs: number): string {
     ['ends by', view.endedAtMs === undefined ? at(view.endDeadlineMs) : undefined],
     ['ended', at(view.endedAtMs)],
   ]);
-  return main + view.parts.map(describePart).join('');
+  return main + view.parts.map((part) => describePart(part, nowMs)).join('');
 }
 
 function placeOf(waiting: RecordingView['waiting'], nowMs: number): string | undefined {
@@ -52,10 +52,12 @@ function labelsOf({ labels }: RecordingRequest): string | undefined {
   return pairs.length > 0 ? pairs.join(' ') : undefined;
 }
 
-function describePart(part: PartView): string {
+function describePart(part: PartView, nowMs: number): string {
   const end = part.end && [part.end.status, part.end.details, part.end.error].filter(Boolean).join(', ');
+  const { awaitsMediaSinceMs: sinceMs } = part;
+  const awaits = sinceMs && `waits for somebody to publish, since ${ago(sinceMs, nowMs)}`;
   const attempts = part.attempts > 1 ? `, ${part.attempts} attempts` : '';
-  const head = `\npart ${part.number}: ${part.egressId ?? 'no egress yet'}${attempts}${end ? `: ${end}` : ''}\n`;
+  const head = `\npart ${part.number}: ${part.egressId ?? 'no egress yet'}${attempts}${end || awaits ? `: ${end || awaits}` : ''}\n`;
   const files = part.files.map(
     (file) =>
       `  ${file.location || file.filename}  ${size(file.sizeBytes)}, ${formatDuration(file.durationMs)}, storage ${file.storage}\n`,

@@ -2,7 +2,7 @@
 // when on it is set aside, which is no capacity. Pure.
 import { formatDuration } from '../recording/duration.ts';
 
-/** not_taken: starts are not claimed, not granted or not answered. fails: what it starts fails within seconds. */
+/** not_taken: starts are not claimed, not granted or not answered. fails: what it starts fails within seconds, or never begins to record. */
 export const DOUBT_CODES = ['not_taken', 'fails'] as const;
 export type DoubtCode = (typeof DOUBT_CODES)[number];
 
@@ -43,11 +43,11 @@ export function isPassedOver(doubt: Doubt | undefined, nowMs: number): boolean {
 
 const ONCE: Record<DoubtCode, string> = {
   not_taken: 'it did not take the last start',
-  fails: 'what it recorded last failed within seconds',
+  fails: 'what it recorded last failed within seconds, or never began',
 };
 const OFTEN: Record<DoubtCode, string> = {
   not_taken: 'starts are not taken there',
-  fails: 'recordings fail there within seconds of their start',
+  fails: 'recordings fail there within seconds of their start, or never begin',
 };
 
 export function whySetAside({ code, times }: Doubt): string {
@@ -68,13 +68,15 @@ export interface Run {
   errorCode?: number | undefined;
   /** From the accepted start to the last report. */
   livedMs: number;
+  /** Media flowed. */
+  hasRecorded: boolean;
 }
 
 const FAILS_WITHIN_MS = 30_000;
 const WORKS_AFTER_MS = 60_000;
 
 /** What a run says of its worker. Codes below 500 are about the request, the room or the storage. Undefined: nothing. */
-export function judgeRun({ status, errorCode = 500, livedMs }: Run): 'works' | 'fails' | undefined {
+export function judgeRun({ status, errorCode = 500, livedMs, hasRecorded }: Run): 'works' | 'fails' | undefined {
   if (status === 'FAILED' && errorCode >= 500 && livedMs < FAILS_WITHIN_MS) return 'fails';
-  return status === 'COMPLETE' || livedMs >= WORKS_AFTER_MS ? 'works' : undefined;
+  return status === 'COMPLETE' || (hasRecorded && livedMs >= WORKS_AFTER_MS) ? 'works' : undefined;
 }

@@ -156,6 +156,8 @@ export interface FleetMemory {
   egresses?: Record<string, string>;
   /** First seen as lost, orphaned or without an egress, by egress or recording id; confirmed when seen again later. */
   suspectSince: Record<string, number>;
+  /** Recordings that start although an egress lives for them: since when the egress was seen, by its id. */
+  startingSince?: Record<string, number>;
   /** Last acted on, by the same ids, so that one fact is not told every pass. */
   actedMs: Record<string, number>;
   /** No launch before this time: the provider refused, or workers died while booting. */

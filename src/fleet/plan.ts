@@ -194,12 +194,20 @@ function remember(
   memory: FleetMemory,
   notes: Record<string, WorkerNotes>,
   demand: Demand,
-  { suspectSince, actedMs, egresses }: Strays,
+  { suspectSince, startingSince, actedMs, egresses }: Strays,
   retire: WorkerFact[],
 ): FleetMemory {
   const drained = retire.map(({ id }) => [id, { ...notes[id], drainAskedMs: observation.nowMs }] as const);
   const workers = { ...notes, ...Object.fromEntries(drained) };
-  return { ...memory, leases: leasesAfter(observation, memory, demand), workers, suspectSince, actedMs, egresses };
+  return {
+    ...memory,
+    leases: leasesAfter(observation, memory, demand),
+    workers,
+    suspectSince,
+    startingSince,
+    actedMs,
+    egresses,
+  };
 }
 
 function leasesAfter(observation: Observation, memory: FleetMemory, demand: Demand): FleetMemory['leases'] {

@@ -23,6 +23,8 @@ export const CORDON_SETTLE_MS = 12_000;
 export const CORDON_TTL_MS = 900_000;
 /** An idle worker that was asked to drain ends within a second; after this long it is removed. */
 export const DRAIN_LIMIT_MS = 30_000;
+/** Of an egress that lives and does not record its recording is told again after twice the time, up to this. */
+export const START_LOOK_MS = 300_000;
 /** Recordings on a worker that has been silent this long look for themselves: LiveKit has missed a frozen recorder by then. */
 export const SILENT_LOOK_MS = 25_000;
 /** A worker that was ready and has been silent this long no longer protects its egresses from being called lost. */
@@ -42,4 +44,5 @@ export const SLOWEST_BUSY_MS = 10_000;
 /** Bounds of what is remembered from pass to pass: with all of them reached it stays within half of the 2 MB that Temporal takes. */
 export const MOST_LEASES = 2_000;
 export const MOST_SUSPECTS = 4_000;
+export const MOST_STARTS = 2_000;
 export const MOST_HOMES = 10_000;

@@ -1,8 +1,9 @@
 // Egresses and recordings that do not match: an egress that is lost, an egress no recording wants, a recording no egress serves.
 // Pure. What two witnesses agree on is acted on at once, the rest when a second look agrees; without the bus there is no verdict.
 import { defined } from '../common/defined.ts';
-import { parseAttemptEgressId } from '../recording/attempt.ts';
+import { attemptEgressId, parseAttemptEgressId } from '../recording/attempt.ts';
 import { formatDuration } from '../recording/duration.ts';
+import { START_LIMIT_MS } from '../recording/no-media.ts';
 import { openIds } from './demand.ts';
 import { evidenceOf, fateOf, type Verdict, type WorkerWord, wordOf } from './egress-fate.ts';
 import {
@@ -13,7 +14,15 @@ import {
   type ObservedWorker,
   type WorkerNotes,
 } from './observation.ts';
-import { type FleetPolicy, LEASE_MS, MOST_HOMES, MOST_SUSPECTS, SILENT_LOOK_MS } from './policy.ts';
+import {
+  type FleetPolicy,
+  LEASE_MS,
+  MOST_HOMES,
+  MOST_STARTS,
+  MOST_SUSPECTS,
+  SILENT_LOOK_MS,
+  START_LOOK_MS,
+} from './policy.ts';
 
 export interface LostEgress {
   egressId: string;
@@ -33,8 +42,8 @@ export interface OrphanEgress {
   why: string;
 }
 
-/** worker_ends: its worker's platform has announced the end. */
-type LookCode = 'no_egress' | 'runs_already' | 'starting_for_long' | 'off_bus' | 'silent' | 'worker_ends';
+/** no_media: its egress lives and does not record. worker_ends: its worker's platform has announced the end. */
+type LookCode = 'no_egress' | 'runs_already' | 'starting_for_long' | 'no_media' | 'off_bus' | 'silent' | 'worker_ends';
 
 export interface Look {
   recordingId: string;
@@ -55,6 +64,7 @@ export interface Strays {
   /** Live egresses whose ids are none of Reelkit's: told of, never touched. */
   strangers: string[];
   suspectSince: Record<string, number>;
+  startingSince: Record<string, number>;
   actedMs: Record<string, number>;
   /** Egress -> worker: of those that live, and of those that are still believed in. */
   egresses: Record<string, string>;
@@ -80,6 +90,7 @@ class Search {
     look: [],
     strangers: [],
     suspectSince: {},
+    startingSince: {},
     actedMs: {},
     egresses: {},
     mayRun: () => true,
@@ -101,6 +112,7 @@ class Search {
   private homesKept = 0;
   private newSuspects = 0;
   private newActs = 0;
+  private starts = 0;
   private readonly maySuspect: number;
   private readonly mayAct: number;
 
@@ -129,8 +141,8 @@ class Search {
   run(): Strays {
     // Verdicts in the making survive an outage of the bus.
     if (!this.observation.activeEgresses) {
-      const { suspectSince, actedMs } = this.memory;
-      return { ...this.strays, suspectSince, actedMs, egresses: Object.fromEntries(this.homes) };
+      const { suspectSince, startingSince = {}, actedMs } = this.memory;
+      return { ...this.strays, suspectSince, startingSince, actedMs, egresses: Object.fromEntries(this.homes) };
     }
     for (const egress of this.live.values()) this.judgeWanted(egress);
     for (const egressId of new Set([...this.live.keys(), ...this.homes.keys()])) this.judgeLife(egressId);
@@ -272,10 +284,26 @@ class Search {
       if (!served.has(id) && !missed.has(id)) this.askToLook(id, 'no_egress', 'no egress of it lives');
     }
     for (const { id } of starting) {
-      if (!served.has(id) && this.confirmed(keyOf(id), LEASE_MS))
+      if (served.has(id)) this.judgeStart(id);
+      else if (this.confirmed(keyOf(id), LEASE_MS))
         this.askToLook(id, 'starting_for_long', `starting for over ${formatDuration(LEASE_MS)} without an egress`);
     }
     for (const { id } of waiting) if (served.has(id)) this.judgeWaiting(id);
+  }
+
+  /** Its egress lives. Nobody publishes yet, which the recording can see for itself, or it hangs. */
+  private judgeStart(recordingId: string): void {
+    const { nowMs } = this.observation;
+    const egressId = attemptEgressId(recordingId, this.latest.get(recordingId) ?? 0);
+    const sinceMs = this.memory.startingSince?.[egressId] ?? nowMs;
+    if (this.starts === MOST_STARTS) return;
+    this.starts += 1;
+    this.strays.startingSince[egressId] = sinceMs;
+    const key = `${egressId} starting`;
+    if (nowMs - sinceMs < START_LIMIT_MS) return;
+    const again = this.wasTold(key) ? { again: true } : {};
+    const why = `${egressId} has lived for ${formatDuration(nowMs - sinceMs)} and does not record`;
+    if (this.mayActLessAndLess(key, sinceMs)) this.strays.look.push({ recordingId, code: 'no_media', why, ...again });
   }
 
   /** Its start, or the news of it, may have been lost. */
@@ -318,6 +346,16 @@ class Search {
       lastMs === undefined || nowMs - lastMs >= Math.max(this.policy.watchIntervalMs, this.policy.confirmAfterMs);
     this.strays.actedMs[key] = may ? nowMs : lastMs;
     return may;
+  }
+
+  /** What was so for long may stay so for long. */
+  private mayActLessAndLess(key: string, sinceMs: number): boolean {
+    const { nowMs } = this.observation;
+    const lastMs = this.memory.actedMs[key];
+    if (lastMs === undefined || nowMs - lastMs >= Math.min(lastMs - sinceMs, START_LOOK_MS))
+      return this.mayActAgain(key);
+    this.strays.actedMs[key] = lastMs;
+    return false;
   }
 }
 

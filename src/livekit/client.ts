@@ -1,6 +1,15 @@
 // What Reelkit asks of LiveKit's HTTP API: rooms, who is in them, and whether a record exists. Nothing here retries.
-import { type EgressInfo, type ParticipantInfo, ParticipantInfo_Kind, ParticipantInfo_State } from '@livekit/protocol';
+import {
+  type EgressInfo,
+  type ParticipantInfo,
+  ParticipantInfo_Kind,
+  ParticipantInfo_State,
+  type TrackInfo,
+  TrackSource,
+  TrackType,
+} from '@livekit/protocol';
 import { EgressClient, RoomServiceClient, ServerError } from 'livekit-server-sdk';
+import type { Publisher, SentTrack } from '../recording/no-media.ts';
 import type { Participant } from '../recording/source.ts';
 import { inBatches } from './in-batches.ts';
 
@@ -46,7 +55,7 @@ export function createLiveKitClient(settings: LiveKitSettings) {
     }),
 
     /** Who is in the room, hidden ones included: an egress shows up under its own id. */
-    async listParticipants(room: string): Promise<(Participant & { metadata: string })[]> {
+    async listParticipants(room: string): Promise<(Participant & Publisher & { metadata: string })[]> {
       try {
         return (await asked(rooms.listParticipants(room))).filter(isThere).map(participantOf);
       } catch (error) {
@@ -66,7 +75,14 @@ const PEOPLE = new Set([ParticipantInfo_Kind.STANDARD, ParticipantInfo_Kind.SIP,
 
 function participantOf({ identity, metadata, kind, permission, tracks }: ParticipantInfo) {
   const isPerson = PEOPLE.has(kind) && !permission?.hidden && !permission?.recorder && !permission?.agent;
-  return { identity, metadata, isPerson, trackIds: tracks.map(({ sid }) => sid) };
+  return { identity, metadata, isPerson, trackIds: tracks.map(({ sid }) => sid), sends: tracks.flatMap(sentTrack) };
+}
+
+const SCREEN: readonly TrackSource[] = [TrackSource.SCREEN_SHARE, TrackSource.SCREEN_SHARE_AUDIO];
+
+function sentTrack({ sid, type, muted, source }: TrackInfo): SentTrack[] {
+  if (muted || (type !== TrackType.AUDIO && type !== TrackType.VIDEO)) return [];
+  return [{ id: sid, kind: type === TrackType.AUDIO ? 'audio' : 'video', isScreen: SCREEN.includes(source) }];
 }
 
 /** LiveKit quotes a token it refuses, and an error travels into logs and Temporal's history. */

@@ -1,5 +1,6 @@
 // What the Temporal Web UI shows of an open recording, in Markdown: stage, since when, waiting for what, last error, what to do.
 import { formatDuration } from './duration.ts';
+import { beginsItself } from './no-media.ts';
 import { roomOf } from './source.ts';
 import { isEnded } from './stage.ts';
 import type { PartView, RecordingView } from './view.ts';
@@ -40,6 +41,7 @@ function renderPart(part: PartView): string {
     `Part ${part.number}`,
     part.egressId ? `egress ${code(part.egressId)}` : 'no egress yet',
     `${part.attempts} start${part.attempts === 1 ? '' : 's'}`,
+    part.awaitsMediaSinceMs && `nobody has published since ${at(part.awaitsMediaSinceMs)}`,
     part.startedAtMs && `active since ${at(part.startedAtMs)}`,
     part.end && `ended ${part.end.status}${part.end.details ? ` (${plain(part.end.details)})` : ''}`,
     ...part.files.slice(0, SHOWN_FILES).map((file) => `file ${code(file.filename)} ${formatDuration(file.durationMs)}`),
@@ -57,7 +59,11 @@ function advice(view: RecordingView): string | undefined {
     case 'scheduled':
       return `What to do: nothing, it starts by itself; ${cancel} calls it off.`;
     case 'starting':
-      return `What to do: nothing for a minute. No media after that: look whether anybody publishes in ${placeOf(view)}, and at the worker's log.`;
+      if (view.parts.at(-1)?.awaitsMediaSinceMs)
+        return `What to do: nothing, it records once somebody publishes in ${placeOf(view)}; ${cancel} ends it now.`;
+      if (beginsItself(view.request.source))
+        return "What to do: nothing for a minute. No media after that: look whether its page says that it is ready, and at the worker's log.";
+      return `What to do: nothing. A worker that does not record for a minute although somebody publishes in ${placeOf(view)} is given up, and another is asked.`;
     case 'waiting':
       if (view.waiting?.for === 'source')
         return `What to do: nothing, it goes on once its source is in ${placeOf(view)}; ${cancel} ends it now.`;

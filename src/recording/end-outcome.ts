@@ -13,6 +13,8 @@ export interface EndFacts {
   room: 'alive' | 'gone';
   /** An earlier part left a file. */
   hasEarlierFiles?: boolean;
+  /** It was given up: somebody published, and it did not record. */
+  hung?: boolean;
   /** Media flowed once, in this part or an earlier one. */
   hasRecorded?: boolean;
 }
@@ -38,6 +40,8 @@ const SOURCE_CLOSED = 'Source closed';
 export function classifyEnd(facts: EndFacts): EndOutcome {
   const { egress } = facts;
   if (facts.stopping) return classifyStopped(facts, facts.stopping);
+  // Whatever it says when it is stopped.
+  if (facts.hung) return continueOr(facts, 'egress_failed', 'its worker did not record although somebody published');
   if (!egress) return continueOr(facts, 'worker_lost', 'the worker died while it recorded');
   // Whoever stopped it wants no more of it, whatever became of its file.
   if (egress.status !== 'COMPLETE' && endReasonOf(egress) === STOPPED_BY_API) return classifyStopped(facts, 'stopped');

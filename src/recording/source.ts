@@ -29,7 +29,8 @@ export function isInRoom(source: RecordingSource, participants: readonly Partici
   );
 }
 
-function trackIdsOf(source: RecordingSource): string[] {
+/** Those that it names. */
+export function trackIdsOf(source: RecordingSource): string[] {
   if (source.type === 'track') return [source.trackId];
   if (source.type === 'media') return source.videoTrackId === undefined ? [] : [source.videoTrackId];
   if (source.type !== 'tracks') return [];

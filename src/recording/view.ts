@@ -34,6 +34,8 @@ export interface PartView {
   workerEndsAtMs?: number;
   /** A worker accepted the start, unix ms. */
   acceptedAtMs?: number;
+  /** Nobody publishes what it records; it begins once somebody does. Since a look found that first, unix ms. */
+  awaitsMediaSinceMs?: number;
   /** Its file begins here: media flows. Unix ms. */
   startedAtMs?: number;
   /** The worker began to finish it: no media after that. Unix ms. */
@@ -44,7 +46,7 @@ export interface PartView {
   manifestLocation?: string;
   /** What to look at, although it may have ended well. */
   warnings?: PartWarning[];
-  /** How the egress ended, in LiveKit's words. */
+  /** How the egress ended, in LiveKit's words; or `LOST`, `HUNG`: what became of it is not known, or it never recorded. */
   end?: { status: string; details?: string; error?: string; errorCode?: number };
 }
 

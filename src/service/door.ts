@@ -48,10 +48,10 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     grants,
     report,
     roomSid,
-    ended({ egressId, status, errorCode }) {
+    ended({ egressId, status, errorCode, startedAtMs }) {
       departures.told(egressId);
       // A mark that cannot be set is set by the next one.
-      presence.ended(egressId, { status, errorCode }).catch(() => undefined);
+      presence.ended(egressId, { status, errorCode, hasRecorded: startedAtMs !== undefined }).catch(() => undefined);
     },
     endGhost: (id, info) => endGhost({ recordOf, records }, id, info),
     log,

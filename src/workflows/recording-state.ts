@@ -37,8 +37,13 @@ const NOT_CARRIED = ['input', 'history', 'background', 'resting', 'stopAnswered'
 
 const MAX_LAYOUT_CHARACTERS = 256;
 
-/** Status of a part whose worker died: LiveKit's own words end with it. */
-const LOST = 'LOST';
+/** What becomes of a part is told by its worker; of these it is not waited for. LOST: nobody knows. HUNG: it never recorded. */
+type GivenUpAs = 'LOST' | 'HUNG';
+
+export interface GivenUp {
+  status: GivenUpAs;
+  evidence: string;
+}
 
 /** A worker took an attempt. Without `worker` it showed by a report, because its answer was lost. */
 export interface Accepted {
@@ -331,10 +336,11 @@ export class RecordingState {
 
   /** A part that was given up for lost: its file still counts, but it may not go on beside its successor. */
   private heardOfClosed(part: PartView, report: EgressReport): void {
-    if (part.end?.status !== LOST) return;
+    const as = part.end?.status;
+    if (as !== 'LOST' && as !== 'HUNG') return;
     if (isTerminal(report.status)) {
       this.reports.keep(report);
-      this.writeEnd(part, report);
+      if (as === 'LOST' || hasFile(report)) this.writeEnd(part, report);
     } else if (part !== this.part && mayGoOn(report)) this.attempts.addStranger(report.egressId);
   }
 
@@ -388,6 +394,7 @@ export class RecordingState {
 
   private noteActive(part: PartView, workerMs: number): void {
     if (part.startedAtMs !== undefined) return;
+    delete part.awaitsMediaSinceMs;
     const atMs = between(this.askedAtMs, Math.floor(workerMs), Date.now());
     part.startedAtMs = atMs;
     if (this.view.startedAtMs !== undefined) return;
@@ -398,14 +405,15 @@ export class RecordingState {
     this.moveDeadline();
   }
 
-  /** Writes down how the current part ended. @param egress null when its worker died */
-  closePart(egress: EgressReport | null, evidence?: string): void {
+  /** Writes down how the current part ended. @param egress null when nobody says so */
+  closePart(egress: EgressReport | null, { status, evidence }: Partial<GivenUp> = {}): void {
     const { part } = this;
     if (!part) return;
-    if (egress) this.writeEnd(part, egress);
+    delete part.awaitsMediaSinceMs;
+    if (egress && (status !== 'HUNG' || hasFile(egress))) this.writeEnd(part, egress);
     else {
       part.endedAtMs = Date.now();
-      part.end = { status: LOST, ...(evidence ? { error: evidence } : {}) };
+      part.end = { status: status ?? 'LOST', ...(evidence ? { error: evidence } : {}) };
     }
     this.events.notePartEnded(this.view, Date.now());
   }
@@ -507,6 +515,10 @@ export class RecordingState {
   show(): void {
     setCurrentDetails(renderDetails(this.view, this.notes));
   }
+}
+
+function hasFile({ files }: EgressReport): boolean {
+  return files.some(({ sizeBytes }) => sizeBytes > 0);
 }
 
 /**

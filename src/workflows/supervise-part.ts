@@ -1,7 +1,8 @@
 // Watches one part of a recording to its end: by itself, by cancel, by maxDuration, or because its worker died. What an end means
 // is decided in recording/end-outcome.ts, what a look means in recording/loss.ts.
 import { condition, log } from '@temporalio/workflow';
-import type { PartInspection, RoomState } from '../activities/contract.ts';
+import type { PartInspection, RoomState, StopInput } from '../activities/contract.ts';
+import { defined } from '../common/defined.ts';
 import {
   deadlineSlackMs,
   SHORT_PART_MS,
@@ -12,10 +13,11 @@ import {
 } from '../recording/delays.ts';
 import { classifyEnd } from '../recording/end-outcome.ts';
 import { doubtRecheckMs, judgeSighting, type Verdict } from '../recording/loss.ts';
+import { HANG_LIMIT_MS, judgeStart } from '../recording/no-media.ts';
 import { roomOf } from '../recording/source.ts';
 import { ask, problemOf, stop } from './calls.ts';
-import { type End, type RecordingState, until } from './recording-state.ts';
-import type { Doubt, Stopping } from './watch.ts';
+import { type End, type GivenUp, type RecordingState, until } from './recording-state.ts';
+import type { Doubt, Stopping, Watch } from './watch.ts';
 
 interface PartResult {
   /** Absent: the recording goes on with a next part. */
@@ -31,16 +33,17 @@ export async function untilPartEnds(state: RecordingState): Promise<PartResult> 
   const supervised = await supervise(state);
   const hasEarlierFiles = state.hasFiles;
   const egress = state.ended ?? null;
-  state.closePart(egress, supervised.lost);
+  state.closePart(egress, supervised.givenUp);
+  const hung = supervised.givenUp?.status === 'HUNG';
   const { request } = state.input;
   const room = supervised.stopping || egress?.roomGone ? 'gone' : await roomAfterwards(state);
   // Nobody could say whether it lives until the recording was over anyway.
   const stopping = supervised.stopping ?? (room === undefined ? stopReason(state) : undefined);
   const hasRecorded = state.view.startedAtMs !== undefined;
-  const facts = { source: request.source, egress, room: room ?? 'gone', hasEarlierFiles, hasRecorded } as const;
+  const facts = { source: request.source, egress, room: room ?? 'gone', hasEarlierFiles, hasRecorded, hung } as const;
   const outcome = classifyEnd({ ...facts, ...(stopping && { stopping }) });
   const { acceptedAtMs = 0, endedAtMs = 0 } = state.part ?? {};
-  const short = endedAtMs - acceptedAtMs < SHORT_PART_MS;
+  const short = hung || endedAtMs - acceptedAtMs < SHORT_PART_MS;
   const { message } = outcome;
   if (outcome.kind === 'next_part') return { message, short };
   if (outcome.kind === 'source_away') {
@@ -64,8 +67,13 @@ async function roomAfterwards(state: RecordingState): Promise<RoomState | undefi
   return undefined;
 }
 
-/** Waits for the end of the part: by itself, by cancel, by maxDuration, or because its worker died. */
-async function supervise(state: RecordingState): Promise<{ stopping?: Stopping; lost?: string }> {
+interface Supervised {
+  stopping?: Stopping;
+  givenUp?: GivenUp;
+}
+
+/** Waits for the end of the part: by itself, by cancel, by maxDuration, or because it is given up. */
+async function supervise(state: RecordingState): Promise<Supervised> {
   state.watch ??= { doubt: { looks: 0, unanswered: 0 } };
   const { watch } = state;
   const { doubt } = watch;
@@ -86,14 +94,21 @@ async function supervise(state: RecordingState): Promise<{ stopping?: Stopping; 
     const isOver = () => state.ended !== undefined || (!stopped && stopReason(state) !== undefined);
     await Promise.race([stopStrangers(state), condition(isOver)]);
     if (isOver() || (state.look === undefined && Date.now() < lookAtMs)) continue;
-    const sighting = await lookAtPart(state, doubt, {
+    const sighting = await lookAtPart(state, watch, {
       isOver,
       byMs: stopped ? stopped.sinceMs + STOP_LIMIT_MS : state.endDeadlineMs(),
     });
     if (isOver()) continue;
-    if (sighting.verdict === 'lost') return { ...stopping, lost: sighting.evidence };
+    const { verdict, evidence } = sighting;
+    if (verdict === 'lost') return { ...stopping, givenUp: { status: 'LOST', evidence } };
     if (stopped && Date.now() - stopped.sinceMs >= STOP_LIMIT_MS) {
-      return { ...stopping, lost: 'it did not end after it was stopped' };
+      return { ...stopping, givenUp: { status: 'LOST', evidence: 'it did not end after it was stopped' } };
+    }
+    if (verdict === 'hung') {
+      const stopAnswered = state.inBackground([stopHung(state)]);
+      await Promise.race([stopAnswered, condition(() => state.ended !== undefined || stopReason(state) !== undefined)]);
+      if (stopReason(state) === undefined) return { givenUp: { status: 'HUNG', evidence } };
+      continue;
     }
     // An egress that is finishing its file needs no second stop; one that missed the first does.
     if (stopped) {
@@ -101,7 +116,7 @@ async function supervise(state: RecordingState): Promise<{ stopping?: Stopping; 
       await stopEgress(state);
       stopped.looks += 1;
     }
-    watch.lookAtMs = nextLookMs(sighting.verdict, doubt, stopped?.looks);
+    watch.lookAtMs = nextLookMs(verdict, doubt, stopped?.looks);
   }
 }
 
@@ -128,13 +143,15 @@ async function untilNews(state: RecordingState, lookAtMs: number, stopped: boole
 }
 
 /** @returns unix ms; undefined when only a signal makes us look */
-function nextLookMs(verdict: Verdict | 'unanswered', doubt: Doubt, stopLooks: number | undefined): number | undefined {
+function nextLookMs(verdict: Sighted['verdict'], doubt: Doubt, stopLooks: number | undefined): number | undefined {
   const doubtMs =
     verdict === 'unsure'
       ? doubtRecheckMs(doubt.looks)
       : verdict === 'unanswered'
         ? unansweredRecheckMs(doubt.unanswered)
-        : Infinity;
+        : verdict === 'late'
+          ? HANG_LIMIT_MS
+          : Infinity;
   const stopMs = stopLooks === undefined ? Infinity : stopRecheckMs(stopLooks);
   const inMs = Math.min(doubtMs, stopMs);
   return inMs === Infinity ? undefined : Date.now() + inMs;
@@ -145,9 +162,17 @@ function stopReason(state: RecordingState): Stopping | undefined {
   return Date.now() >= state.endDeadlineMs() ? 'max_duration' : undefined;
 }
 
+/** Its worker is passed over from here on. Who does not hear it is stopped wherever it shows. */
+async function stopHung(state: RecordingState): Promise<void> {
+  const { egressId = '', worker } = state.part ?? {};
+  const hungOn = worker && { fleet: state.input.fleet, topic: worker.topic };
+  await tryStop(state, { egressId, ...defined({ hungOn }) });
+  if (!state.ended) state.attempts.giveUp(egressId);
+}
+
 async function stopEgress(state: RecordingState, waitMs = 0): Promise<void> {
   state.enter('stopping');
-  const problem = await tryStop(state, state.part?.egressId ?? '', waitMs);
+  const problem = await tryStop(state, { egressId: state.part?.egressId ?? '', ...(waitMs > 0 ? { waitMs } : {}) });
   if (problem) state.noteProblem(`the stop was not confirmed: ${problem}`);
 }
 
@@ -158,11 +183,12 @@ function note(doubt: Doubt, verdict: Verdict): void {
   doubt.unanswered = 0;
 }
 
-type Sighted = { verdict: Verdict | 'unanswered'; evidence: string };
+/** late, hung: it lives, and does not record although somebody publishes. */
+type Sighted = { verdict: Verdict | 'unanswered' | 'late' | 'hung'; evidence: string };
 
 async function lookAtPart(
   state: RecordingState,
-  doubt: Doubt,
+  watch: Watch,
   until: { isOver: () => boolean; byMs: number },
 ): Promise<Sighted> {
   state.look = undefined;
@@ -177,14 +203,15 @@ async function lookAtPart(
     ...(part?.worker ? { worker: part.worker } : {}),
   };
   const said = await ask(state, 'inspectPart', asked, until);
-  if ('answer' in said) return judgePart(state, doubt, said.answer);
+  if ('answer' in said) return judgePart(state, watch, said.answer);
   if (!until.isOver()) state.noteProblem(`nobody could look at the egress: ${said.problem}`);
-  doubt.unanswered += 1;
+  watch.doubt.unanswered += 1;
   return { verdict: 'unanswered', evidence: said.problem };
 }
 
-function judgePart(state: RecordingState, doubt: Doubt, seen: PartInspection): Sighted {
-  const { inRoom, onWorker, room, layout, workerEndsAtMs } = seen;
+function judgePart(state: RecordingState, watch: Watch, seen: PartInspection): Sighted {
+  const { doubt } = watch;
+  const { inRoom, onWorker, room, layout, workerEndsAtMs, publishes } = seen;
   const { part } = state;
   const { request } = state.input;
   const egressId = part?.egressId ?? '';
@@ -208,7 +235,26 @@ function judgePart(state: RecordingState, doubt: Doubt, seen: PartInspection): S
     if (onWorker === 'dead') state.attempts.leftTheRoom(egressId);
     else state.attempts.giveUp(egressId);
   }
+  const begins = verdict === 'alive' && !mayUpload ? judgeBegin(state, watch, { ageMs, publishes }) : undefined;
+  if (begins) return { verdict: begins, evidence: `${egressId} does not record although somebody publishes` };
   return { verdict, evidence: `${egressId} is ${WHERE[onWorker]}${hasRoom && !inRoom ? ' and not in the room' : ''}` };
+}
+
+/** Of one that lives. */
+function judgeBegin(
+  state: RecordingState,
+  watch: Watch,
+  seen: { ageMs: number; publishes: boolean | undefined },
+): 'late' | 'hung' | undefined {
+  const { part } = state;
+  if (!part || part.startedAtMs !== undefined) return undefined;
+  if (seen.publishes) watch.publishedSinceMs ??= Date.now();
+  else delete watch.publishedSinceMs;
+  const verdict = judgeStart({ ...seen, publishedForMs: Date.now() - (watch.publishedSinceMs ?? Date.now()) });
+  if (verdict === 'awaiting') part.awaitsMediaSinceMs ??= Date.now();
+  else delete part.awaitsMediaSinceMs;
+  state.show();
+  return verdict === 'late' || verdict === 'hung' ? verdict : undefined;
 }
 
 const WHERE = {
@@ -223,15 +269,15 @@ export async function stopStrangers(state: RecordingState): Promise<void> {
     [...state.attempts.strangers].map(async (egressId) => {
       state.attempts.strangers.delete(egressId);
       log.warn('another egress runs for the same recording and is stopped', { recordingId: state.view.id, egressId });
-      if (await tryStop(state, egressId)) state.attempts.stopFailed(egressId);
+      if (await tryStop(state, { egressId })) state.attempts.stopFailed(egressId);
     }),
   );
 }
 
 /** @returns why nobody confirmed it */
-async function tryStop(state: RecordingState, egressId: string, waitMs = 0): Promise<string | undefined> {
+async function tryStop(state: RecordingState, asked: StopInput): Promise<string | undefined> {
   try {
-    const report = await stop.stopPart({ egressId, ...(waitMs > 0 ? { waitMs } : {}) });
+    const report = await stop.stopPart(asked);
     if (report) state.heard(report);
     return undefined;
   } catch (error) {

@@ -17,6 +17,8 @@ export interface Doubt {
 export interface Watch {
   doubt: Doubt;
   stopped?: { why: Stopping; sinceMs: number; looks: number };
+  /** It does not record, and looks find since then that somebody publishes. */
+  publishedSinceMs?: number;
   /** Unix ms; absent: only news makes us look. */
   lookAtMs?: number | undefined;
 }

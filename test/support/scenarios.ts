@@ -156,6 +156,21 @@ export const SCENARIOS: Record<string, Scenario> = {
       await run.stop();
     },
   },
+  hung: {
+    ends: 'completed',
+    script: {
+      inspectPart: () => ({ room: 'alive', inRoom: true, onWorker: 'yes', publishes: true }),
+    },
+    drive: async (run) => {
+      await run.untilAccepted();
+      await run.sleep(MINUTE_MS);
+      await run.look('it does not record');
+      await run.untilCalled('inspectPart');
+      await run.sleep(20_000);
+      await run.becomesActive(1);
+      await run.report(run.complete('StopEgress API', { attempt: 1 }));
+    },
+  },
   'max-duration': {
     ends: 'completed',
     script: {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PartInspection } from '../../src/activities/contract.ts';
 import { MAX_SHORT_PARTS } from '../../src/recording/delays.ts';
+import { HANG_LIMIT_MS } from '../../src/recording/no-media.ts';
 import { countActions } from '../support/actions.ts';
 import {
   fullFrom,
@@ -466,6 +467,121 @@ describe('a look', () => {
     await run.report(run.complete('StopEgress API', { attempt: 1 }));
     await run.result();
     expect(run.stopped).toEqual([run.egressId(0)]);
+  });
+});
+
+describe('an egress that does not begin to record', () => {
+  const lives = (more: Partial<PartInspection> = {}): PartInspection => ({
+    room: 'alive',
+    inRoom: true,
+    onWorker: 'yes',
+    publishes: true,
+    ...more,
+  });
+
+  it('although somebody publishes is stopped after a second look, and another worker is asked', async () => {
+    const run = await recordings.start({ inspectPart: () => lives() });
+    await run.untilAccepted();
+    await run.sleep(MINUTE_MS);
+    await run.look('it does not record');
+    await run.untilCalled('inspectPart');
+    expect(run.stopped).toEqual([]);
+    await run.sleep(HANG_LIMIT_MS);
+    await run.becomesActive(1);
+    const hungOn = { fleet: 'default', topic: WORKER.topic };
+    expect(run.inputs('stopPart')[0]).toEqual({ egressId: run.egressId(), hungOn });
+    const { parts } = await run.view();
+    expect(parts[0]).toMatchObject({ end: { status: 'HUNG' }, files: [] });
+    expect(parts[0]?.end?.error).toContain('does not record although somebody publishes');
+    expect(run.count('inspectPart')).toBe(2);
+    // What comes of the stop changes nothing, and a file is kept.
+    await run.report(run.snapshot('ABORTED', { errorCode: 412, error: 'Stop called before pipeline could start' }));
+    await run.report(run.complete('StopEgress API', { attempt: 1 }));
+    const view = await run.result();
+    expect(view).toMatchObject({ stage: 'completed', parts: [{ end: { status: 'HUNG' } }, { files: [{}] }] });
+    expect(run.published).not.toContain('ABORTED');
+  });
+
+  it('keeps the file of one that began just when it was given up', async () => {
+    const run = await recordings.start({
+      inspectPart: () => lives(),
+      stopPart: async (call, _, r) => {
+        if (call === 1) await r.report(r.complete('StopEgress API'));
+        return null;
+      },
+    });
+    await run.untilAccepted();
+    await run.sleep(MINUTE_MS);
+    await run.look();
+    await run.untilCalled('inspectPart');
+    await run.sleep(HANG_LIMIT_MS);
+    await run.becomesActive(1);
+    expect((await run.view()).parts[0]).toMatchObject({ end: { status: 'COMPLETE' }, files: [{}] });
+  });
+
+  it('waits in a room where nobody publishes, says so, and records once somebody does', async () => {
+    const run = await recordings.start({ inspectPart: () => lives({ publishes: false }) });
+    await run.untilAccepted();
+    await run.sleep(MINUTE_MS);
+    await run.look();
+    const { parts } = await run.until((view) => view.parts[0]?.awaitsMediaSinceMs !== undefined);
+    await run.sleep(HOUR_MS);
+    await run.look();
+    await run.untilCalled('inspectPart', 2);
+    expect((await run.view()).parts).toEqual(parts);
+    await run.becomesActive();
+    expect((await run.view()).parts[0]).not.toHaveProperty('awaitsMediaSinceMs');
+    expect([run.stopped, run.count('inspectPart')]).toEqual([[], 2]);
+  });
+
+  it.each([
+    ['it is young', 0, lives()],
+    ['nobody can tell who publishes', MINUTE_MS, gone({ onWorker: 'yes' })],
+  ] as const)('is left alone when %s', async (_, ageMs, seen) => {
+    const run = await recordings.start({ inspectPart: () => seen });
+    await run.untilAccepted();
+    await run.sleep(ageMs);
+    await run.look();
+    await run.untilCalled('inspectPart');
+    await run.sleep(HOUR_MS);
+    expect([run.stopped, run.count('inspectPart')]).toEqual([[], 1]);
+  });
+
+  it('on one worker after another is given up as other broken parts are', async () => {
+    const run = await recordings.start({ inspectPart: () => lives() });
+    for (let attempt = 0; attempt < MAX_SHORT_PARTS; attempt += 1) {
+      await run.untilAccepted(attempt);
+      await run.sleep(MINUTE_MS);
+      await run.look();
+      await run.untilCalled('inspectPart', 2 * attempt + 1);
+      await run.sleep(HANG_LIMIT_MS + 2 * MINUTE_MS);
+    }
+    const view = await run.result();
+    expect(view).toMatchObject({ stage: 'failed', reason: { code: 'egress_failed' } });
+    expect(view.parts).toHaveLength(MAX_SHORT_PARTS);
+  });
+
+  it('is stopped as asked when somebody stops it meanwhile', async () => {
+    const run = await recordings.start({
+      inspectPart: () => lives(),
+      stopPart: async (call, _, r) => {
+        if (call === 1) return null;
+        await r.report(r.snapshot('ABORTED', { errorCode: 412, error: 'Stop called before pipeline could start' }));
+        return null;
+      },
+    });
+    run.hold('stopPart');
+    await run.untilAccepted();
+    await run.sleep(MINUTE_MS);
+    await run.look();
+    await run.untilCalled('inspectPart');
+    await run.sleep(HANG_LIMIT_MS);
+    await run.untilCalled('stopPart');
+    const stopped = run.stop();
+    run.release('stopPart');
+    await stopped;
+    expect(await run.result()).toMatchObject({ stage: 'cancelled', reason: { code: 'cancelled' } });
+    expect(run.count('dispatch')).toBe(1);
   });
 });
 

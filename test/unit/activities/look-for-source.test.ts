@@ -19,7 +19,7 @@ function world(source: RecordingSource) {
     roomSid: async () => lesson.sid,
     async listParticipants() {
       livekit.looks += 1;
-      return lesson.people.map((one) => ({ ...one, metadata: '', isPerson: true }));
+      return lesson.people.map((one) => ({ ...one, metadata: '', sends: [], isPerson: true }));
     },
   };
   const look = createLookForSource({

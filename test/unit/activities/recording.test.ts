@@ -455,10 +455,8 @@ describe('a fleet that the configuration has no more', () => {
   });
 });
 
-const inRoom = (...identities: string[]) => ({
-  listParticipants: async () =>
-    identities.map((identity) => ({ identity, metadata: '', trackIds: [], isPerson: false })),
-});
+const person = (identity: string) => ({ identity, metadata: '', trackIds: [], sends: [], isPerson: false });
+const inRoom = (...identities: string[]) => ({ listParticipants: async () => identities.map(person) });
 
 describe('inspectPart', () => {
   it('says where its egress was seen', async () => {
@@ -467,7 +465,12 @@ describe('inspectPart', () => {
       livekit: inRoom('ann', ID),
     });
     const place = { egressId: ID, fleet: 'default', identity: ID, request, worker: { id: 'w1', topic: 'w1' } };
-    expect(await run(all.inspectPart, place)).toEqual({ inRoom: true, room: 'alive', onWorker: 'yes' });
+    expect(await run(all.inspectPart, place)).toEqual({
+      inRoom: true,
+      room: 'alive',
+      onWorker: 'yes',
+      publishes: false,
+    });
   });
 
   it.each<[what: string, Partial<Workers>, onWorker: string]>([
@@ -490,12 +493,25 @@ describe('inspectPart', () => {
 
   it('reads the layout that LiveKit has told the recorder', async () => {
     const listParticipants = async () => [
-      { identity: ID, metadata: '{"layout":"grid"}', trackIds: [], isPerson: false },
+      { identity: ID, metadata: '{"layout":"grid"}', trackIds: [], sends: [], isPerson: false },
     ];
     const { all, run } = activities({ livekit: { listParticipants } });
     expect(await run(all.inspectPart, { egressId: ID, fleet: 'default', identity: ID, request })).toMatchObject({
       layout: 'grid',
     });
+  });
+
+  it('says whether somebody else publishes what is recorded', async () => {
+    const track = { id: 'TR_a', kind: 'audio' as const, isScreen: false };
+    const publisher = (identity: string) => ({ ...person(identity), sends: [track] });
+    for (const [who, publishes] of [
+      [[publisher('ann'), person(ID)], true],
+      [[person('ann'), publisher(ID)], false],
+    ] as const) {
+      const { all, run } = activities({ livekit: { listParticipants: async () => [...who] } });
+      const asked = { egressId: ID, fleet: 'default', identity: ID, request };
+      expect(await run(all.inspectPart, asked)).toMatchObject({ publishes });
+    }
   });
 
   it('takes another room of the same name for no sign of life', async () => {
@@ -531,6 +547,14 @@ describe('stopPart', () => {
   it('has nothing to stop when it has ended, or no worker runs it', async () => {
     expect(await stopping(() => Promise.reject(new WorkerRefusal('failed_precondition', 'ended')))).toBeNull();
     expect(await stopping(() => Promise.reject(new WorkerSilent(ID)))).toBeNull();
+  });
+
+  it('has others asked before the worker on which it never recorded', async () => {
+    const workers = [worker('w1'), worker('w2', { cpuCores: 8 })];
+    const { all, run, topics } = activities({ workers, bus: { stop: () => Promise.reject(new WorkerSilent(ID)) } });
+    await run(all.stopPart, { egressId: ID, hungOn: { fleet: 'default', topic: 'w1' } });
+    await run(all.dispatch, dispatchInput());
+    expect(topics()).toEqual(['w2']);
   });
 
   it('fails when the workers could not be asked', async () => {

@@ -111,6 +111,12 @@ describe('what people read', () => {
     expect(text).not.toContain('undefined');
   });
 
+  it('one for which nobody publishes says so', () => {
+    const parts = [{ number: 1, attempts: 1, egressId: 'EG_1', awaitsMediaSinceMs: 1_000, files: [] }];
+    const text = describeRecording({ ...view, stage: 'starting', parts }, 61_000);
+    expect(text).toContain('part 1: EG_1: waits for somebody to publish, since 1m ago');
+  });
+
   it('an ended recording says why, and where its files are', () => {
     const text = describeRecording(
       {

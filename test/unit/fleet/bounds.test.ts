@@ -35,6 +35,13 @@ describe('what a pass writes down is small', () => {
     ],
     ['12,000 recordings start', { starting: many(12_000, (index) => ({ id: rec(`s${index}`), costCores: 4 })) }],
     [
+      '12,000 egresses never begin to record',
+      {
+        starting: many(12_000, (index) => ({ id: rec(`s${index}`), costCores: 4 })),
+        activeEgresses: many(12_000, (index) => live(rec(`s${index}`))),
+      },
+    ],
+    [
       '12,000 live egresses of nobody',
       { activeEgresses: many(12_000, (index) => live(rec(`x${index}`))) },
       { suspectSince: Object.fromEntries(many(4_000, (index) => [rec(`x${index}`), NOW - 60_000])) },

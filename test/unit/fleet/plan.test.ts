@@ -291,7 +291,7 @@ describe('what is remembered', () => {
     const older = { leases: {}, workers: { a: { wasReady: true, idleSinceMs: NOW - 9 * MINUTE } } };
     const decision = planFleet(observation({ workers: [worker('a')] }), older, POLICY);
     expect(ids(decision.cordon)).toEqual(['a']);
-    expect(planFleet(observation(), {}, POLICY).memory).toEqual({ ...EMPTY_MEMORY, egresses: {} });
+    expect(planFleet(observation(), {}, POLICY).memory).toEqual({ ...EMPTY_MEMORY, egresses: {}, startingSince: {} });
     expect(planFleet(observation({ workers: [worker('a')] }), { workers: { a: {} } }, POLICY).launch).toBe(0);
     const newer = { ...EMPTY_MEMORY, later: { a: 1 } };
     expect(planFleet(observation(), newer, POLICY).memory).toMatchObject({ later: { a: 1 } });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { fateOf, type Verdict, type WorkerWord, wordOf } from '../../../src/fleet/egress-fate.ts';
 import type { Observation, ObservedWorker } from '../../../src/fleet/observation.ts';
-import { codes, egress, live, MINUTE, NOW, plan, rec, waiting, worker } from '../../support/fleet.ts';
+import { codes, egress, live, MINUTE, memory, NOW, POLICY, plan, rec, waiting, worker } from '../../support/fleet.ts';
 
 const R = rec('r');
 const R1 = `${R}_1`;
@@ -52,6 +52,54 @@ describe('the fate of an egress', () => {
     ['long_silent', { state: 'unreachable', cutOff: true }, 20_000],
   ])('what its worker says: %s', (word, parts, silentMs) => {
     expect(wordOf(parts && worker('a', parts), R, silentMs)).toBe(word);
+  });
+});
+
+describe('an egress that lives and does not record', () => {
+  const hangs = {
+    workers: [worker('a', { egresses: [egress(R)] })],
+    activeEgresses: [live(R)],
+    starting: [{ id: R, costCores: 4 }],
+  };
+
+  /** Passes every watch interval for this long. @returns at which of them its recording was asked to look, in seconds */
+  function lookedAt(seen: Partial<Observation>, forMs: number): number[] {
+    const looks: number[] = [];
+    let remembered = memory();
+    for (let ms = 0; ms <= forMs; ms += POLICY.watchIntervalMs) {
+      const decision = plan({ ...hangs, ...seen, nowMs: NOW + ms }, remembered);
+      remembered = decision.memory;
+      if (decision.look.length > 0) looks.push(ms / 1_000);
+      for (const look of decision.look) expect(look).toMatchObject({ recordingId: R, code: 'no_media' });
+      expect(codes(decision).includes('look')).toBe(looks.length === 1 && looks[0] === ms / 1_000);
+    }
+    return looks;
+  }
+
+  it('has its recording look after a minute, then less and less often, and is told of once', () => {
+    expect(lookedAt({}, 30 * MINUTE)).toEqual([60, 120, 240, 480, 780, 1080, 1380, 1680]);
+  });
+
+  it('costs no pass more than a recording that records', () => {
+    const first = plan(hangs);
+    const second = plan({ ...hangs, nowMs: NOW + 30_000 }, first.memory);
+    expect([first.nextPassInMs, second.nextPassInMs]).toEqual([POLICY.watchIntervalMs, POLICY.watchIntervalMs]);
+  });
+
+  it('has a minute of its own when it is a later attempt', () => {
+    const first = plan(hangs);
+    const next = { workers: [worker('b', { egresses: [egress(R1)] })], activeEgresses: [live(R1)] };
+    const second = plan({ ...hangs, ...next, nowMs: NOW + MINUTE }, first.memory);
+    const third = plan({ ...hangs, ...next, nowMs: NOW + 2 * MINUTE }, second.memory);
+    expect([second.look.length, third.look.length]).toEqual([0, 1]);
+  });
+
+  it('is forgotten once it records, and kept in mind while the bus is away', () => {
+    const first = plan(hangs);
+    const away = plan({ ...hangs, activeEgresses: undefined, nowMs: NOW + 30_000 } as never, first.memory);
+    expect(away.memory.startingSince).toEqual({ [R]: NOW });
+    const records = plan({ ...hangs, starting: [], running: running(R), nowMs: NOW + MINUTE }, away.memory);
+    expect([records.look, records.memory.startingSince]).toEqual([[], {}]);
   });
 });
 

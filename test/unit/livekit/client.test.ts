@@ -70,6 +70,25 @@ describe('LiveKit', () => {
     expect(await gone.listParticipants('demo')).toEqual([]);
   });
 
+  it('says what flows from each: neither what is muted nor data', async () => {
+    const tracks = [
+      { sid: 'TR_a', type: 'AUDIO', source: 'MICROPHONE' },
+      { sid: 'TR_m', type: 'AUDIO', source: 'MICROPHONE', muted: true },
+      { sid: 'TR_d', type: 'DATA' },
+      { sid: 'TR_s', type: 'VIDEO', source: 'SCREEN_SHARE' },
+    ];
+    const client = await clientOf(json({ participants: [{ identity: 'ann', tracks }] }));
+    expect(await client.listParticipants('demo')).toMatchObject([
+      {
+        trackIds: ['TR_a', 'TR_m', 'TR_d', 'TR_s'],
+        sends: [
+          { id: 'TR_a', kind: 'audio', isScreen: false },
+          { id: 'TR_s', kind: 'video', isScreen: true },
+        ],
+      },
+    ]);
+  });
+
   it('has a record of an egress, or none: an empty list and "not found" are both an answer', async () => {
     const listed = await clientOf(json({ items: [{ egress_id: 'EG_1' }] }));
     expect(await listed.recordOf('EG_1')).toMatchObject({ egressId: 'EG_1' });

@@ -85,10 +85,10 @@ describe('doubts', () => {
   it('come from recordings that fail as soon as they begin, and end with one that lasts', async () => {
     const { clock, presences } = beginDoubting();
     const [one, other] = presences;
-    const run = async (id: string, status: string, livedMs: number, errorCode?: number) => {
+    const run = async (id: string, status: string, livedMs: number, errorCode?: number, hasRecorded = true) => {
       await one.began(id, 'w-a');
       clock.nowMs += livedMs;
-      await other.ended(id, { status, errorCode });
+      await other.ended(id, { status, errorCode, hasRecorded });
     };
     const doubt = async () => (await one.doubts(['w-a'])).get('w-a');
     await run('EG_1', 'FAILED', 3_000, 500);
@@ -97,13 +97,16 @@ describe('doubts', () => {
     // A request that is wrong, a room that is gone, or one that nobody began here says nothing.
     await run('EG_2', 'FAILED', 3_000, 404);
     await run('EG_3', 'ABORTED', 3_000, 412);
-    await other.ended('EG_unknown', { status: 'FAILED', errorCode: 500 });
+    await other.ended('EG_unknown', { status: 'FAILED', errorCode: 500, hasRecorded: false });
     expect((await doubt())?.times).toBe(1);
     await run('EG_4', 'FAILED', 3_000);
     clock.nowMs += 20_000;
     await run('EG_5', 'FAILED', 3_000, 500);
     expect(await doubt()).toMatchObject({ code: 'fails', times: 3, untilMs: clock.nowMs + 600_000 });
-    await run('EG_6', 'FAILED', 61_000, 500);
+    // Whoever only waits for somebody to publish shows nothing either.
+    await run('EG_6', 'ABORTED', 61_000, 412, false);
+    expect(await doubt()).toMatchObject({ times: 3 });
+    await run('EG_7', 'FAILED', 61_000, 500);
     expect(await doubt()).toBeUndefined();
   });
 

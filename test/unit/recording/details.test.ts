@@ -54,6 +54,13 @@ describe('the details', () => {
     );
   });
 
+  it('of one for which nobody publishes say that it records once somebody does', () => {
+    const part = { number: 1, attempts: 1, egressId: 'EG_abcd1234', awaitsMediaSinceMs: AT, files: [] };
+    const text = render({ stage: 'starting', parts: [part] });
+    expect(text).toContain('nobody has published since 2030-01-31T09:00:00Z');
+    expect(text).toContain('What to do: nothing, it records once somebody publishes in room `demo`');
+  });
+
   it('say what to do at every open stage', () => {
     for (const stage of STAGES)
       expect(/What to do/.test(render({ stage })), stage).toBe(!view({ stage }).reason && isOpen(stage));

@@ -97,6 +97,19 @@ describe('an egress that nobody of us stopped', () => {
     expect(classify('participant', room, egress('FAILED', { errorCode, error }))).toBe(expected);
   });
 
+  it('that was given up because it never recorded goes on elsewhere, whatever it says when it is stopped', () => {
+    const hung = { hung: true } as const;
+    for (const ended of [
+      null,
+      egress('ABORTED', { details: 'StopEgress API' }),
+      egress('COMPLETE', { details: 'StopEgress API' }),
+    ]) {
+      expect(classify('room', 'alive', ended, hung)).toBe('next_part');
+      expect(classify('room', 'gone', ended, hung)).toBe('failed: egress_failed');
+      expect(classify('room', 'gone', ended, { ...hung, hasEarlierFiles: true })).toBe('completed: finished');
+    }
+  });
+
   it('FAILED with the room gone completes when there is a file, and says that it may be cut short', () => {
     const ended = egress('FAILED', { errorCode: 403, error: 'server is shutting down', files: [FILE] });
     const outcome = classifyEnd({ source: SOURCES.room, room: 'gone', egress: ended });
