@@ -1,6 +1,7 @@
 // The workers' own admission as arithmetic: which worker takes a request. An idle worker takes any request up to its CPU count, a busy
 // one up to 80 % of it minus what is used (livekit/egress pkg/stats/monitor.go). Pure.
 import { MAX_CPU_UTILIZATION } from './cost.ts';
+import { isLastChoice } from './doubt.ts';
 import type { ObservedWorker } from './observation.ts';
 
 export interface Load {
@@ -22,8 +23,8 @@ export interface Bin {
   placed: number;
   /** Still takes requests, but is to be replaced. */
   outdated?: boolean;
-  /** Takes requests once the cordon is lifted: the last one to be filled. */
-  cordoned?: boolean;
+  /** The last to be filled: it takes requests once its cordon is lifted, or what it started last failed. */
+  last?: boolean;
 }
 
 const ROUNDING = 1e-9;
@@ -49,7 +50,8 @@ export function binOf(
   const declared = worker.egresses.reduce((sum, egress) => sum + egress.costCores, 0);
   const cpuCores = requests === 0 ? Math.min(worker.cpuCores, free) : worker.cpuCores;
   const usedCores = requests === 0 ? 0 : Math.max(declared, cpuCores * MAX_CPU_UTILIZATION - free);
-  const marks = { ...(worker.outdated ? { outdated: true } : {}), ...(worker.cordoned ? { cordoned: true } : {}) };
+  const last = worker.cordoned || isLastChoice(worker.doubt);
+  const marks = { ...(worker.outdated ? { outdated: true } : {}), ...(last ? { last } : {}) };
   const loads = worker.egresses.map(({ egressId, costCores }) => ({ costCores, ...endOf(endsByMs(egressId)) }));
   return { id: worker.id, kind, cpuCores, usedCores, requests, loads, placed: 0, ...marks };
 }
@@ -105,7 +107,6 @@ export function fill(bin: Bin, costCores: number): void {
 }
 
 function comesBefore(a: Bin, b: Bin): boolean {
-  const rank = ({ kind, cordoned, requests }: Bin) =>
-    KINDS.indexOf(kind) * 4 + (cordoned ? 2 : 0) + (requests === 0 ? 1 : 0);
+  const rank = ({ kind, last, requests }: Bin) => KINDS.indexOf(kind) * 4 + (last ? 2 : 0) + (requests === 0 ? 1 : 0);
   return rank(a) !== rank(b) ? rank(a) < rank(b) : freeCoresOf(a) < freeCoresOf(b);
 }

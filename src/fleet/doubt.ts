@@ -11,24 +11,24 @@ export interface Doubt {
   code: DoubtCode;
   /** In a row. Several at once are one. */
   times: number;
-  /** Nothing is sent to it until then, unix ms. */
+  /** It lasts until then, unix ms. */
   untilMs: number;
 }
 
-/** Longer each time. One that fails costs a part of a recording, so others are tried first. */
-const PASSED_OVER_MS: Record<DoubtCode, number> = { not_taken: 2_000, fails: 10_000 };
+/** Longer each time. Where starts are not taken none is sent for so long; after one that failed others are tried first. */
+const DOUBTED_MS: Record<DoubtCode, number> = { not_taken: 2_000, fails: 10_000 };
 /** Once may be a slow moment, twice a request that fails everywhere. */
 const SET_ASIDE_AT = 3;
 /** Then it is tried again by itself. */
 const SET_ASIDE_MS = 600_000;
-/** So long after it was passed over the next one counts as one more in a row. */
+/** So long after it was over the next one counts as one more in a row. */
 export const DOUBT_REMEMBERED_MS: Record<DoubtCode, number> = { not_taken: 60_000, fails: 600_000 };
 
 export function nextDoubt(known: Doubt | undefined, code: DoubtCode, nowMs: number): Doubt {
   if (known && known.untilMs > nowMs) return known;
   // One that was set aside and is tried again fails once to be set aside again.
   const times = (known?.times ?? 0) + 1;
-  const forMs = times >= SET_ASIDE_AT ? SET_ASIDE_MS : PASSED_OVER_MS[code] * 2 ** (times - 1);
+  const forMs = times >= SET_ASIDE_AT ? SET_ASIDE_MS : DOUBTED_MS[code] * 2 ** (times - 1);
   return { code, times, untilMs: nowMs + forMs };
 }
 
@@ -37,8 +37,14 @@ export function isSetAside({ times, untilMs }: Doubt, nowMs: number): boolean {
   return times >= SET_ASIDE_AT && untilMs > nowMs;
 }
 
+/** Nothing is sent to it. A single failure may be the request's: without another worker it is tried there again. */
 export function isPassedOver(doubt: Doubt | undefined, nowMs: number): boolean {
-  return doubt !== undefined && doubt.untilMs > nowMs;
+  return doubt !== undefined && doubt.untilMs > nowMs && (doubt.code === 'not_taken' || isSetAside(doubt, nowMs));
+}
+
+/** It takes what no other worker has room for. */
+export function isLastChoice(doubt: Doubt | undefined): boolean {
+  return doubt?.code === 'fails';
 }
 
 const ONCE: Record<DoubtCode, string> = {
@@ -59,6 +65,7 @@ export function whyDoubted(doubt: Doubt, nowMs: number): string {
   const what = times === 1 ? ONCE[code] : whySetAside(doubt);
   const forMs = Math.ceil(Math.max(0, untilMs - nowMs) / 1_000) * 1_000;
   if (forMs === 0) return `${what}: it is tried again`;
+  if (!isPassedOver(doubt, nowMs)) return `${what}: others are tried first`;
   return `${what}: it is ${isSetAside(doubt, nowMs) ? 'set aside' : 'passed over'} for ${formatDuration(forMs)}`;
 }
 

@@ -55,6 +55,14 @@ describe('the worker that is chosen', () => {
     expect(await choice.choose('r2', 4)).toEqual({ topic: 't-idle', id: 'idle' });
   });
 
+  it('is one where something failed at once only when no other has room', async () => {
+    const doubts = new Map([['t-failed', nextDoubt(undefined, 'fails', Date.now())]]);
+    const choose = (...workers: ObservedWorker[]) =>
+      bed(see(...workers), { marks: { ...noMarks, doubts: async () => doubts } }).choice.choose('r1', 2);
+    expect(await choose(onBus('failed'), onBus('other'))).toEqual({ topic: 't-other', id: 'other' });
+    expect(await choose(onBus('failed'))).toEqual({ topic: 't-failed', id: 'failed' });
+  });
+
   it.each<[string, Partial<ObservedWorker>]>([
     ['is not ready', { state: 'draining' }],
     ['does not listen for starts', { present: false }],

@@ -324,9 +324,17 @@ describe('a worker that is set aside', () => {
   });
 
   it('that is only passed over for a moment takes nothing now, and no other is launched for it', () => {
-    const passedOver = worker('a', { doubt: { code: 'fails', times: 1, untilMs: NOW + 5_000 } });
+    const passedOver = worker('a', { doubt: { code: 'not_taken', times: 1, untilMs: NOW + 5_000 } });
     const decision = plan({ workers: [passedOver], waiting: [waiting('r')] });
     expect([decision.launch, decision.admit]).toEqual([0, []]);
     expect(ids(plan({ workers: [passedOver], waiting: [waiting('r')], nowMs: NOW + 5_000 }).admit)).toEqual(['r']);
+  });
+
+  it('is not what failed once: it takes what no other has room for', () => {
+    const failed = worker('a', { doubt: { code: 'fails', times: 1, untilMs: NOW + 5_000 } });
+    const alone = plan({ workers: [failed], waiting: [waiting('r')] });
+    expect([alone.launch, ids(alone.admit)]).toEqual([0, ['r']]);
+    const seen = { workers: [failed, worker('b')], waiting: [waiting('r')] };
+    expect(ids(plan(seen).demand.bins.filter(({ placed }) => placed > 0))).toEqual(['b']);
   });
 });
