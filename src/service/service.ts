@@ -18,6 +18,7 @@ import { createDepartures, type Departures } from '../livekit/departures.ts';
 import { createGrants } from '../livekit/grants.ts';
 import { createPresence, type Presence, type PresenceWatch } from '../livekit/presence.ts';
 import { createQueueBoard } from '../livekit/queue-board.ts';
+import { reportOf } from '../livekit/record.ts';
 import { createHintOf } from '../livekit/webhook.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
@@ -147,7 +148,16 @@ async function createContext(config: Config, parts: ServiceParts, log: Log): Pro
     departures: createDepartures(),
     kickFleet,
     recordings: withPlaces(
-      createTemporalRecordings(temporal.client, { fleets: namesOf(config), taskQueue, arrivals, place }),
+      createTemporalRecordings(temporal.client, {
+        fleets: namesOf(config),
+        taskQueue,
+        arrivals,
+        place,
+        lastReportOf: async (id) => {
+          const record = await livekit.recordOf(id);
+          return record ? reportOf(record) : undefined;
+        },
+      }),
       createQueueBoard(workersBus),
     ),
     settings,

@@ -39,7 +39,7 @@ export function isWanted(
   });
 }
 
-function millis(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number | undefined {
+export function millis(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number | undefined {
   if (!time) return undefined;
   return Number(time.seconds ?? 0) * 1_000 + Math.floor((time.nanos ?? 0) / 1e6);
 }

@@ -16,9 +16,10 @@ import { defined } from '../../common/defined.ts';
 import { someAtOnce } from '../../common/some-at-once.ts';
 import type { Arrivals } from '../../fleet/arrivals.ts';
 import { ASLEEP_MS } from '../../recording/delays.ts';
-import { isTerminal } from '../../recording/egress.ts';
+import { type EgressReport, isTerminal } from '../../recording/egress.ts';
 import { labelKeywords, roomKeyword } from '../../recording/keywords.ts';
 import { roomOf } from '../../recording/source.ts';
+import { terminatedView } from '../../recording/terminated.ts';
 import type { RecordingView } from '../../recording/view.ts';
 import type { PlaceRecording } from '../../service/place-recording.ts';
 import { PayloadKeyError } from '../../temporal/codec.ts';
@@ -54,7 +55,7 @@ import { ApiError, errors } from '../errors.ts';
 import type { ListQuery, RecordingPage } from '../schemas.ts';
 import type { RecordingState, Recordings } from './recordings.ts';
 import { initialView, recordingMemo, staticDetails, staticSummary } from './start-recording.ts';
-import { isWanted, summaryOf } from './summary.ts';
+import { isWanted, millis, summaryOf } from './summary.ts';
 
 /** Each call answers or fails within these. */
 const CALL_MS = 10_000;
@@ -77,6 +78,8 @@ export interface TemporalRecordingsSettings {
   arrivals?: Pick<Arrivals, 'expect' | 'accepted' | 'forget'>;
   /** Says of one that finds no room why it must wait. */
   place?: PlaceRecording;
+  /** What LiveKit's record of it holds. */
+  lastReportOf?: (id: string) => Promise<EgressReport | undefined>;
 }
 
 export function createTemporalRecordings(client: Client, settings: TemporalRecordingsSettings): Recordings {
@@ -109,8 +112,18 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
       return (await within(CALL_MS, () => handle(id).result())) as RecordingView;
     } catch (error) {
       if (!(error instanceof WorkflowFailedError)) throw asApiError(error);
-      return brokenView(id, fleetOf(found.row), found.memo, error);
+      return brokenView(id, found, error);
     }
+  }
+
+  /** An operator terminated it, or it failed. A query is answered from its history; LiveKit hears what ended afterwards. */
+  async function brokenView(id: string, { row, memo }: { row: Row; memo: RecordingMemo }, error: WorkflowFailedError) {
+    const [known, record] = await Promise.all([
+      within(QUERY_MS, () => handle(id).query(viewQuery)).catch(() => initialView(id, fleetOf(row), memo)),
+      settings.lastReportOf?.(id).catch(() => undefined),
+    ]);
+    const message = `its workflow did not end by itself: ${error.cause?.message ?? error.message}`;
+    return terminatedView(known, { message, atMs: millis(row.closeTime), record });
   }
 
   async function begin(asked: RecordingInput): Promise<{ isNew: boolean; memo: RecordingMemo }> {
@@ -291,18 +304,6 @@ function temporalsToken(pageToken: string, filter: string): Uint8Array {
       remedy: 'start again from the first page, and keep the filters from page to page',
     },
   ]);
-}
-
-/** A recording whose workflow did not end by itself: an operator terminated it, or it failed. */
-function brokenView(id: string, fleet: string, memo: RecordingMemo, error: WorkflowFailedError): RecordingView {
-  return {
-    ...initialView(id, fleet, memo),
-    stage: 'failed',
-    reason: {
-      code: 'terminated',
-      message: `its workflow did not end by itself: ${error.cause?.message ?? error.message}`,
-    },
-  };
 }
 
 function updateError(id: string, error: unknown): ApiError {
