@@ -197,5 +197,5 @@ function folderOf(path: string): string {
 
 function nameOf(path: string): string {
   const whole = withRecording(path);
-  return whole.slice(whole.lastIndexOf('/') + 1).replace(/\.[^.]*$/, '');
+  return whole.slice(whole.lastIndexOf('/') + 1).replace(/\.m3u8$/, '');
 }

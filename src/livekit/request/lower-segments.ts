@@ -8,7 +8,7 @@ import type { OutputOf, Place } from './lower-output.ts';
 export function lowerSegments(output: OutputOf<'segments'>, place: Place): SegmentedFileOutput {
   const { prefix, playlist, livePlaylist, segmentSeconds = 0, storage } = output;
   const filenamePrefix = prefix === undefined && playlist !== undefined ? '' : place(prefix, storage);
-  const playlistName = asPlaylist(playlist === undefined ? filenamePrefix : place(playlist, storage));
+  const playlistName = playlist === undefined ? `${filenamePrefix}.m3u8` : asPlaylist(place(playlist, storage));
   const live = livePlaylist === undefined ? '' : asPlaylist(splitPath(place(livePlaylist, storage)).name);
   return new SegmentedFileOutput({
     filenamePrefix,

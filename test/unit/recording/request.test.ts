@@ -171,6 +171,11 @@ describe('outputs', () => {
     ],
     [
       room,
+      [segments({ prefix: 'a.b', livePlaylist: 'a.b' })],
+      'outputs.0.livePlaylist: "a.b" is the playlist itself; give it another name',
+    ],
+    [
+      room,
       [segments({ playlist: 'list.mp4' })],
       'outputs.0.playlist: ".mp4" is no playlist; use .m3u8, or leave the ending out',
     ],
