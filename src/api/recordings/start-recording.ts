@@ -65,7 +65,7 @@ export function recordingInput(
     asked.webhook && { ...asked.webhook, apiKey },
   );
   const recordingName = isKeyed ? `${id}-${stampOf(nowMs)}` : id;
-  const context = { egressId: id, recordingName, roomId: '', atMs: nowMs, settings };
+  const context = { egressId: id, recordingName, noManifest: isKeyed, roomId: '', atMs: nowMs, settings };
   const { message, storages } = lowerRequest(stored, context);
   return {
     id,

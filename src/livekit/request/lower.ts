@@ -25,6 +25,7 @@ import type { OutputOf, Place } from './lower-output.ts';
 import { lowerSegments } from './lower-segments.ts';
 import { lowerStream } from './lower-stream.ts';
 import { renderNames } from './names.ts';
+import { allOutputs } from './outputs.ts';
 import { StartMessage, type StartRequestOneof } from './rpc.ts';
 import { storageFor } from './storages.ts';
 
@@ -38,6 +39,8 @@ export interface LowerContext {
   egressId: string;
   /** What `{recording}` is in a path; the id by default. */
   recordingName?: string;
+  /** The id may be used again, and workers name their manifests by it alone (`<egress id>.json`, beside the file). */
+  noManifest?: boolean;
   /** The room's sid; empty: not known yet. */
   roomId: string;
   atMs: number;
@@ -55,7 +58,13 @@ export function lowerRequest(request: RecordingRequest, context: LowerContext): 
   const { egressId, roomId, atMs } = context;
   const outputs = lowerOutputs(request, context);
   const message = new StartMessage({ egressId, roomId, request: lowerSource(request, outputs) });
+  if (context.noManifest) withoutManifest(message.request);
   return { message: renderNames(message, { atMs }), storages: storagesOf(request, context.settings.defaultStorage) };
+}
+
+function withoutManifest(request: StartRequestOneof): void {
+  const { files, segments, images } = allOutputs(request);
+  for (const output of [...files, ...segments, ...images]) output.disableManifest = true;
 }
 
 interface Outputs {

@@ -65,6 +65,20 @@ describe('the files of a recording whose id comes from a key', () => {
   it('keep to the id where it is of one recording only', () => {
     expect(pathsAt(0, false)).toEqual(['/recordings/lesson/EG_23456789abcd.mp4']);
   });
+
+  it.each([
+    ['of a room', inRoom('lesson', { outputs: [{ type: 'file' }, { type: 'segments' }, { type: 'images' }] }), 3],
+    ['of a track', parse({ source: { type: 'track', room: 'lesson', trackId: 'TR_a' } }), 1],
+  ])("have no manifest of the worker's, whose name would be the id alone: %s", (_, request, outputs) => {
+    const manifestsOff = (isKeyed: boolean) => {
+      const by = { apiKey: 'devkey', sent: request, isKeyed };
+      const { wire } = recordingInput('EG_23456789abcd', request, settings, 0, by);
+      const json = decodeStart(Buffer.from(wire, 'base64')).toJsonString();
+      return json.split('"disableManifest":true').length - 1;
+    };
+    expect(manifestsOff(true)).toBe(outputs);
+    expect(manifestsOff(false)).toBe(0);
+  });
 });
 
 describe('what Temporal is asked to start', () => {
