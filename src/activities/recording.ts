@@ -4,6 +4,7 @@ import { heartbeat, log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { defined } from '../common/defined.ts';
 import { messageOf } from '../common/error-message.ts';
+import { within } from '../common/within.ts';
 import type { Storage } from '../config/storages.ts';
 import { unknownFleet } from '../fleet/serving.ts';
 import { isDenied, type LiveKitClient } from '../livekit/client.ts';
@@ -22,7 +23,7 @@ import { isPublished } from '../recording/no-media.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import { isTheRoom } from '../recording/room.ts';
 import { roomOf } from '../recording/source.ts';
-import { type AssignedWorker, classifyStart, type StartOutcome } from '../recording/start-outcome.ts';
+import { type AssignedWorker, classifyStart, type QueuePlace, type StartOutcome } from '../recording/start-outcome.ts';
 import { aheadOf } from '../temporal/recording-index.ts';
 import { lookSignal, recordingWorkflowId } from '../workflows/messages.ts';
 import type { WorkerChoice } from './choose-worker.ts';
@@ -52,9 +53,13 @@ export interface RecordingDeps {
   rooms: RoomWatch;
   log: { warn(fields: object, message: string): void };
   storages: Record<string, Storage>;
+  /** Its place in the queue of its fleet, where somebody wrote it down. */
+  placeOf: (fleet: string, recordingId: string) => Promise<QueuePlace | undefined>;
   metrics: { startOutcome(fleet: string, kind: StartOutcome['kind']): void };
 }
 
+/** Whoever waits can do without. */
+const PLACE_MS = 250;
 const HEARTBEAT_EVERY_MS = 2_000;
 /** So young a request has not waited: its room is the one that LiveKit has just seen. */
 const FRESH_MS = 5_000;
@@ -74,7 +79,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       const awake = input.admitted || looksSoon ? undefined : wake(input.fleet, 'a recording starts');
       const heartbeats = setInterval(heartbeat, HEARTBEAT_EVERY_MS);
       try {
-        const outcome = await dispatch(input);
+        const outcome = await withPlace(input, await dispatch(input));
         deps.metrics.startOutcome(input.fleet, outcome.kind);
         await awake;
         if (looksSoon && outcome.kind !== 'started') await wake(input.fleet, 'a recording waits');
@@ -210,6 +215,13 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     }
     choice.release(recordingId);
     return last ?? noCapacity('no worker claimed the start');
+  }
+
+  /** For whoever looks at the workflow in Temporal's Web UI: what is learned where a try ends anyway costs no action there. */
+  async function withPlace({ fleet, recordingId }: DispatchInput, outcome: StartOutcome): Promise<StartOutcome> {
+    if (outcome.kind !== 'no_capacity') return outcome;
+    const place = await within(PLACE_MS, deps.placeOf(fleet, recordingId)).catch(() => undefined);
+    return place ? { ...outcome, place } : outcome;
   }
 
   /** Workers first: in a burst most find none free, and Temporal limits how often it may be asked to count. */

@@ -3,11 +3,14 @@ import { formatDuration } from './duration.ts';
 import { beginsItself } from './no-media.ts';
 import { roomOf } from './source.ts';
 import { isEnded } from './stage.ts';
+import type { QueuePlace } from './start-outcome.ts';
 import type { PartView, RecordingView } from './view.ts';
 
 export interface DetailNotes {
   stageSinceMs: number;
   lastProblem?: string;
+  /** In the queue, when it last tried. */
+  place?: QueuePlace & { seenAtMs: number };
 }
 
 /** A recording may have many parts; the last ones tell what goes on. */
@@ -23,6 +26,7 @@ export function renderDetails(view: RecordingView, notes: DetailNotes): string {
     `**${view.stage}** since ${at(notes.stageSinceMs)}`,
     view.waiting &&
       `Waiting for **${view.waiting.for}** since ${at(view.waiting.sinceMs)}: ${plain(view.waiting.detail)}`,
+    view.waiting?.for === 'capacity' && notes.place && placeInQueue(notes.place),
     view.waiting?.needs &&
       'An operator must act: see what LiveKit answered, its URL and its keys in the configuration.',
     view.endDeadlineMs && !isEnded(view.stage) && `Ends by itself at ${at(view.endDeadlineMs)} (extend moves it)`,
@@ -34,6 +38,11 @@ export function renderDetails(view: RecordingView, notes: DetailNotes): string {
   ];
   const details = lines.filter(Boolean).join('\n\n');
   return details.length <= DETAILS_CHARACTERS ? details : `${details.slice(0, DETAILS_CHARACTERS)}\n\n(cut)`;
+}
+
+function placeInQueue({ position, expectedAtMs, seenAtMs }: QueuePlace & { seenAtMs: number }): string {
+  const worker = expectedAtMs === undefined ? '' : `, a worker expected by ${at(expectedAtMs)}`;
+  return `Place **${position}** in the queue${worker}, as of ${at(seenAtMs)}`;
 }
 
 function renderPart(part: PartView): string {

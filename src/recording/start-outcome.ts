@@ -19,6 +19,13 @@ export interface AssignedWorker {
 /** `operator`: it does not pass by itself. LiveKit does not accept Reelkit's key, or is not at the address that is configured. */
 export type NeededHand = 'operator';
 
+export interface QueuePlace {
+  /** From 1. */
+  position: number;
+  /** By then there should be a worker, unix ms. */
+  expectedAtMs?: number;
+}
+
 export type StartOutcome =
   /** Without a worker it showed by its reports, because the answer was lost. */
   | { kind: 'started'; egressId: string; acceptedAtMs: number; worker?: AssignedWorker; roomId?: string }
@@ -29,6 +36,8 @@ export type StartOutcome =
       /** Its room's sid; absent when nobody could look, so that the room may not exist either. */
       roomId?: string;
       needs?: NeededHand;
+      /** As the last pass of its fleet saw it; absent when nobody knows. */
+      place?: QueuePlace;
     }
   | { kind: 'room_missing'; message: string }
   /** No worker will ever accept this request. `errorCode` as in EgressInfo. */

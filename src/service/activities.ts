@@ -74,6 +74,7 @@ export function createServiceActivities(parts: ActivityParts): object {
       rooms,
       log,
       storages: config.storages,
+      placeOf: board.placeOf,
       metrics,
     }),
     ...createDeliveryActivities({

@@ -3,6 +3,7 @@
 
 import type { WorkerChoice } from '../activities/choose-worker.ts';
 import { defined } from '../common/defined.ts';
+import { within } from '../common/within.ts';
 import { roomOf } from '../recording/source.ts';
 import type { RecordingInput } from '../workflows/messages.ts';
 
@@ -41,12 +42,4 @@ export function createPlaceRecording({ choices, roomSid, wakeFleet, limitMs = LI
     void wakeFleet(input.fleet, 'a recording waits').catch(() => undefined);
     return queued;
   };
-}
-
-function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, ms, undefined);
-  });
-  return Promise.race([work, limit]).finally(() => clearTimeout(timer));
 }

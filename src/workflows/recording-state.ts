@@ -12,7 +12,7 @@ import { type RecordFacts, recordStateOf } from '../recording/record-state.ts';
 import { isReport, KeptReports, mayGoOn } from '../recording/reports.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import { type EndReason, type EndStage, isEnded, type OpenStage, type WaitingFor } from '../recording/stage.ts';
-import type { AssignedWorker, NeededHand } from '../recording/start-outcome.ts';
+import type { AssignedWorker, NeededHand, QueuePlace } from '../recording/start-outcome.ts';
 import { storedFiles, warningsOf } from '../recording/stored.ts';
 import type { PartView, RecordingView } from '../recording/view.ts';
 import { EventLog } from '../recording/webhooks/event-log.ts';
@@ -245,11 +245,17 @@ export class RecordingState {
   }
 
   /** Stays in the queue while it is tried again, so that newcomers stand behind it. */
-  wait(what: WaitingFor, detail: string, needs?: NeededHand): void {
+  wait(
+    what: WaitingFor,
+    detail: string,
+    { needs, place }: { needs?: NeededHand | undefined; place?: QueuePlace | undefined } = {},
+  ): void {
     const same = this.view.stage === 'waiting' && this.view.waiting?.for === what;
     const sinceMs = same ? (this.view.waiting?.sinceMs ?? Date.now()) : Date.now();
     this.view.waiting = { for: what, sinceMs, detail, ...(needs ? { needs } : {}) };
     this.notes.lastProblem = detail;
+    if (place) this.notes.place = { ...place, seenAtMs: Date.now() };
+    else delete this.notes.place;
     if (!same) {
       if (this.view.stage !== 'waiting') this.notes.stageSinceMs = Date.now();
       this.view.stage = 'waiting';

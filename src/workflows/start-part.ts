@@ -142,7 +142,8 @@ async function waitForTurn(state: RecordingState, outcome: Hindrance): Promise<E
   const waitsFor = outcome.kind === 'room_missing' ? 'room' : 'capacity';
   if (outcome.kind === 'no_capacity') state.roomId ??= outcome.roomId;
   if (waitsFor === 'room' && (await roomEnded(state))) return endWithRoom(state);
-  state.wait(waitsFor, outcome.message, outcome.kind === 'no_capacity' ? outcome.needs : undefined);
+  const { needs, place } = outcome.kind === 'no_capacity' ? outcome : {};
+  state.wait(waitsFor, outcome.message, { needs, place });
   await state.handOver();
   rounds[waitsFor] += 1;
   const recheckMs =

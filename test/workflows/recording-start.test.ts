@@ -48,6 +48,17 @@ describe('a worker is free', () => {
 });
 
 describe('no worker is free', () => {
+  it("shows its place in the queue to whoever looks at its workflow, and leaves the API's to the queue board", async () => {
+    const place = { position: 3, expectedAtMs: Date.UTC(2040, 0, 1) };
+    const run = await recordings.start({ dispatch: () => ({ ...NO_CAPACITY, place }) });
+    const { waiting } = await run.until(({ stage }) => stage === 'waiting');
+    expect(waiting).not.toHaveProperty('position');
+    const { currentDetails } = await run.handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+    expect(currentDetails).toContain('Place **3** in the queue, a worker expected by 2040-01-01T00:00:00Z');
+    await run.cancel();
+    await run.result();
+  });
+
   it('waits through a boot of 30 minutes and starts when the fleet admits it', async () => {
     const run = await recordings.start(
       { dispatch: FULL, inspectRoom: () => ({ room: 'gone' }) },

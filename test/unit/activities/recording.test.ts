@@ -74,6 +74,7 @@ interface World {
   kick?: RecordingDeps['kickFleet'];
   looksSoon?: boolean;
   storages?: RecordingDeps['storages'];
+  placeOf?: RecordingDeps['placeOf'];
 }
 
 function activities(world: World = {}) {
@@ -132,6 +133,7 @@ function activities(world: World = {}) {
     rooms: createRoomWatch({ livekit, log: quiet }),
     log: quiet,
     storages: world.storages ?? { disk: { type: 'local', path: '/r' } },
+    placeOf: world.placeOf ?? (async () => undefined),
     metrics: { startOutcome: (_, kind) => outcomes.push(kind) },
   });
   const run = <I, O>(activity: (input: I) => Promise<O>, with_: I): Promise<O> =>
@@ -187,6 +189,30 @@ describe('dispatch', () => {
     expect(outcome).toEqual({ kind: 'no_capacity', message: '2 recordings wait before this one', roomId: 'RM_1' });
     expect(queries[0]).toContain(`WorkflowId != '${ID}'`);
     expect([topics(), kicks, outcomes]).toEqual([[], ['default'], ['no_capacity']]);
+  });
+
+  it('that must wait says its place in the queue, where somebody knows it', async () => {
+    const asked: string[][] = [];
+    const inQueue = async (placeOf: RecordingDeps['placeOf']) => {
+      const { all, run } = activities({ ahead: async () => 2, placeOf });
+      return run(all.dispatch, dispatchInput());
+    };
+    const place = { position: 3, expectedAtMs: 5_000 };
+    const told = await inQueue(async (...of) => {
+      asked.push(of);
+      return place;
+    });
+    expect(told).toMatchObject({ kind: 'no_capacity', place });
+    expect(asked).toEqual([['default', ID]]);
+    for (const silent of [() => Promise.reject(new Error('Redis is away')), () => new Promise<never>(() => {})]) {
+      const outcome = await inQueue(silent);
+      expect(outcome).toEqual({ kind: 'no_capacity', message: '2 recordings wait before this one', roomId: 'RM_1' });
+    }
+  });
+
+  it('that starts asks for no place', async () => {
+    const { all, run } = activities({ placeOf: () => Promise.reject(new Error('asked')) });
+    expect((await run(all.dispatch, dispatchInput())).kind).toBe('started');
   });
 
   it('finds no capacity without a free worker', async () => {

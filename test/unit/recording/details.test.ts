@@ -28,6 +28,20 @@ describe('the details', () => {
     expect(text).toContain('It expires at 2030-01-31T09:15:00Z; `reelkit cancel EG_abcd1234` gives up now.');
   });
 
+  it('of one that waits for a worker: its place in the queue, as far as it is known', () => {
+    const waiting = { for: 'capacity', sinceMs: AT, detail: 'no worker is ready' } as const;
+    const detailsAt = (place: object) =>
+      renderDetails(view({ stage: 'waiting', waiting }), {
+        stageSinceMs: AT,
+        place: { position: 3, seenAtMs: AT + 60_000, ...place },
+      });
+    expect(detailsAt({ expectedAtMs: AT + 120_000 })).toContain(
+      'Place **3** in the queue, a worker expected by 2030-01-31T09:02:00Z, as of 2030-01-31T09:01:00Z',
+    );
+    expect(detailsAt({})).toContain('Place **3** in the queue, as of');
+    expect(render({ stage: 'waiting', waiting })).not.toContain('in the queue');
+  });
+
   it('of one that waits for its room name the room', () => {
     const waiting = { for: 'room', sinceMs: AT, detail: 'requested room does not exist' } as const;
     expect(render({ stage: 'waiting', waiting })).toContain('once room `demo` exists it starts');
