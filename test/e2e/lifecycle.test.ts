@@ -180,7 +180,10 @@ describe.concurrent('the room', () => {
     await livekit.closeRoom(room);
     const ended = await api.untilEnded(id);
     expect(ended).toMatchObject({ stage: 'completed', reason: { code: 'finished' } });
-    expect(ended.parts[0]?.files[0]).toMatchObject({ storage: expect.any(String), sizeBytes: expect.any(Number) });
+    const [part] = ended.parts;
+    expect(part?.files[0]).toMatchObject({ storage: 'local', sizeBytes: expect.any(Number) });
+    expect(part).toMatchObject({ manifestLocation: expect.stringContaining(`${id}.json`) });
+    expect(part).not.toHaveProperty('warnings');
   });
 
   test('a room_finished webhook for a room that lives changes nothing', async () => {
