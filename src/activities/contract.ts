@@ -5,6 +5,7 @@ import type { RecordFacts } from '../recording/record-state.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import type { AssignedWorker, StartOutcome } from '../recording/start-outcome.ts';
 import type { StreamChange } from '../recording/streams.ts';
+import type { RecordingView } from '../recording/view.ts';
 import type { WebhookEvent } from '../recording/webhooks/events.ts';
 import type { Receiver } from '../recording/webhooks/receivers.ts';
 import type { SendOutcome } from '../recording/webhooks/retry.ts';
@@ -75,8 +76,8 @@ export interface DeliveryActivities {
   /** One try to tell one receiver. */
   sendEvent(input: { receiver: Receiver; body: string }): Promise<SendOutcome>;
 
-  /** Is its workflow still open? */
-  findRecording(input: { recordingId: string }): Promise<{ isOpen: boolean }>;
+  /** Is its workflow still open? Of one that is not: how it ended, as far as anybody knows. */
+  findRecording(input: { recordingId: string }): Promise<{ isOpen: boolean; view?: RecordingView }>;
 }
 
 export interface Announcement extends Pick<DeliveryInput, 'recordingId' | 'fleet' | 'receivers'> {

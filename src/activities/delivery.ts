@@ -2,6 +2,7 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { type SendSettings, sendEvent } from '../delivery/send.ts';
+import type { RecordingView } from '../recording/view.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { deliveryOptions } from '../temporal/deliveries.ts';
 import type { delivery } from '../workflows/delivery.ts';
@@ -13,9 +14,12 @@ export interface DeliveryParts {
   taskQueue: string;
   sending: SendSettings;
   metrics: Pick<Metrics, 'webhookTried'>;
+  /** With what became of one that was terminated. */
+  show(recordingId: string): Promise<RecordingView>;
 }
 
-export function createDeliveryActivities({ client, taskQueue, sending, metrics }: DeliveryParts): DeliveryActivities {
+export function createDeliveryActivities(parts: DeliveryParts): DeliveryActivities {
+  const { client, taskQueue, sending, metrics, show } = parts;
   return {
     async announce({ events, ...input }) {
       await client.workflow.signalWithStart<typeof delivery, [typeof events]>('delivery', {
@@ -32,7 +36,8 @@ export function createDeliveryActivities({ client, taskQueue, sending, metrics }
     async findRecording({ recordingId }) {
       try {
         const { status } = await client.workflow.getHandle(recordingWorkflowId(recordingId)).describe();
-        return { isOpen: status.name === 'RUNNING' };
+        if (status.name === 'RUNNING') return { isOpen: true };
+        return { isOpen: false, view: await show(recordingId) };
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return { isOpen: false };
         throw error;

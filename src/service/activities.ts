@@ -6,6 +6,7 @@ import { createFleetActivities } from '../activities/fleet.ts';
 import type { FleetKicker } from '../activities/kick.ts';
 import { createProtectBusy } from '../activities/protect-busy.ts';
 import { createRecordingActivities, type FleetDoor } from '../activities/recording.ts';
+import type { Recordings } from '../api/recordings/recordings.ts';
 import type { Config } from '../config/schema.ts';
 import { createAddressGuard } from '../delivery/address-guard.ts';
 import type { Arrivals } from '../fleet/arrivals.ts';
@@ -40,6 +41,7 @@ export interface ActivityParts {
   fleets: readonly FleetSources[];
   arrivals: Arrivals;
   kickFleet: FleetKicker;
+  recordings: Pick<Recordings, 'show'>;
 }
 
 export function createServiceActivities(parts: ActivityParts): object {
@@ -86,6 +88,7 @@ export function createServiceActivities(parts: ActivityParts): object {
         guard: createAddressGuard(config.webhooks.allow),
       },
       metrics,
+      show: (id) => parts.recordings.show(id),
     }),
     ...createFleetActivities({
       client,

@@ -291,6 +291,7 @@ async function prepare(context: Context): Promise<void> {
       log,
       fleets,
       kickFleet,
+      recordings: context.recordings,
     });
     context.worker = await startTemporalWorker(
       {

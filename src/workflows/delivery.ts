@@ -145,9 +145,9 @@ function interrupted(error: unknown): SendOutcome {
 async function untilRecordingEnds(deliveries: Deliveries, recordingId: string, isOver: () => boolean): Promise<void> {
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_LOOK_MS)) {
     if (await condition(() => deliveries.isComplete || isOver(), waitMs)) return;
-    const { isOpen } = await lookup.findRecording({ recordingId });
+    const { isOpen, view } = await lookup.findRecording({ recordingId });
     if (isOpen || deliveries.isComplete) continue;
-    deliveries.addTermination(Date.now());
+    deliveries.addTermination(Date.now(), view);
     return;
   }
 }

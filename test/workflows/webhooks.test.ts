@@ -1,6 +1,7 @@
 // Webhooks, from the stage of a recording to the receiver: each change told, in order, by a workflow of its own that nothing waits for.
 import { WorkflowFailedError } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
+import type { PartView } from '../../src/recording/view.ts';
 import type { Receiver } from '../../src/recording/webhooks/receivers.ts';
 import { GIVE_UP_AFTER_MS, type SendOutcome } from '../../src/recording/webhooks/retry.ts';
 import { deliveriesQuery, keptQuery, replayUpdate } from '../../src/workflows/messages.ts';
@@ -222,6 +223,32 @@ describe('a replay', () => {
     const bodies = run.inputs('sendEvent').map(({ body }) => body);
     expect(bodies.at(-1)).toBe(bodies[0]);
     expect(bodies).toHaveLength(5);
+  });
+});
+
+it('a recording that was terminated is told with what is on file of it, where that is known', async () => {
+  const files = [{ location: '/r/a.mp4', filename: 'a.mp4', storage: 'unknown', sizeBytes: 1, durationMs: 1 }];
+  const run = await recordings.start(
+    {
+      findRecording: () => {
+        const { parts, ...view } = known;
+        const reason = { code: 'terminated' as const, message: 'by an operator' };
+        return {
+          isOpen: false,
+          view: { ...view, stage: 'failed', reason, parts: [{ ...parts[0], files } as PartView] },
+        };
+      },
+    },
+    { receivers: [LMS] },
+  );
+  await run.becomesActive();
+  const known = await run.view();
+  await run.untilCalled('sendEvent', 2);
+  await run.abandon();
+  await run.delivery.result();
+  expect(run.sentTo('lms').at(-1)).toBe('3 recording.failed');
+  expect(JSON.parse(run.inputs('sendEvent').at(-1)?.body ?? '')).toMatchObject({
+    recording: { reason: { message: 'by an operator' }, parts: [{ egressId: run.id, files }] },
   });
 });
 

@@ -1,6 +1,7 @@
 // How the events of a recording fared: what a delivery remembers, which of it is due, and what an operator sees. Pure; time is passed in.
+import { isEnded } from '../stage.ts';
 import type { RecordingView } from '../view.ts';
-import { isLast, type WebhookEvent, webhookEvent } from './events.ts';
+import { eventOfStage, isLast, type WebhookEvent, webhookEvent } from './events.ts';
 import type { WebhookEventName } from './names.ts';
 import { nameOfReceiver, type Receiver, wants } from './receivers.ts';
 import { type DeliveryProblem, GIVE_UP_AFTER_MS, isFinal, retryDelayMs, type SendOutcome } from './retry.ts';
@@ -150,9 +151,13 @@ export class Deliveries {
     return chosen;
   }
 
-  /** The recording ended without a word: its workflow was terminated. */
-  addTermination(nowMs: number): void {
+  /** The recording ended without a word: its workflow was terminated. @param known how it ended; absent: what it said last counts */
+  addTermination(nowMs: number, known?: RecordingView): void {
     const last = this.events.at(-1);
+    if (last && known && isEnded(known.stage)) {
+      this.add(webhookEvent(eventOfStage(known), last.sequence + 1, known, nowMs));
+      return;
+    }
     const view = last && recordingIn(last);
     if (!view) return;
     const message = 'its workflow was ended from outside';
