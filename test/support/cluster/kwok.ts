@@ -94,7 +94,7 @@ async function startProcess(command: string, stateDir: string, options: KwokOpti
 }
 
 function fakeNode(name: string, { cores, memory = '256Gi', labels = {}, taints = [] }: FakeNodeOptions): V1Node {
-  const resources = { cpu: String(cores), memory, pods: '110', 'ephemeral-storage': '100Gi' };
+  const resources = { cpu: String(cores), memory, pods: '110', 'ephemeral-storage': '4Ti' };
   return {
     apiVersion: 'v1',
     kind: 'Node',
