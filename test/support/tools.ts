@@ -7,10 +7,10 @@ import { hashOfFolder, installOnce } from '../../src/dev/components/store.ts';
 
 export const toolFolder = (name: string) => join(repositoryRoot, 'tools', name);
 
-/** @returns the binary of a Go module in tools/ */
-export function buildGoTool(name: string): Promise<string> {
+/** @returns the binary of a Go module in tools/, or of the package that the module only names */
+export function buildGoTool(name: string, goPackage = '.'): Promise<string> {
   return once(name, name, async (folder) => {
-    const args = ['build', '-trimpath', '-buildvcs=false', '-o', join(folder, name), '.'];
+    const args = ['build', '-trimpath', '-buildvcs=false', '-o', join(folder, name), goPackage];
     await execa('go', args, { cwd: toolFolder(name), env: { CGO_ENABLED: '0', GOWORK: 'off' } });
   });
 }
@@ -31,6 +31,10 @@ export function buildRustTool(name: string): Promise<string> {
     await copyFile(join(target, 'release', name), join(folder, name));
     await execa('rm', ['-rf', target]);
   });
+}
+
+export async function hasGo(): Promise<boolean> {
+  return (await execa('go', ['version'], { reject: false, stdin: 'ignore' })).exitCode === 0;
 }
 
 export async function hasCargo(): Promise<boolean> {

@@ -1,7 +1,4 @@
 // Every dependency of Reelkit, asked one after the other. A check never throws: what it found, and what to do, is its result.
-import { existsSync } from 'node:fs';
-import { access, constants } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { EgressClient, RoomServiceClient } from 'livekit-server-sdk';
 import { checkLiveKit } from '../../api/readiness.ts';
@@ -9,7 +6,6 @@ import { createRedisTransport, type RedisSettings } from '../../bus/redis.ts';
 import type { BusTransport } from '../../bus/transport.ts';
 import { sharesFiles } from '../../capacity/registry.ts';
 import type { Config } from '../../config/schema.ts';
-import type { Storage } from '../../config/storages.ts';
 import type { Installation } from '../../livekit/installations.ts';
 import { createTemporalClient, namespaceId, namespaceProblem, readTemporalSettings } from '../../temporal/client.ts';
 import { keyProblem } from '../../temporal/key-check.ts';
@@ -18,6 +14,7 @@ import { missingSearchAttributes, searchAttributeCommands } from '../../temporal
 import { type BusesToCheck, checkBuses } from './buses.ts';
 import { checkFleets } from './fleets.ts';
 import { type CheckResult, check, failed, passed } from './result.ts';
+import { checkStorages } from './storages.ts';
 
 const CALL_SECONDS = 5;
 
@@ -39,14 +36,9 @@ async function runAll(config: Config, buses: BusesToCheck): Promise<CheckResult[
     checkLiveKitServer(config),
     ownInstallation().then((own) => checkBuses({ ...buses, own })),
     checkFleets(config.fleets, buses.workers instanceof Error ? undefined : buses.workers),
-    Promise.all(
-      Object.entries(config.storages).map(([name, storage]) =>
-        checkStorage(
-          name,
-          storage,
-          config.fleets.every(({ capacity }) => sharesFiles(capacity)),
-        ),
-      ),
+    checkStorages(
+      config.storages,
+      config.fleets.some(({ capacity }) => sharesFiles(capacity)),
     ),
   ]);
   return groups.flat();
@@ -134,25 +126,4 @@ async function checkLiveKitServer({ livekit }: Config): Promise<CheckResult[]> {
     return passed('LiveKit egress and Redis', `ListEgress works; ${egresses.length} egresses active`);
   });
   return [{ name: 'LiveKit', ...reached, detail: `${host} answers` }, keys, redis];
-}
-
-/** Storages are written by the workers, with their network and their rights: only workers on this machine can be checked here. */
-async function checkStorage(name: string, storage: Storage, workersAreHere: boolean): Promise<CheckResult> {
-  const label = `storage ${name}`;
-  if (storage.type !== 'local' || !workersAreHere) {
-    return passed(label, `${storage.type}, written by the workers; cannot be checked from here`);
-  }
-  const existing = nearestFolder(storage.path);
-  return check(
-    label,
-    async () => {
-      await access(existing, constants.W_OK);
-      return passed(label, existing === storage.path ? `${existing} is writable` : `${storage.path} will be created`);
-    },
-    `let the workers' user write to ${storage.path}`,
-  );
-}
-
-function nearestFolder(path: string): string {
-  return existsSync(path) ? path : nearestFolder(dirname(path));
 }

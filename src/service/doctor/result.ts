@@ -4,12 +4,18 @@ import { ServerError } from 'livekit-server-sdk';
 export interface CheckResult {
   name: string;
   ok: boolean;
+  /** It works, and somebody should know of something. */
+  warning?: true;
   /** What was found; when it failed, with the remedy. */
   detail: string;
 }
 
 export function passed(name: string, detail: string): CheckResult {
   return { name, ok: true, detail };
+}
+
+export function warned(name: string, detail: string): CheckResult {
+  return { name, ok: true, warning: true, detail };
 }
 
 export function failed(name: string, detail: string): CheckResult {
