@@ -18,7 +18,7 @@ export default defineConfig({
           pool: 'forks',
           globalSetup: ['test/support/time-skipping.ts'],
           sequence: { groupOrder: 1 },
-          testTimeout: 180_000,
+          testTimeout: 120_000,
           hookTimeout: 120_000,
         },
       },
