@@ -47,9 +47,7 @@ const partView = z
       'Nobody publishes what it records; it begins once somebody does. Since a look found that first',
     ).optional(),
     startedAtMs: unixMs('Its file begins here: media flows').optional(),
-    endingAtMs: unixMs(
-      'The worker began to finish it: no media after that; known of parts that were stopped',
-    ).optional(),
+    endingAtMs: unixMs('The worker began to finish it: no media after that').optional(),
     endedAtMs: unixMs('The egress ended').optional(),
     files: z.array(fileView),
     manifestLocation: z

@@ -3,9 +3,11 @@
 // then repeats it for minutes.
 import { EgressInfo, EgressStatus } from '@livekit/protocol';
 import { RpcError, type RpcServer, type Served } from '../bus/server.ts';
+import { defined } from '../common/defined.ts';
 import { parseAttemptEgressId } from '../recording/attempt.ts';
 import { type EgressReport, isTerminal } from '../recording/egress.ts';
 import { isTheRoom } from '../recording/room.ts';
+import type { Endings } from './endings.ts';
 import type { Grants } from './grants.ts';
 import { reportOf } from './record.ts';
 
@@ -15,6 +17,7 @@ export interface ReportsParts {
   grants: Grants;
   /** Durable once it settles. @returns false when no open recording wants it @throws while Temporal is away */
   report(recordingId: string, report: EgressReport): Promise<boolean>;
+  endings: Endings;
   /** @returns undefined when there is no such room */
   roomSid(room: string): Promise<string | undefined>;
   /** The recording has the last report of this egress. */
@@ -27,12 +30,15 @@ export interface ReportsParts {
 /** Serves the workers' IOInfo until it is stopped. */
 export async function serveReports(
   server: RpcServer,
-  { grants, report, roomSid, ended, endGhost, log }: ReportsParts,
+  { grants, report, endings, roomSid, ended, endGhost, log }: ReportsParts,
 ): Promise<Served> {
   /** Why an egress ended is told by its room; whoever hears of the end asks, so that the recording need not. */
   async function asEnded(info: EgressInfo): Promise<EgressReport> {
-    const reported = reportOf(info);
-    if (!isTerminal(reported.status) || !reported.room) return reported;
+    const told = reportOf(info);
+    if (!isTerminal(told.status)) return told;
+    const endingAtMs = await endings.of(info.egressId);
+    const reported = { ...told, ...defined({ endingAtMs }) };
+    if (!reported.room) return reported;
     const roomGone = await roomSid(reported.room).then(
       (sid) => !isTheRoom(info.roomId || undefined, sid),
       () => false,
@@ -56,8 +62,13 @@ export async function serveReports(
     async handle(request) {
       const info = EgressInfo.fromBinary(request);
       const attempt = parseAttemptEgressId(info.egressId);
+      if (!attempt) return EMPTY;
       // That it finishes its file changes nothing: how it ended follows, and costs Temporal the same.
-      if (!attempt || info.status === EgressStatus.EGRESS_ENDING) return EMPTY;
+      if (info.status === EgressStatus.EGRESS_ENDING) {
+        const { updatedAtMs } = reportOf(info);
+        if (updatedAtMs !== undefined) void endings.note(info.egressId, updatedAtMs).catch(() => undefined);
+        return EMPTY;
+      }
       try {
         const reported = await asEnded(info);
         if (!(await report(attempt.recordingId, reported))) await endGhost(attempt.recordingId, info);

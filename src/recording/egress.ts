@@ -41,6 +41,8 @@ export interface EgressSnapshot {
 export interface EgressReport extends EgressSnapshot {
   /** EgressInfo without its request, protobuf in base64, bounded; absent in what somebody signalled by hand. */
   info?: string;
+  /** The worker began to finish it, as it reported before; unix ms by its clock. */
+  endingAtMs?: number;
   /** LiveKit had its room no more when the end was reported. */
   roomGone?: true;
   /** The worker's own storage for what it cannot put elsewhere was used, for all outputs or for some of several. */

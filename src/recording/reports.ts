@@ -69,7 +69,7 @@ export function isReport(report: Partial<EgressReport> | undefined): boolean {
   );
 }
 
-const TIMES = ['acceptedAtMs', 'startedAtMs', 'updatedAtMs', 'endedAtMs', 'errorCode'] as const;
+const TIMES = ['acceptedAtMs', 'startedAtMs', 'updatedAtMs', 'endingAtMs', 'endedAtMs', 'errorCode'] as const;
 const TEXTS = ['error', 'details', 'manifestLocation'] as const;
 
 function isAbsent(value: unknown): boolean {

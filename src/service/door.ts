@@ -6,6 +6,7 @@ import type { Served } from '../bus/server.ts';
 import type { Config } from '../config/schema.ts';
 import type { LiveKitClient } from '../livekit/client.ts';
 import type { Departures } from '../livekit/departures.ts';
+import { createEndings } from '../livekit/endings.ts';
 import { endGhost } from '../livekit/ghosts.ts';
 import type { Grants } from '../livekit/grants.ts';
 import { serveIntake } from '../livekit/intake.ts';
@@ -47,6 +48,7 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
   const reports = await serveReports(buses.workers.server, {
     grants,
     report,
+    endings: createEndings(buses.workers.transport),
     roomSid,
     ended({ egressId, status, errorCode, startedAtMs }) {
       departures.told(egressId);

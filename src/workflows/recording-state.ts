@@ -318,13 +318,17 @@ export class RecordingState {
     if (isTerminal(report.status)) {
       this.ended = report;
       if (report.startedAtMs) this.noteActive(part, report.startedAtMs);
+      if (report.endingAtMs !== undefined) this.noteEnding(part, report, report.endingAtMs);
     } else if (report.status !== 'STARTING') {
       this.noteActive(part, report.startedAtMs ?? report.updatedAtMs ?? Date.now());
-      if (report.status === 'ENDING')
-        part.endingAtMs ??= partEndedAt(part, { ...report, endedAtMs: report.updatedAtMs }, Date.now());
+      if (report.status === 'ENDING') this.noteEnding(part, report, report.updatedAtMs);
       if (this.view.stage !== 'stopping') this.enter('recording');
       this.recordIsStale ||= this.isNewsToLiveKit(report);
     }
+  }
+
+  private noteEnding(part: PartView, report: EgressReport, atMs: number | undefined): void {
+    part.endingAtMs ??= partEndedAt(part, { ...report, endedAtMs: atMs }, Date.now());
   }
 
   /** The start of this attempt was answered, or never will be. @returns what it reported meanwhile */

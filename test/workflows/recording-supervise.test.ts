@@ -116,27 +116,35 @@ describe('the end of a part', () => {
     expect(run.published.at(-1)).toBe('ABORTED');
   });
 
-  it('says that a file is in backup storage, and is shorter than what was recorded, however long it was being stored', async () => {
-    const run = await recordings.start();
-    await run.becomesActive();
-    const startedAtMs = await run.now();
-    await run.sleep(HOUR_MS);
-    await run.report(run.snapshot('ENDING', { startedAtMs, updatedAtMs: startedAtMs + HOUR_MS }));
-    await run.sleep(10 * MINUTE_MS);
-    const file = { filename: 'a.mp4', location: 'https://spare/a.mp4', sizeBytes: 1, durationMs: HOUR_MS - 60_000 };
-    const endedAtMs = startedAtMs + HOUR_MS + 10 * MINUTE_MS;
-    const stored = { files: [file], backup: 'all' as const, manifestLocation: 'https://spare/EG.json' };
-    await run.report(run.complete('StopEgress API', { startedAtMs, endedAtMs, ...stored }));
-    const view = await run.result();
-    expect(view.stage).toBe('completed');
-    const [part] = view.parts;
-    expect(part).toMatchObject({ files: [{ storage: 'backup' }], manifestLocation: 'https://spare/EG.json' });
-    expect((part?.endingAtMs ?? 0) - (part?.startedAtMs ?? 0)).toBe(HOUR_MS);
-    expect(part?.warnings).toEqual([
-      { code: 'backup_storage_used', message: expect.any(String) },
-      { code: 'file_shorter', message: expect.stringContaining('59m of the 1h') },
-    ]);
-  });
+  it.each([
+    ['by a report of its own', true],
+    ['by the last one', false],
+  ])(
+    'says that a file is in backup storage, and is shorter than what was recorded until it was being stored, told %s',
+    async (_, apart) => {
+      const run = await recordings.start();
+      await run.becomesActive();
+      const startedAtMs = await run.now();
+      await run.sleep(HOUR_MS);
+      const endingAtMs = startedAtMs + HOUR_MS;
+      if (apart) await run.report(run.snapshot('ENDING', { startedAtMs, updatedAtMs: endingAtMs }));
+      await run.sleep(10 * MINUTE_MS);
+      const file = { filename: 'a.mp4', location: 'https://spare/a.mp4', sizeBytes: 1, durationMs: HOUR_MS - 60_000 };
+      const endedAtMs = startedAtMs + HOUR_MS + 10 * MINUTE_MS;
+      const stored = { files: [file], backup: 'all' as const, manifestLocation: 'https://spare/EG.json' };
+      const told = apart ? stored : { ...stored, endingAtMs };
+      await run.report(run.complete('StopEgress API', { startedAtMs, endedAtMs, ...told }));
+      const view = await run.result();
+      expect(view.stage).toBe('completed');
+      const [part] = view.parts;
+      expect(part).toMatchObject({ files: [{ storage: 'backup' }], manifestLocation: 'https://spare/EG.json' });
+      expect((part?.endingAtMs ?? 0) - (part?.startedAtMs ?? 0)).toBe(HOUR_MS);
+      expect(part?.warnings).toEqual([
+        { code: 'backup_storage_used', message: expect.any(String) },
+        { code: 'file_shorter', message: expect.stringContaining('59m of the 1h') },
+      ]);
+    },
+  );
 
   it('says that storage refused the file, in its own words, and records nothing more after a stop on the worker', async () => {
     const run = await recordings.start();

@@ -1,6 +1,7 @@
 // What Reelkit answers workers that create and update their records, and when it says nothing.
 import { EgressInfo, EgressStatus } from '@livekit/protocol';
 import { describe, expect, it, vi } from 'vitest';
+import { createEndings } from '../../../src/livekit/endings.ts';
 import { createGrants } from '../../../src/livekit/grants.ts';
 import { type ReportsParts, serveReports } from '../../../src/livekit/reports.ts';
 import type { EgressReport } from '../../../src/recording/egress.ts';
@@ -20,14 +21,19 @@ async function reelkit(change: Partial<ReportsParts> = {}) {
       kept.push([recordingId, report]);
       return true;
     },
+    endings: createEndings(bed.broker.connect()),
     roomSid: async () => 'RM_1',
     ended: ({ egressId }) => void ended.push(egressId),
     endGhost: async (recordingId) => void ghosts.push(recordingId),
     log: bed.log,
     ...change,
   });
-  const tell = (method: 'CreateEgress' | 'UpdateEgress', egressId: string, status = EgressStatus.EGRESS_ACTIVE) =>
-    bed.ask({ service: 'IOInfo', method, request: new EgressInfo({ egressId, status }) });
+  const tell = (
+    method: 'CreateEgress' | 'UpdateEgress',
+    egressId: string,
+    status = EgressStatus.EGRESS_ACTIVE,
+    more: { updatedAt?: bigint } = {},
+  ) => bed.ask({ service: 'IOInfo', method, request: new EgressInfo({ egressId, status, ...more }) });
   return { ...bed, grants, kept, ghosts, ended, served, tell };
 }
 
@@ -62,6 +68,7 @@ describe('CreateEgress of a worker', () => {
       await serveReports(bed.server(), {
         grants,
         report: async () => true,
+        endings: createEndings(bed.broker.connect()),
         roomSid: async () => 'RM_1',
         ended: () => {},
         endGhost: async () => {},
@@ -89,6 +96,16 @@ describe('UpdateEgress of a worker', () => {
       expect(ended).toEqual([RECORDING]);
     });
     await last;
+  });
+
+  it('that says that it finishes its file costs the recording nothing, and its time comes with the last one, whoever hears it', async () => {
+    const { tell, kept, broker } = await reelkit();
+    const updatedAt = 1_750_000_000_000_000_000n;
+    await tell('UpdateEgress', RECORDING, EgressStatus.EGRESS_ENDING, { updatedAt });
+    expect(kept).toEqual([]);
+    expect(await createEndings(broker.connect()).of(RECORDING)).toBe(1_750_000_000_000);
+    await tell('UpdateEgress', RECORDING, EgressStatus.EGRESS_COMPLETE);
+    expect(kept).toEqual([[RECORDING, expect.objectContaining({ status: 'COMPLETE', endingAtMs: 1_750_000_000_000 })]]);
   });
 
   it('is answered once the recording of the attempt has it', async () => {
