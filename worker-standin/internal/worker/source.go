@@ -79,13 +79,26 @@ type emptySource struct {
 	ready chan struct{}
 	gone  <-chan struct{}
 	leave func()
+	told  map[string]string
 }
 
 func (s *Server) openEmpty(x *session) source {
 	ready := make(chan struct{})
 	close(ready)
 	gone, leave := s.follow(x.job)
-	return emptySource{begun: time.Now(), ready: ready, gone: gone, leave: leave}
+	return emptySource{begun: time.Now(), ready: ready, gone: gone, leave: leave, told: toldBy(x.job)}
+}
+
+// toldBy is what the request itself says of whom it records: without a room nobody else does, and two tracks would write one file.
+func toldBy(j *job.Job) map[string]string {
+	told := map[string]string{}
+	if id := j.Info.GetTrack().GetTrackId(); id != "" {
+		told["{track_id}"] = id
+	}
+	if identity := j.Info.GetParticipant().GetIdentity(); identity != "" {
+		told["{publisher_identity}"] = identity
+	}
+	return told
 }
 
 // follow watches the room where this worker may ask for it: on the server of its own configuration.
@@ -124,6 +137,6 @@ func (e emptySource) startedAt() time.Time     { return e.begun }
 func (e emptySource) ended() <-chan struct{}   { return e.gone }
 func (e emptySource) endErr() error            { return nil }
 func (e emptySource) replaced() bool           { return false }
-func (e emptySource) names() map[string]string { return nil }
+func (e emptySource) names() map[string]string { return e.told }
 func (e emptySource) sofar() []compose.Track   { return nil }
 func (e emptySource) stop() []compose.Track    { e.leave(); return nil }
