@@ -45,7 +45,7 @@ const start = async () => {
 const startMany = (count: number) => Promise.all(Array.from({ length: count }, start));
 
 /** More than the machine can take is another test's subject. */
-const UNANSWERED = 10;
+const UNANSWERED = 3;
 
 /** Asks steadily until what is done meanwhile is done. @returns the ids */
 async function startWhile(done: Promise<unknown>): Promise<string[]> {
@@ -59,7 +59,7 @@ async function startWhile(done: Promise<unknown>): Promise<string[]> {
   const answered = () => {
     unanswered -= 1;
   };
-  for (; !over; await new Promise((resolve) => setTimeout(resolve, 50))) {
+  for (; !over; await new Promise((resolve) => setTimeout(resolve, 150))) {
     if (unanswered >= UNANSWERED) continue;
     unanswered += 1;
     const one = start();
