@@ -55,7 +55,8 @@ export interface ServeOptions {
   handle: RpcHandler;
   /**
    * A peer, which is a server of Reelkit's in another process, was granted the request, and for this long neither its reply is
-   * seen nor that it works on it: handle it, and answer in its place. For idempotent handlers. Only what `affinity` would have claimed is taken over.
+   * seen nor that it works on it: handle it, and answer in its place. For idempotent handlers. Only what `affinity` would have
+   * claimed is taken over.
    * @default no takeover
    */
   takeOverAfterMs?: number;

@@ -1,4 +1,6 @@
 // Who may start now, in turn, and what those who wait can count on. Pure.
+
+import type { QueuePlace } from '../recording/start-outcome.ts';
 import { type Bin, fits, type OpenBins, place } from './admission.ts';
 import type { WaitingRecording } from './observation.ts';
 import { type Claims, freeAtMs, mayPass, PASSED_MS, toKeep } from './passing.ts';
@@ -9,12 +11,8 @@ export interface Admitted extends WaitingRecording {
 }
 
 /** What is told to one who waits. */
-export interface QueuePlace {
+export interface PlacedRecording extends QueuePlace {
   id: string;
-  /** From 1. */
-  position: number;
-  /** By then there should be a worker for it, by the boots seen and the ends known, unix ms. Absent: nobody knows. */
-  expectedAtMs?: number;
 }
 
 export interface Turns {
@@ -22,7 +20,7 @@ export interface Turns {
   admit: Admitted[];
   /** Waiting, in the order of their turns. */
   behind: WaitingRecording[];
-  places: QueuePlace[];
+  places: PlacedRecording[];
 }
 
 /** A worker is kept for so many of those who wait: whoever stands further back comes nearer, or grows old. */

@@ -1,11 +1,12 @@
 // Where each pass writes down who waits at which place, for whoever is asked: on the workers' Redis, so that no workflow need be told
 // and every process can read it. It ends by itself, and without it nobody's place is known.
 import type { BusTransport } from '../bus/transport.ts';
-import type { QueuePlace } from '../fleet/turns.ts';
+import type { PlacedRecording } from '../fleet/turns.ts';
+import type { QueuePlace } from '../recording/start-outcome.ts';
 
 export interface QueueBoard {
-  write(fleet: string, places: readonly QueuePlace[]): Promise<void>;
-  placeOf(fleet: string, id: string): Promise<Omit<QueuePlace, 'id'> | undefined>;
+  write(fleet: string, places: readonly PlacedRecording[]): Promise<void>;
+  placeOf(fleet: string, id: string): Promise<QueuePlace | undefined>;
 }
 
 const KEY = 'reelkit:queue:';

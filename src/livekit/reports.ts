@@ -36,14 +36,16 @@ export async function serveReports(
   async function asEnded(info: EgressInfo): Promise<EgressReport> {
     const told = reportOf(info);
     if (!isTerminal(told.status)) return told;
-    const endingAtMs = await endings.of(info.egressId);
-    const reported = { ...told, ...defined({ endingAtMs }) };
-    if (!reported.room) return reported;
-    const roomGone = await roomSid(reported.room).then(
-      (sid) => !isTheRoom(info.roomId || undefined, sid),
+    const [endingAtMs, roomGone] = await Promise.all([endings.of(info.egressId), hasLostItsRoom(info)]);
+    return { ...told, ...defined({ endingAtMs }), ...(roomGone ? { roomGone } : {}) };
+  }
+
+  async function hasLostItsRoom({ roomName, roomId }: EgressInfo): Promise<boolean> {
+    if (!roomName) return false;
+    return roomSid(roomName).then(
+      (sid) => !isTheRoom(roomId || undefined, sid),
       () => false,
     );
-    return roomGone ? { ...reported, roomGone } : reported;
   }
 
   const created = await server.serveQueue({

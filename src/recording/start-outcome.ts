@@ -22,7 +22,7 @@ export type NeededHand = 'operator';
 export interface QueuePlace {
   /** From 1. */
   position: number;
-  /** By then there should be a worker, unix ms. */
+  /** By then there should be a worker for it, by the boots seen and the ends known, unix ms. Absent: nobody knows. */
   expectedAtMs?: number;
 }
 

@@ -1,4 +1,5 @@
 // A recording whose workflow was ended from outside, in Temporal: what it knew until then, and what became of its last part. Pure.
+import { defined } from '../common/defined.ts';
 import { type EgressSnapshot, isTerminal } from './egress.ts';
 import { STORAGE_WORDS } from './stored.ts';
 import type { PartView, RecordingView } from './view.ts';
@@ -24,7 +25,7 @@ export function terminatedView(known: RecordingView, { message, atMs, record }: 
     parts,
     stage: 'failed',
     reason: { code: 'terminated', message },
-    ...(endedAtMs === undefined ? {} : { endedAtMs }),
+    ...defined({ endedAtMs }),
   };
 }
 
@@ -35,7 +36,7 @@ function endedAs(record: EgressSnapshot, part: PartView, parts: readonly PartVie
   const { status, details, error, errorCode, endedAtMs } = record;
   return {
     ...part,
-    ...(endedAtMs === undefined ? {} : { endedAtMs }),
+    ...defined({ endedAtMs }),
     files: record.files
       .filter(({ sizeBytes, location }) => sizeBytes > 0 && !earlier.has(location))
       .map((file) => ({ ...file, storage: STORAGE_WORDS.unknown })),

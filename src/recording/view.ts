@@ -38,7 +38,7 @@ export interface PartView {
   awaitsMediaSinceMs?: number;
   /** Its file begins here: media flows. Unix ms. */
   startedAtMs?: number;
-  /** The worker began to finish it: no media after that. Its answer to a stop tells; absent for one that ended by itself. Unix ms. */
+  /** The worker began to finish it: no media after that. Unix ms; absent when its report of that was not heard. */
   endingAtMs?: number;
   endedAtMs?: number;
   files: RecordedFile[];
