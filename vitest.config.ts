@@ -5,6 +5,9 @@ const ALONE = ['dispatch-cuts', 'frozen-worker', 'intake-cuts', 'takeover', 'dif
   (name) => `test/e2e/${name}.test.ts`,
 );
 
+/** What waits for real processes on a busy machine has a second try; the runner names each that needed it. */
+const SECOND_TRY = 1;
+
 // unit: pure, no process. workflows: time-skipping server. contract and e2e: real stacks; end to end two files at a time,
 // because they wait for most of their time. Groups run one after another.
 export default defineConfig({
@@ -19,8 +22,8 @@ export default defineConfig({
           globalSetup: ['test/support/time-skipping.ts'],
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,
-          // The server's clock stands still at times, on a busy machine; the second try has a server of its own.
-          retry: 1,
+          // The server's clock stands still at times; the second try has a server of its own.
+          retry: SECOND_TRY,
           hookTimeout: 120_000,
         },
       },
@@ -31,6 +34,7 @@ export default defineConfig({
           pool: 'forks',
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
+          retry: SECOND_TRY,
           testTimeout: 600_000,
           hookTimeout: 600_000,
         },
@@ -43,6 +47,7 @@ export default defineConfig({
           pool: 'forks',
           maxWorkers: 2,
           sequence: { groupOrder: 3 },
+          retry: SECOND_TRY,
           testTimeout: 600_000,
           hookTimeout: 600_000,
         },
@@ -54,6 +59,7 @@ export default defineConfig({
           pool: 'forks',
           maxWorkers: 1,
           sequence: { groupOrder: 4 },
+          retry: SECOND_TRY,
           testTimeout: 600_000,
           hookTimeout: 600_000,
         },

@@ -1,4 +1,4 @@
-// How many tests passed and failed, read from what vitest and `go test` write as data. Pure.
+// How many tests passed and failed, and what those said that failed, read from what vitest and `go test` write as data. Pure.
 
 export interface Count {
   passed: number;
@@ -8,7 +8,12 @@ export interface Count {
 interface VitestReport {
   numPassedTests: number;
   numFailedTests: number;
-  testResults: { status: string; assertionResults: { status: string }[] }[];
+  testResults: {
+    name: string;
+    status: string;
+    message?: string;
+    assertionResults: { status: string; fullName: string; failureMessages?: string[] }[];
+  }[];
 }
 
 /** A file that could not be loaded holds no failed test, and counts as one. A run without a report counts as one failure. */
@@ -20,6 +25,32 @@ export function countVitest(report: string, exitCode: number): Count {
   ).length;
   return { passed: numPassedTests, failed: atLeastOne(numFailedTests + broken, exitCode) };
 }
+
+/** A log that shows its end alone, as many CI services do, still tells the reason. */
+const SAID_CHARS = 700;
+
+/** A line for each test that failed, and for each that passed on its second try: the first failure's message, cut. */
+export function troublesOf(report: string): string[] {
+  if (report === '') return [];
+  const { testResults } = JSON.parse(report) as VitestReport;
+  return testResults.flatMap(({ name: file, message, assertionResults }) => {
+    const tests = assertionResults.flatMap(({ status, fullName, failureMessages: [first] = [] }) => {
+      if (first === undefined) return [];
+      return [`${status === 'passed' ? 'second try' : 'FAILED'}: ${fileOf(file)} > ${fullName}: ${cut(first)}`];
+    });
+    return message ? [...tests, `FAILED: ${fileOf(file)}: ${cut(message)}`] : tests;
+  });
+}
+
+const fileOf = (path: string) => path.replace(/^.*\/(?=test\/)/, '');
+/** On one line, and of the call stack our own files alone. */
+const cut = (text: string) =>
+  text
+    .split('\n')
+    .filter((line) => !/^\s+at /.test(line) || /\/test\/|\/src\//.test(line))
+    .join(' ')
+    .replaceAll(/\s+/g, ' ')
+    .slice(0, SAID_CHARS);
 
 interface GoEvent {
   Action: string;

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { type Count, countGoTests, countVitest, sumOf } from './counts.ts';
+import { type Count, countGoTests, countVitest, sumOf, troublesOf } from './counts.ts';
 
 interface Step {
   name: string;
@@ -38,6 +38,8 @@ const slowSteps: Step[] = [
 ];
 /** Two cores are what a small machine has; more at once only slows each of them down. */
 const quickAtOnce = 2;
+/** Told again at the end. */
+const troubles: string[] = [];
 
 process.exitCode = await main(process.argv[2] ?? 'check');
 
@@ -46,6 +48,7 @@ async function main(which: string): Promise<number> {
     const quick = await inParallel(quickSteps, quickAtOnce);
     const slow: Count[] = [];
     if (which === 'all') for (const step of slowSteps) slow.push(await run(step));
+    for (const line of troubles) say(line);
     const total = sumOf([...quick, ...slow]);
     say(`${total.passed} passed, ${total.failed} failed`);
     return total.failed > 0 ? 1 : 0;
@@ -96,7 +99,11 @@ function vitest(project: string, live: boolean, args: readonly string[] = []): S
     name: `${project} tests`,
     command: [bin('vitest'), 'run', '--project', project, '--passWithNoTests', ...args, ...reporters],
     live,
-    count: async (_, exitCode) => countVitest(await readFile(report, 'utf8').catch(() => ''), exitCode),
+    async count(_, exitCode) {
+      const written = await readFile(report, 'utf8').catch(() => '');
+      troubles.push(...troublesOf(written));
+      return countVitest(written, exitCode);
+    },
   };
 }
 
