@@ -87,6 +87,7 @@ export function guardProvider(
         }
       : {}),
     check: () => provider.check(),
+    warnings: () => provider.warnings?.() ?? [],
     close: async () => provider.close?.(),
   };
 }

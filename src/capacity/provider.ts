@@ -113,6 +113,8 @@ export interface CapacityProvider {
   onChange?(listener: (why: string) => void): void;
   /** Checks configuration and permissions; one line for each problem with its remedy. */
   check(): Promise<string[]>;
+  /** What works, and somebody should know of: one line each with its remedy. Asks nobody. Absent: nothing. */
+  warnings?(): string[];
   /** Ends what runs in the background. Workers go on. */
   close?(): Promise<void>;
 }

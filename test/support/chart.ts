@@ -13,9 +13,10 @@ export const chart = join(root, 'deploy/helm/reelkit');
 export const valueSets = readdirSync(join(chart, 'ci')).map((file) => basename(file, '-values.yaml'));
 export const valuesOf = (set: string) => ['--values', join(chart, `ci/${set}-values.yaml`)];
 
-/** The namespace of the release, and the one that `config-secret` has for its workers. */
+/** The namespace of the release. */
 export const namespace = 'reelkit';
-export const workerNamespace = 'reelkit-workers';
+/** Those that the value sets have for their workers; the first is the default. */
+export const workerNamespaces = ['reelkit-egress', 'reelkit-workers', 'recorders'];
 
 /** Of the control plane in test/support/cluster; without a server Helm has an old one in mind. */
 const kubeVersion = ['--kube-version', '1.34.0'];

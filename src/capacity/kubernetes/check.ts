@@ -43,7 +43,15 @@ async function deniedVerbs(cluster: Cluster, { podTemplate }: TemplateSettings):
   if (denied.length === 0) return [];
   return [
     `may not ${denied.join(', ')} in namespace ${cluster.namespace}: bind the service account to the Role of the Helm chart or ` +
-      'deploy/kubernetes, or correct fleet.capacity.namespace',
+      'deploy/kubernetes, create the namespace if it is missing, or correct fleet.capacity.namespace',
+  ];
+}
+
+export function namespaceWarnings({ namespace, podNamespace }: Pick<Cluster, 'namespace' | 'podNamespace'>): string[] {
+  if (namespace !== podNamespace) return [];
+  return [
+    `the workers run in namespace ${namespace}, as Reelkit itself does: who may create pods there, as Reelkit may, can mount its Secrets. ` +
+      'Give the workers a namespace of their own (egress.namespace of the Helm chart, fleet.capacity.namespace)',
   ];
 }
 

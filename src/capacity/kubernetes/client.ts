@@ -23,6 +23,8 @@ export interface ClusterSettings {
 }
 
 const CALL_MS = 10_000;
+/** As the client calls the context of a pod's service account. */
+const IN_CLUSTER = 'inClusterContext';
 
 export type Cluster = ReturnType<typeof connectCluster>;
 
@@ -57,6 +59,7 @@ export function connectCluster(settings: ClusterSettings) {
   return {
     config,
     namespace,
+    podNamespace: podNamespace(config),
     podsPath: `${path}/pods`,
     podTemplatesPath: `${path}/podtemplates`,
     nodesPath: '/api/v1/nodes',
@@ -122,6 +125,11 @@ function noCluster(problem: string): CapacityError {
 /** The service account's inside a cluster, the context's outside. */
 function ownNamespace(config: KubeConfig): string {
   return config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
+}
+
+/** Of the pod that this process runs in; undefined outside a cluster, and where a kubeconfig is used. */
+export function podNamespace(config: KubeConfig): string | undefined {
+  return config.getCurrentContext() === IN_CLUSTER ? config.getContextObject(IN_CLUSTER)?.namespace : undefined;
 }
 
 const timeLimit = {

@@ -6,7 +6,7 @@ import type { V1Pod, V1PodTemplate } from '@kubernetes/client-node';
 import type { ProviderContext } from '../kind.ts';
 import { launchAll } from '../launch-all.ts';
 import { CapacityError, type CapacityProvider } from '../provider.ts';
-import { findProblems, missingTemplate } from './check.ts';
+import { findProblems, missingTemplate, namespaceWarnings } from './check.ts';
 import { connectCluster } from './client.ts';
 import type { KubernetesCapacity } from './config.ts';
 import { isAlreadyThere, isAnother, isNotFound, toCapacityError } from './errors.ts';
@@ -83,6 +83,7 @@ export function createKubernetesProvider(
     onChange: inventory.onChange,
 
     check: () => findProblems(cluster, inventory, template),
+    warnings: () => namespaceWarnings(cluster),
 
     async close() {
       inventory.close();

@@ -5,7 +5,7 @@ import { roomTooLarge } from '../../config/fleets.ts';
 import type { ObservedWorker } from '../../fleet/observation.ts';
 import { createPresence, type Presence } from '../../livekit/presence.ts';
 import { capacityProblems, createFleetSources, type FleetSources, NO_PRESENCE } from '../fleet-sources.ts';
-import { type CheckResult, check, explain, failed, passed } from './result.ts';
+import { type CheckResult, check, explain, failed, passed, warned } from './result.ts';
 import { checkStarts } from './starts.ts';
 
 /** @param bus absent without the workers' Redis, which is told of elsewhere */
@@ -38,9 +38,10 @@ async function checkFleet(
   const capacity = `capacity (${provider.kind})${suffix}`;
   const setup = await check(capacity, async () => {
     const problems = [...(await capacityProblems({ settings, provider })), ...[roomTooLarge(settings) ?? []].flat()];
-    return problems.length > 0
-      ? failed(capacity, problems.join('; '))
-      : passed(capacity, 'configuration and permissions are fine');
+    if (problems.length > 0) return failed(capacity, problems.join('; '));
+    const warnings = provider.warnings?.() ?? [];
+    if (warnings.length > 0) return warned(capacity, warnings.join('; '));
+    return passed(capacity, 'configuration and permissions are fine');
   });
   const name = `egress workers${suffix}`;
   let workers: ObservedWorker[] = [];

@@ -111,6 +111,28 @@ describe('a mistake in the values is refused, and the message names the field', 
       'extraFleets: [{name: gpu, egress: {terminationGracePeriodSeconds: 600}}]',
       'egress.longestRecording is 24h (fleet gpu)',
     ],
+    ['the namespace of the workers as text', 'egress: {namespace: workers}', "'/egress/namespace'"],
+    ['a namespace that can be none', 'egress: {namespace: {name: my.workers}}', "'/egress/namespace/name'"],
+    [
+      'a LiveKit that the workers do not find by this name',
+      'livekit: {url: "ws://livekit:7880"}',
+      'livekit.url names the host livekit, which is found in namespace reelkit alone, and the workers run in reelkit-egress: write livekit.reelkit',
+    ],
+    [
+      'a Redis of the workers that they do not find',
+      'workers: {redis: {address: "redis:6379"}}',
+      'workers.redis names the host redis,',
+    ],
+    [
+      'a Sentinel that they do not find',
+      'workers: {redis: {sentinelMasterName: main, sentinelAddresses: ["redis-0.r:26379", "sentinel:26379"]}}',
+      'workers.redis names the host sentinel,',
+    ],
+    [
+      'a storage that they do not find',
+      'storages: {more: {type: s3, bucket: b, workerIdentity: true, endpoint: "http://minio:9000"}}',
+      'storages.more.endpoint names the host minio,',
+    ],
     ['an unknown log level', 'logLevel: verbose', "'/logLevel'"],
     [
       'a grace period shorter than a recording',
@@ -133,7 +155,7 @@ describe('a mistake in the values is refused, and the message names the field', 
 
 /** Secrets that the chart makes where none is named. */
 const MADE: Record<string, string[]> = {
-  minimal: ['reelkit/reelkit-encryption', 'reelkit/reelkit-workers-redis'],
+  minimal: ['reelkit/reelkit-encryption', 'reelkit/reelkit-workers-redis', 'reelkit-egress/reelkit-workers-redis'],
   'config-secret': ['reelkit/reelkit-workers-redis', 'reelkit-workers/reelkit-workers-redis'],
 };
 
@@ -450,16 +472,86 @@ describe('Reelkit itself', () => {
     expect(policy).toMatchObject({ ingress: [{ from: [...apiFrom, ...metricsFrom, {}] }] });
   });
 
-  test('works for workers in another namespace', () => {
-    const manifests = manifestsOf('config-secret');
-    for (const kind of ['PodTemplate', 'Role', 'RoleBinding'])
-      for (const one of manifests.filter((manifest) => manifest.kind === kind))
-        expect(one.metadata.namespace).toBe('reelkit-workers');
-    expect(find(manifests, 'PodDisruptionBudget', 'reelkit-egress-busy').metadata.namespace).toBe('reelkit-workers');
-    expect(find(manifests, 'RoleBinding', 'reelkit-worker')).toMatchObject({
+  test('takes a file of your own by the key it has in its Secret', () => {
+    expect(environmentOf(manifestsOf('config-secret')).REELKIT_CONFIG).toBe('/etc/reelkit/config.yaml');
+  });
+});
+
+describe('the namespace of the workers', () => {
+  const namespaces = (manifests: Manifest[]) => manifests.filter(({ kind }) => kind === 'Namespace');
+
+  test.each([
+    ['minimal', 'reelkit-egress'],
+    ['config-secret', 'reelkit-workers'],
+    ['everything', 'recorders'],
+    ['fleets', 'reelkit'],
+  ])('of %s is %s: the workers and the only rights that Reelkit has are there, Reelkit is not', (set, workers) => {
+    const kinds = ['PodTemplate', 'Role', 'RoleBinding'];
+    const theirs = manifestsOf(set).filter(
+      ({ kind, metadata }) => kinds.includes(kind) || /-egress(-busy)?$|-placeholder$/.test(metadata.name),
+    );
+    const placed = theirs.filter(({ kind }) => !['Namespace', 'PriorityClass'].includes(kind));
+    expect(new Set(placed.map(({ metadata }) => metadata.namespace))).toEqual(new Set([workers]));
+    for (const kind of ['Deployment', 'ConfigMap', 'Service'])
+      for (const { metadata } of manifestsOf(set).filter((one) => one.kind === kind && !theirs.includes(one)))
+        expect({ name: metadata.name, namespace: metadata.namespace }).toMatchObject({ namespace: 'reelkit' });
+  });
+
+  test('gives the accounts of another namespace its rights', () => {
+    expect(find(manifestsOf('minimal'), 'RoleBinding', 'reelkit-worker')).toMatchObject({
+      metadata: { namespace: 'reelkit-egress' },
       subjects: [{ kind: 'ServiceAccount', name: 'reelkit-worker', namespace: 'reelkit' }],
     });
-    expect(environmentOf(manifests).REELKIT_CONFIG).toBe('/etc/reelkit/config.yaml');
+  });
+
+  test('is made by the chart, under the restricted standard, and outlives it', () => {
+    expect(namespaces(manifestsOf('minimal'))).toMatchObject([
+      {
+        metadata: {
+          name: 'reelkit-egress',
+          labels: { 'pod-security.kubernetes.io/enforce': 'restricted' },
+          annotations: { 'helm.sh/resource-policy': 'keep' },
+        },
+      },
+    ]);
+    expect(namespaces(manifestsOf('everything'))).toMatchObject([
+      {
+        metadata: {
+          name: 'recorders',
+          labels: { team: 'media' },
+          annotations: { 'example.com/project': 'recordings' },
+        },
+      },
+    ]);
+  });
+
+  test('is not made where that is not wanted, or where it is that of the release', () => {
+    expect(namespaces(manifestsOf('config-secret'))).toEqual([]);
+    expect(namespaces(manifestsOf('fleets'))).toEqual([]);
+  });
+
+  test('may be the one of the release, where short names are found', async () => {
+    const values = 'livekit: {url: "ws://livekit:7880"}\negress: {namespace: {name: reelkit}}';
+    expect(namespaces(await helm.manifests('minimal', values))).toEqual([]);
+  });
+
+  test('lets Reelkit alone, from its own namespace, reach the ports of the workers', () => {
+    const policy = find(manifestsOf('minimal'), 'NetworkPolicy', 'reelkit-egress');
+    expect(policy.metadata.namespace).toBe('reelkit-egress');
+    expect(policy.spec).toMatchObject({
+      policyTypes: ['Ingress'],
+      ingress: [
+        {
+          ports: [{ port: 'health' }, { port: 'metrics' }],
+          from: [
+            {
+              namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'reelkit' } },
+              podSelector: { matchExpressions: [{ values: ['api', 'temporal-worker', 'test'] }] },
+            },
+          ],
+        },
+      ],
+    });
   });
 });
 
@@ -498,8 +590,11 @@ describe("the workers' own Redis", () => {
         valueFrom: { secretKeyRef },
       });
     }
-    const passwords = manifestsOf('config-secret').filter(({ kind }) => kind === 'Secret');
-    expect(new Set(passwords.map(({ data }) => data?.password)).size).toBe(1);
+    for (const set of ['minimal', 'config-secret']) {
+      const passwords = manifestsOf(set).filter(({ metadata }) => metadata.name === 'reelkit-workers-redis');
+      const data = passwords.flatMap((one) => (one.kind === 'Secret' ? [one.data?.password] : []));
+      expect({ secrets: data.length, passwords: new Set(data).size }).toEqual({ secrets: 2, passwords: 1 });
+    }
   });
 
   test('is not made where one is named; its address is then in the configuration of the workers', () => {
@@ -528,6 +623,14 @@ describe("the workers' own Redis", () => {
           ],
         },
       ],
+    });
+  });
+
+  test('has no sidecar of a mesh either, which would ask the workers for an identity', () => {
+    const { metadata } = find(manifestsOf('minimal'), 'Deployment', 'reelkit-workers-redis').spec?.template ?? {};
+    expect(metadata).toMatchObject({
+      labels: { 'sidecar.istio.io/inject': 'false' },
+      annotations: { 'linkerd.io/inject': 'disabled' },
     });
   });
 

@@ -1,8 +1,11 @@
-// What a trial launch tells of a cluster that changes the pods it is given.
-import type { V1Pod } from '@kubernetes/client-node';
-import { describe, expect, it } from 'vitest';
-import { findProblems } from '../../../src/capacity/kubernetes/check.ts';
-import type { Cluster } from '../../../src/capacity/kubernetes/client.ts';
+// What a trial launch tells of a cluster that changes the pods it is given, and what is told of the namespace they go to.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { KubeConfig, type V1Pod } from '@kubernetes/client-node';
+import { afterAll, describe, expect, it } from 'vitest';
+import { findProblems, namespaceWarnings } from '../../../src/capacity/kubernetes/check.ts';
+import { type Cluster, podNamespace } from '../../../src/capacity/kubernetes/client.ts';
 import type { Inventory } from '../../../src/capacity/kubernetes/inventory.ts';
 
 const template = {
@@ -41,6 +44,39 @@ const withContainer = (pod: V1Pod, key: 'containers' | 'initContainers', name: s
   if (copy.spec) copy.spec[key] = [...(copy.spec[key] ?? []), { name }];
   return copy;
 };
+
+describe('the namespace of the workers', () => {
+  const folders: string[] = [];
+  afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))));
+
+  /** As the client reads what the kubelet mounts into each pod. */
+  async function inPodOf(namespace: string): Promise<string | undefined> {
+    const folder = await mkdtemp(join(tmpdir(), 'reelkit-pod-'));
+    folders.push(folder);
+    const mounted = join(folder, 'var/run/secrets/kubernetes.io/serviceaccount');
+    await mkdir(mounted, { recursive: true });
+    await writeFile(join(mounted, 'namespace'), namespace);
+    const config = new KubeConfig();
+    config.loadFromCluster(folder);
+    return podNamespace(config);
+  }
+
+  it('is warned of where Reelkit itself runs in it', async () => {
+    const podNamespace = await inPodOf('reelkit');
+    expect(podNamespace).toBe('reelkit');
+    expect(namespaceWarnings({ namespace: 'reelkit', podNamespace })).toEqual([
+      expect.stringMatching(/^the workers run in namespace reelkit, as Reelkit itself does: .*egress\.namespace/),
+    ]);
+    expect(namespaceWarnings({ namespace: 'reelkit-egress', podNamespace })).toEqual([]);
+  });
+
+  it('is not taken for its own by a process outside the cluster', () => {
+    const config = new KubeConfig();
+    config.loadFromClusterAndUser({ name: 'c', server: 'https://cluster', skipTLSVerify: false }, { name: 'u' });
+    expect(podNamespace(config)).toBeUndefined();
+    expect(namespaceWarnings({ namespace: 'default', podNamespace: podNamespace(config) })).toEqual([]);
+  });
+});
 
 describe('a trial launch', () => {
   it('finds nothing where the pod stays as it is, or gets a container that runs before it', async () => {

@@ -33,8 +33,19 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{ .image.repository }}:{{ .image.tag }}
 {{- end -}}
 
+{{/* Of the workers. */}}
 {{- define "reelkit.egressNamespace" -}}
-{{ .Values.egress.namespace | default .Release.Namespace }}
+{{ .Values.egress.namespace.name | default (printf "%s-egress" (.Release.Namespace | trunc 56 | trimSuffix "-")) }}
+{{- end -}}
+
+{{/* Fails where a name is found in the release's namespace alone, and the workers are elsewhere. Takes {root, field, address}. */}}
+{{- define "reelkit.foundByWorkers" -}}
+{{- $host := regexReplaceAll "^([a-z]+://)?([^@/]*@)?([^:/]*).*$" .address "${3}" -}}
+{{- $own := .root.Release.Namespace -}}
+{{- $workers := include "reelkit.egressNamespace" .root -}}
+{{- if and (ne $own $workers) (regexMatch "^[A-Za-z0-9-]+$" $host) -}}
+{{- fail (printf "%s names the host %s, which is found in namespace %s alone, and the workers run in %s: write %s.%s" .field $host $own $workers $host $own) -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Every fleet as {fleet, egress, podTemplate}: the values, and on top of them what each of extraFleets says. */}}
