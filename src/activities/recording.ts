@@ -24,8 +24,8 @@ import type { RecordingRequest } from '../recording/request.ts';
 import { isTheRoom } from '../recording/room.ts';
 import { roomOf } from '../recording/source.ts';
 import { type AssignedWorker, classifyStart, type QueuePlace, type StartOutcome } from '../recording/start-outcome.ts';
-import { aheadOf } from '../temporal/recording-index.ts';
 import { lookSignal, recordingWorkflowId } from '../workflows/messages.ts';
+import { createAhead } from './ahead.ts';
 import type { WorkerChoice } from './choose-worker.ts';
 import type { DispatchInput, Hindrance, RecordingActivities, StreamsChanged } from './contract.ts';
 import type { FleetKicker } from './kick.ts';
@@ -49,6 +49,8 @@ export interface RecordingDeps {
   departures: Pick<Departures, 'after'>;
   fleets: ReadonlyMap<string, FleetDoor>;
   temporal: Client;
+  /** Recordings that a query finds, asked before all else that asks visibility. */
+  countFirst: (query: string) => Promise<number>;
   kickFleet: FleetKicker;
   rooms: RoomWatch;
   log: { warn(fields: object, message: string): void };
@@ -70,6 +72,7 @@ const LOOKS_FOR_ATTEMPT = 2;
 
 export function createRecordingActivities(deps: RecordingDeps): RecordingActivities {
   const { livekit, workers, fleets } = deps;
+  const countAhead = createAhead(deps.countFirst);
 
   return {
     async dispatch(input) {
@@ -230,7 +233,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     const chosen = await choice.choose(recordingId, costCores);
     const missing = 'missing' in chosen ? chosen.missing : undefined;
     const place = { workflowId: recordingWorkflowId(recordingId), fleet, priority: request.priority, sinceMs };
-    const ahead = missing === undefined ? (await deps.temporal.workflow.count(aheadOf(place))).count : 0;
+    const ahead = missing === undefined ? await countAhead(place) : 0;
     if (missing === undefined && ahead === 0) return undefined;
     choice.release(recordingId);
     const room = await roomNow(input);

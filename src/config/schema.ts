@@ -16,6 +16,8 @@ const temporal = z.strictObject({
   taskQueue: z.string().min(1).default('reelkit'),
   /** REELKIT_HEALTH_PORT. Where `reelkit worker` serves /healthz, /readyz and /metrics; it has no port by default. */
   healthPort: z.number().int().min(0).max(65_535).optional(),
+  /** Calls to visibility that one process makes, twice as many at once after a quiet while. Temporal's own limit is 10 by default. */
+  visibilityPerSecond: z.number().min(1).max(10_000).default(10),
 });
 
 const NO_NETWORK = 'must be an address, a network such as 10.0.0.0/8, loopback, linklocal or uniquelocal';

@@ -23,10 +23,14 @@ import { createRoomWatch } from '../livekit/room-watch.ts';
 import { createWorkers, WorkerRefusal, WorkerSilent, type Workers } from '../livekit/workers.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { first } from '../temporal/visibility-calls.ts';
 import type { MeasureSinks } from '../workflows/measures.ts';
 import { participantsLeftSignal, recordingWorkflowId } from '../workflows/messages.ts';
 import type { Buses } from './buses.ts';
 import type { FleetSources } from './fleet-sources.ts';
+
+/** Who starts waits for it. */
+const COUNT_MS = 4_000;
 
 export interface ActivityParts {
   buses: Buses;
@@ -72,6 +76,10 @@ export function createServiceActivities(parts: ActivityParts): object {
       departures,
       fleets: new Map(fleets.map((fleet) => [fleet.settings.name, door(fleet)])),
       temporal: client,
+      countFirst: (query) =>
+        client.withDeadline(Date.now() + COUNT_MS, () =>
+          first(client, async () => (await client.workflow.count(query)).count),
+        ),
       kickFleet,
       rooms,
       log,

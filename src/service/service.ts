@@ -123,9 +123,10 @@ async function createContext(config: Config, parts: ServiceParts, log: Log): Pro
   const ended = new Promise<void>((resolve) => {
     end = resolve;
   });
-  const temporal = createTemporalClient(settings, keyring.keys);
+  const metrics = createMetrics();
+  const { taskQueue, visibilityPerSecond: perSecond } = config.temporal;
+  const temporal = createTemporalClient(settings, keyring.keys, { perSecond, called: metrics.visibilityCalled });
   const arrivals = createArrivals();
-  const { taskQueue } = config.temporal;
   const workersBus = lateTransport(() => context.buses?.workers.transport);
   const presence = createPresence(workersBus);
   const fleets = await Promise.all(config.fleets.map((fleet) => createFleetSources(fleet, presence, log)));
@@ -140,7 +141,7 @@ async function createContext(config: Config, parts: ServiceParts, log: Log): Pro
     config,
     parts,
     log,
-    metrics: createMetrics(),
+    metrics,
     presence,
     livekit,
     fleets,

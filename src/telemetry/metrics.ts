@@ -17,6 +17,8 @@ export interface Metrics {
   cores(fleet: string, cores: { demand: number; capacity: number }): void;
   /** One try of a webhook: `delivered`, or why it was not. */
   webhookTried(outcome: string): void;
+  /** One call to Temporal's visibility: gRPC's status, or `held` back by our own limit for too long. */
+  visibilityCalled(method: string, outcome: string): void;
   httpRequest(request: { method: string; route: string; status: number; durationMs: number }): void;
   /** Asked at each scrape for the open recordings of each fleet by stage. */
   countRecordings(counts: ReadonlyMap<string, () => Promise<Record<string, number>>>): void;
@@ -69,6 +71,12 @@ export function createMetrics(registry: Registry = new Registry()): Metrics {
     labelNames: ['outcome'],
     registers,
   });
+  const visibilityCalls = new Counter({
+    name: 'reelkit_visibility_calls_total',
+    help: "Calls to Temporal's visibility by what came of them",
+    labelNames: ['method', 'outcome'],
+    registers,
+  });
   const httpTime = new Histogram({
     name: 'reelkit_http_request_seconds',
     help: 'HTTP requests to the API',
@@ -93,6 +101,7 @@ export function createMetrics(registry: Registry = new Registry()): Metrics {
       cores.set({ fleet, kind: 'capacity' }, capacity);
     },
     webhookTried: (outcome) => webhooks.inc({ outcome }),
+    visibilityCalled: (method, outcome) => visibilityCalls.inc({ method, outcome }),
     httpRequest: ({ method, route, status, durationMs }) =>
       httpTime.observe({ method, route, status: String(status) }, durationMs / 1_000),
     countRecordings: (counts) => countAtScrape(registry, counts),

@@ -1,12 +1,20 @@
 // The connection to Temporal: read from the TEMPORAL_* environment as every Temporal tool reads it, patient, and checked
 // for what Reelkit needs of the namespace.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
+import {
+  Client,
+  Connection,
+  defaultGrpcRetryOptions,
+  isGrpcServiceError,
+  makeGrpcRetryInterceptor,
+} from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { messageOf } from '../common/error-message.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { PayloadKeys } from './codec.ts';
 import { clientDataConverter } from './converter.ts';
+import { type CountCall, limitVisibility } from './visibility-calls.ts';
+import { createVisibilityLimit } from './visibility-limit.ts';
 
 const DEFAULT_ADDRESS = 'localhost:7233';
 const CALL_MS = 5_000;
@@ -28,12 +36,20 @@ export function readTemporalSettings(): TemporalSettings {
 /**
  * Connects with the first call, and again whenever the connection broke.
  * @param keys none for a client that reads and writes no payload
+ * @param visibility none for a client that asks it once or twice
  */
 export function createTemporalClient(
   settings: TemporalSettings,
   keys: PayloadKeys | undefined,
+  visibility?: { perSecond: number; called: CountCall },
 ): { client: Client; close: () => Promise<void> } {
-  const connection = Connection.lazy({ ...settings.connectionOptions, address: settings.address });
+  const retries = makeGrpcRetryInterceptor(defaultGrpcRetryOptions());
+  const limited = visibility && limitVisibility(createVisibilityLimit(visibility.perSecond), visibility.called);
+  const connection = Connection.lazy({
+    ...settings.connectionOptions,
+    address: settings.address,
+    ...(limited ? { interceptors: [retries, limited] } : {}),
+  });
   const dataConverter = keys && clientDataConverter(keys);
   return {
     client: new Client({ connection, namespace: settings.namespace, ...(dataConverter ? { dataConverter } : {}) }),

@@ -40,7 +40,6 @@ export function queueOf(fleet: string): string {
 }
 
 export interface QueuePlace {
-  /** Left out: it waits itself, and its start may be older than its due time. */
   workflowId: string;
   fleet: string;
   /** 1 first, 5 last. */
@@ -49,12 +48,15 @@ export interface QueuePlace {
   sinceMs: number;
 }
 
-/** Those that wait for capacity before this one: priority first, then who was there first. */
-export function aheadOf({ workflowId, fleet, priority, sinceMs }: QueuePlace): string {
+/**
+ * Those that wait for capacity before this one: priority first, then who was there first.
+ * @param askers workflow ids left out: it waits itself, and its start may be older than its due time
+ */
+export function aheadOf({ fleet, priority, sinceMs }: QueuePlace, askers: readonly string[]): string {
   const since = new Date(sinceMs).toISOString();
   return all([
     waitingForCapacity([fleet]),
-    `WorkflowId != '${workflowId}'`,
+    `WorkflowId NOT IN (${askers.map(quoted).join(', ')})`,
     `(RecordingPriority < ${priority} OR (RecordingPriority = ${priority} AND StartTime < '${since}'))`,
   ]);
 }
