@@ -45,7 +45,8 @@ export function createVisibilityLimit(perSecond: number, now: () => number = Dat
 
   function serve(): void {
     clearTimeout(timer);
-    const isLate = ({ untilMs }: Caller) => untilMs - MARGIN_MS <= now();
+    const nowMs = now();
+    const isLate = ({ untilMs }: Caller) => untilMs - MARGIN_MS <= nowMs;
     const late = waiting.filter(isLate);
     waiting = waiting.filter((one) => !isLate(one));
     fill();

@@ -92,4 +92,17 @@ describe('the limit of visibility calls', () => {
     enter('one more');
     expect(went.slice(2)).toEqual([['one more too late', 0]]);
   });
+
+  it('answers each caller once, also when their time runs out while they are looked through', () => {
+    let readings = 0;
+    const now = () => Date.now() + readings++;
+    const limit = createVisibilityLimit(1, now);
+    const answered: number[] = [];
+    for (let index = 0; index < 100; index++) {
+      const answer = () => void answered.push(index);
+      limit.enter({ untilMs: 1_002_000 + 150 * index, comesFirst: false, go: answer, tooLate: answer });
+    }
+    vi.advanceTimersByTime(60_000);
+    expect(answered.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, index) => index));
+  });
 });
