@@ -87,6 +87,18 @@ test('doctor is content with what is installed, and names what is not right', as
   expect(context).toMatch(/FAIL +capacity \(kubernetes\): no Kubernetes cluster to use \(no context "elsewhere"\)/);
 });
 
+test('doctor warns where the workers are in the namespace of its own pod', async () => {
+  const kubeconfig = parse(await readFile(e2e.cluster.capacity.kubeconfig ?? '', 'utf8'));
+  // As the client names the context of a pod's service account.
+  kubeconfig.contexts[0].name = 'inClusterContext';
+  kubeconfig['current-context'] = 'inClusterContext';
+  const file = join(e2e.stack.stateDir, 'in-pod.kubeconfig');
+  await writeFile(file, stringify(kubeconfig), { mode: 0o600 });
+  const { ok, said } = await doctor({ kubeconfig: file });
+  expect(ok, said).toBe(true);
+  expect(said).toMatch(/^warn +capacity \(kubernetes\): the workers run in namespace reelkit, as Reelkit itself does/m);
+});
+
 test('a burst on a cluster without nodes gets exactly the pods it needs, is recorded once each, and leaves nothing', async () => {
   const { rooms, ids } = await record(6, 'burst');
   const waiting = await waitFor(

@@ -11,6 +11,7 @@ import { reportToStderr } from '../../../src/dev/reporter.ts';
 import { type Stack, startStack } from '../../../src/dev/stack.ts';
 import { createProbe } from '../../../src/livekit/probe.ts';
 import { installEgressFleet, type KubernetesInput } from '../../support/cluster/egress-fleet.ts';
+import { SIDECAR, startMesh } from '../../support/cluster/mesh.ts';
 import { startCluster, type TestCluster } from '../../support/stack-cluster.ts';
 import { eventually } from './eventually.ts';
 import { fleetWith, launchAndKill } from './killed-launch.ts';
@@ -401,6 +402,31 @@ describe('what is wrong with the set-up', () => {
     ],
   ])('%s is named by check', async (_, capacity, message) => {
     expect((await (await open(await capacity())).check()).join('\n')).toMatch(message);
+  });
+
+  it("a mesh's sidecar is named by check, and is kept away from workers by the label they are installed with", async () => {
+    const fleet = await otherFleet({});
+    const of = fleet.namespace ?? '';
+    const mesh = await startMesh(cluster.controlPlane, of);
+    try {
+      const check = async () => (await open(fleet)).check();
+      // By it one sees that the webhook is in force.
+      const bystander = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'bystander', namespace: of } };
+      const spec = { containers: [{ name: 'own', image: 'own' }] };
+      const tried = ['apply', '-f', '-', '--dry-run=server', '-o', 'jsonpath={.spec.containers[*].name}'];
+      await eventually(async () =>
+        (await cluster.controlPlane.kubectl(tried, stringify({ ...bystander, spec }))).includes(SIDECAR),
+      );
+      expect(await check()).toEqual([]);
+      const unlabelled = { template: { metadata: { labels: { 'sidecar.istio.io/inject': null } } } };
+      const patch = ['--type=merge', '--patch', JSON.stringify(unlabelled)];
+      await cluster.controlPlane.kubectl(['patch', 'podtemplate', 'reelkit-egress', '-n', of, ...patch]);
+      expect(await check()).toEqual([
+        expect.stringContaining(`a sidecar is put into every worker (${SIDECAR}): it ends seconds after`),
+      ]);
+    } finally {
+      await mesh.stop();
+    }
   });
 
   it('no cluster at all is named at once', () => {
