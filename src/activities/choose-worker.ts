@@ -21,7 +21,7 @@ export interface WorkerChoice {
   /** A worker did not claim what it was sent in time: it is passed over for a while, longer each time until one starts there. */
   noteUnanswered(topic: string): void;
   /** What it took never recorded: the same, for longer. */
-  noteFailed(topic: string): void;
+  noteHung(topic: string): void;
   /**
    * `no` and `dead` take two witnesses: it has left the bus, and its worker's port is closed or does not show it. `yes` takes a word: a
    * frozen process goes on listening.
@@ -151,7 +151,7 @@ export function createWorkerChoice(
     },
 
     noteUnanswered: (topic) => told(marks?.doubt(topic, 'not_taken')),
-    noteFailed: (topic) => told(marks?.doubt(topic, 'fails')),
+    noteHung: (topic) => told(marks?.doubt(topic, 'hangs')),
 
     async whereIs(egressId, active, worker) {
       const seen = witness(await sightSince(now(), true), egressId, now(), worker?.topic);

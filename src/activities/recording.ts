@@ -120,7 +120,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     },
 
     stopPart({ egressId, waitMs = 0, hungOn }) {
-      if (hungOn) fleets.get(hungOn.fleet)?.choice.noteFailed(hungOn.topic);
+      if (hungOn) fleets.get(hungOn.fleet)?.choice.noteHung(hungOn.topic);
       const mayEnd = (report: EgressReport | null) => report !== null && !isTerminal(report.status);
       return deps.departures.after(egressId, waitMs, () => stop(egressId), mayEnd);
     },

@@ -291,7 +291,7 @@ describe('a worker that is set aside', () => {
     expect([decision.launch, decision.admit, decision.cordon, decision.retire]).toEqual([1, [], [], []]);
     expect(codes(decision)).toContain('worker_set_aside');
     expect(decision.line).toContain(
-      'a is set aside: recordings fail there within seconds of their start, or never begin (3 in a row); `reelkit fleet forgive a` takes it back',
+      'a is set aside: recordings fail there within seconds of their start (3 in a row); `reelkit fleet forgive a` takes it back',
     );
   });
 
