@@ -9,6 +9,7 @@ import { DEFAULTS, type RecordingRequest, type StopWhen } from '../recording/req
 import { roomOf } from '../recording/source.ts';
 import { isEnded, STAGES, type Stage, WAITING_FOR, type WaitingFor } from '../recording/stage.ts';
 import { openIn, queueOf } from '../temporal/recording-index.ts';
+import { first } from '../temporal/visibility-calls.ts';
 import {
   admittedSignal,
   admittedUpdate,
@@ -86,13 +87,16 @@ export function createOpenRecordings(client: Client): OpenRecordings {
     async list(fleet) {
       const query = openIn(fleet);
       const found: OpenRecording[] = [];
-      for await (const info of client.workflow.list({ query, pageSize: 1_000 })) found.push(toOpenRecording(info));
+      // Everybody who waits, waits for the pass.
+      await first(client, async () => {
+        for await (const info of client.workflow.list({ query, pageSize: 1_000 })) found.push(toOpenRecording(info));
+      });
       for (const { id } of found) noteFleet(id, fleet);
       noteAsleep(found);
       return found;
     },
     async countQueue(fleet) {
-      return (await client.workflow.count(queueOf(fleet))).count;
+      return first(client, async () => (await client.workflow.count(queueOf(fleet))).count);
     },
     admit: (id, onto) =>
       unlessEnded(() => {

@@ -61,11 +61,14 @@ export function aheadOf({ fleet, priority, sinceMs }: QueuePlace, askers: readon
   ]);
 }
 
-/** Recordings of a room that have no egress yet: only these need to hear that the room came or went. */
-export function undecidedInRoom(fleets: readonly string[], room: string): string {
+/**
+ * Recordings of these rooms that have no egress yet: only these need to hear that a room came or went.
+ * @param rooms as the index holds them
+ */
+export function undecidedInRooms(fleets: readonly string[], rooms: readonly string[]): string {
   return all([
     ...ofFleets(fleets),
-    `RecordingRoom = ${quoted(roomKeyword(room))}`,
+    `RecordingRoom IN (${rooms.map(quoted).join(', ')})`,
     "RecordingStage IN ('waiting', 'starting')",
     "ExecutionStatus = 'Running'",
   ]);
@@ -92,6 +95,11 @@ export function openInStage(fleet: string, stage: Stage): string {
 /** The fleet whose queue it is in, and whose workers record it. */
 export function fleetOf(row: Row): string {
   return keywordOf(row, 'RecordingFleet') ?? '';
+}
+
+/** As the index holds it; empty for a page. */
+export function indexedRoomOf(row: Row): string {
+  return keywordOf(row, 'RecordingRoom') ?? '';
 }
 
 export function recordingIdOf(row: Row): string {

@@ -16,7 +16,7 @@ const FIRST = 'reelkit-first';
 /** @param outcome gRPC's status in lower case, or `held`: its turn did not come before its deadline */
 export type CountCall = (method: string, outcome: string) => void;
 
-/** Before all others that wait in this process: a recording starts. */
+/** Before all others that wait in this process: a recording starts, or the fleet decides for all. */
 export function first<T>(client: Client, call: () => Promise<T>): Promise<T> {
   return client.withMetadata({ [FIRST]: '1' }, call);
 }

@@ -26,13 +26,14 @@ import { PayloadKeyError } from '../../temporal/codec.ts';
 import { causes, grpcCode } from '../../temporal/grpc.ts';
 import {
   fleetOf,
+  indexedRoomOf,
   isOpen,
   listFilter,
   memoOf,
   type Row,
   recordingIdOf,
   stageOf,
-  undecidedInRoom,
+  undecidedInRooms,
   waitingForCapacity,
 } from '../../temporal/recording-index.ts';
 import {
@@ -54,6 +55,7 @@ import { cached } from '../cached.ts';
 import { ApiError, errors } from '../errors.ts';
 import type { ListQuery, RecordingPage } from '../schemas.ts';
 import type { RecordingState, Recordings } from './recordings.ts';
+import { createRoomLooks } from './room-looks.ts';
 import { initialView, recordingMemo, staticDetails, staticSummary } from './start-recording.ts';
 import { isWanted, millis, summaryOf } from './summary.ts';
 
@@ -62,8 +64,8 @@ const CALL_MS = 10_000;
 /** Longer than this for an update means that no Temporal worker is there; a busy one may need a while. */
 const UPDATE_MS = 8_000;
 const QUERY_MS = 3_000;
-/** More recordings of one room than this wait for the fleet pass instead. */
-const ROOM_SIGNALS = 100;
+/** More recordings of the rooms of one moment than this wait for the fleet pass instead. */
+const ROOM_SIGNALS = 1_000;
 /** It is changed by hand, if ever. */
 const RETENTION_FRESH_MS = 3_600_000;
 
@@ -87,6 +89,16 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
   const handle = (id: string) => client.workflow.getHandle(recordingWorkflowId(id));
   const turn = someAtOnce(STARTS_AT_ONCE);
   const codecs = client.options.loadedDataConverter.payloadCodecs;
+  const waitingIn = createRoomLooks(async (rooms) => {
+    const { executions } = await within(CALL_MS, () =>
+      client.workflowService.listWorkflowExecutions({
+        namespace: client.options.namespace,
+        query: undecidedInRooms(settings.fleets, rooms),
+        pageSize: ROOM_SIGNALS,
+      }),
+    );
+    return executions;
+  }, indexedRoomOf);
 
   /** The namespace's retention. */
   let keptForMs: number | undefined;
@@ -231,14 +243,7 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
     },
 
     async lookAtRoom(room, why) {
-      const rows = await within(CALL_MS, () =>
-        client.workflowService.listWorkflowExecutions({
-          namespace: client.options.namespace,
-          query: undecidedInRoom(settings.fleets, room),
-          pageSize: ROOM_SIGNALS,
-        }),
-      ).catch(rethrow);
-      const ids = rows.executions.map(recordingIdOf);
+      const ids = (await waitingIn(roomKeyword(room)).catch(rethrow)).map(recordingIdOf);
       await Promise.all(
         ids.map((id) => within(CALL_MS, () => handle(id).signal(lookSignal, { why })).catch(ignoreEnded)),
       );

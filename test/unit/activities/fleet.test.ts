@@ -46,7 +46,10 @@ function createBed() {
     },
   }));
   async function* none() {}
-  const client = { workflow: { list: none, count: async () => ({ count: 0 }) } } as unknown as Client;
+  const client = {
+    withMetadata: (_: object, call: () => Promise<unknown>) => call(),
+    workflow: { list: none, count: async () => ({ count: 0 }) },
+  } as unknown as Client;
   const passes: string[] = [];
   const { runFleetPass } = createFleetActivities({
     client,

@@ -23,6 +23,7 @@ describe('an admission', () => {
     };
     const client = {
       withDeadline: (_: number, call: () => Promise<unknown>) => call(),
+      withMetadata: (_: object, call: () => Promise<unknown>) => call(),
       workflow: {
         async *list() {
           yield info;
@@ -51,6 +52,7 @@ describe('an admission', () => {
 describe('the list for a pass', () => {
   it.each(STAGES)('of open workflows says in which stage each of them is: %s', async (stage) => {
     const client = {
+      withMetadata: (_: object, call: () => Promise<unknown>) => call(),
       workflow: {
         async *list() {
           yield {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isWanted, summaryOf } from '../../../src/api/recordings/summary.ts';
 import { quoted } from '../../../src/recording/keywords.ts';
 import { createPayloadCodec } from '../../../src/temporal/codec.ts';
-import { listFilter, memoOf, stageOf, undecidedInRoom } from '../../../src/temporal/recording-index.ts';
+import { listFilter, memoOf, stageOf, undecidedInRooms } from '../../../src/temporal/recording-index.ts';
 
 const payload = (value: unknown) => defaultPayloadConverter.toPayload(value) ?? {};
 const CLOSED = 2;
@@ -74,7 +74,7 @@ describe('a visibility query', () => {
   });
 
   it('finds the recordings of a room that are not decided yet', () => {
-    expect(undecidedInRoom(['default'], 'a')).toContain("RecordingStage IN ('waiting', 'starting')");
+    expect(undecidedInRooms(['default'], ['a', 'b'])).toContain("RecordingStage IN ('waiting', 'starting')");
   });
 });
 
