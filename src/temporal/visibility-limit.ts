@@ -1,5 +1,5 @@
-// How often one process asks Temporal's visibility: a bucket of calls that refills with time. Starts of recordings come first, and
-// nobody waits for longer than its own deadline.
+// How often one process asks Temporal's visibility: a bucket of calls that refills with time. Some come first, and nobody waits for
+// longer than its own deadline.
 
 /** What has room at once after a quiet while. */
 const BURST_SECONDS = 2;
@@ -31,16 +31,14 @@ export function createVisibilityLimit(perSecond: number, now: () => number = Dat
   let waiting: Caller[] = [];
   let timer: NodeJS.Timeout | undefined;
 
-  function fill(): void {
-    const nowMs = now();
+  function fill(nowMs: number): void {
     room = Math.min(burst, room + (Math.max(0, nowMs - filledAtMs) * perSecond) / 1_000);
     filledAtMs = nowMs;
   }
 
-  function nextOne(): Caller | undefined {
-    const next = waiting.find(({ comesFirst }) => comesFirst) ?? waiting[0];
-    waiting = waiting.filter((one) => one !== next);
-    return next;
+  function nextOne(): Caller[] {
+    const first = waiting.findIndex(({ comesFirst }) => comesFirst);
+    return waiting.splice(Math.max(0, first), 1);
   }
 
   function serve(): void {
@@ -49,11 +47,11 @@ export function createVisibilityLimit(perSecond: number, now: () => number = Dat
     const isLate = ({ untilMs }: Caller) => untilMs - MARGIN_MS <= nowMs;
     const late = waiting.filter(isLate);
     waiting = waiting.filter((one) => !isLate(one));
-    fill();
+    fill(nowMs);
     const served: Caller[] = [];
-    for (let next = room >= 1 ? nextOne() : undefined; next; next = room >= 1 ? nextOne() : undefined) {
+    while (room >= 1 && waiting.length > 0) {
       room -= 1;
-      served.push(next);
+      served.push(...nextOne());
     }
     if (waiting.length > 0) timer = setTimeout(serve, untilNext());
     for (const one of served) one.go();

@@ -31,11 +31,10 @@ beforeAll(async () => {
   await mkdir(stack.logDir, { recursive: true });
   const bin = join(stack.stateDir, 'worker-of-a-broken-image');
   // The first that is launched is broken, and no other.
-  const faults = JSON.stringify(FAULTS).replaceAll("'", '');
   await writeFile(
     bin,
     `#!/bin/sh
-mkdir "$0.was-launched" 2>/dev/null && export STANDIN_FAULTS='${faults}'
+mkdir "$0.was-launched" 2>/dev/null && export STANDIN_FAULTS='${JSON.stringify(FAULTS)}'
 exec '${e2e.egressBin}' "$@"
 `,
   );
