@@ -125,7 +125,7 @@ const recordingSummary = z
     costCores: z.number().meta({ description: "CPU cores that LiveKit's admission charges" }),
     requestedAtMs: unixMs('The request was accepted'),
     startAtMs: unixMs('Due time of a scheduled recording').optional(),
-    endedAtMs: unixMs('The recording ended').optional(),
+    endedAtMs: unixMs('It ended, and LiveKit and the receivers of webhooks know; absent until then').optional(),
   })
   .meta({ id: 'RecordingSummary' });
 export type RecordingSummary = z.output<typeof recordingSummary>;

@@ -306,8 +306,8 @@ describe('a look', () => {
     });
     await run.becomesActive();
     await run.look('its platform ends the worker');
-    await run.untilCalled('inspectPart');
-    expect(await run.view()).toMatchObject({ stage: 'recording', parts: [{ workerEndsAtMs: 12_345 }] });
+    const view = await run.until(({ parts }) => parts[0]?.workerEndsAtMs !== undefined);
+    expect(view).toMatchObject({ stage: 'recording', parts: [{ workerEndsAtMs: 12_345 }] });
   });
 
   it('that proves the worker dead starts the next part at once, under the same name in the room, and looks no second time', async () => {
