@@ -16,7 +16,7 @@ import { cacheRoot, ensureCacheIsWritable, hashOfFolder, installOnce, isExecutab
 import { formatVersion, isAtLeast, parseVersion, type Version } from './components/version.ts';
 import type { Report } from './reporter.ts';
 
-export { type ComponentName, clusterComponentNames, componentNames } from './components/catalog.ts';
+export { awsComponentNames, type ComponentName, clusterComponentNames, componentNames } from './components/catalog.ts';
 
 export interface Installed {
   name: ComponentName;

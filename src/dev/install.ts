@@ -3,6 +3,7 @@
 import { messageOf } from '../common/error-message.ts';
 import { removeOwnLeftovers } from './components/store.ts';
 import {
+  awsComponentNames,
   type ComponentName,
   clusterComponentNames,
   componentNames,
@@ -30,7 +31,7 @@ try {
 }
 
 function chosenNames(args: string[]): ComponentName[] {
-  const known: readonly string[] = [...componentNames, ...clusterComponentNames];
+  const known: readonly string[] = [...componentNames, ...clusterComponentNames, ...awsComponentNames];
   const unknown = args.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new Error(`unknown: ${unknown.join(', ')}; known are ${known.join(', ')}`);
   return (args.length > 0 ? args : known) as ComponentName[];

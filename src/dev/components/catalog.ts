@@ -24,12 +24,20 @@ export const clusterComponentNames = [
   'helm',
 ] as const;
 
-export type ComponentName = (typeof componentNames)[number] | (typeof clusterComponentNames)[number];
+/** What the checks of deploy/aws need besides. */
+export const awsComponentNames = ['cfn-lint'] as const;
+
+export type ComponentName =
+  | (typeof componentNames)[number]
+  | (typeof clusterComponentNames)[number]
+  | (typeof awsComponentNames)[number];
 
 /** One way to obtain a component that is neither on PATH nor in the cache. */
 export type Source =
   | { kind: 'release'; host: string; url: string; checksumsUrl?: string; platforms: readonly NodeJS.Platform[] }
   | { kind: 'wheel'; requirement: string }
+  /** A program in Python, with what it depends on. */
+  | { kind: 'pip'; requirement: string }
   | { kind: 'go'; folder: string; package: string; ldflags?: string }
   | { kind: 'apt'; package: string }
   | { kind: 'image'; image: string };
@@ -57,6 +65,7 @@ const temporalTestServerVersion = '1.40.0';
 const kubernetesVersion = '1.34.4';
 const kwokVersion = '0.8.0';
 const helmVersion = '3.22.0';
+const cfnLintVersion = '1.58.0';
 const egressImage = 'livekit/egress:v1.14.0';
 
 export function currentPlatform(): Platform {
@@ -148,6 +157,13 @@ export function catalog(platform: Platform): Record<ComponentName, Component> {
           ldflags: `-X helm.sh/helm/v3/internal/version.version=v${helmVersion}`,
         },
       ],
+    },
+    'cfn-lint': {
+      name: 'cfn-lint',
+      version: cfnLintVersion,
+      minimum: [1, 58, 0],
+      versionArgs: ['--version'],
+      sources: [{ kind: 'pip', requirement: `cfn-lint==${cfnLintVersion}` }],
     },
   };
 }

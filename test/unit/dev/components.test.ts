@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { catalog, componentNames, livekitVersion } from '../../../src/dev/components/catalog.ts';
+import { awsComponentNames, catalog, componentNames, livekitVersion } from '../../../src/dev/components/catalog.ts';
 import { imageWrapper, remedyFor, repositoryRoot } from '../../../src/dev/components/sources.ts';
 import { formatVersion, isAtLeast, parseVersion } from '../../../src/dev/components/version.ts';
 
@@ -39,7 +39,7 @@ describe('the catalog', () => {
   const components = catalog({ os: 'linux', arch: 'amd64' });
 
   it('knows every component, each with a source and a remedy to show', () => {
-    for (const name of componentNames) {
+    for (const name of [...componentNames, ...awsComponentNames]) {
       expect(components[name].name).toBe(name);
       expect(components[name].sources.map(remedyFor)).not.toContain('');
       expect(components[name].sources.length).toBeGreaterThan(0);
