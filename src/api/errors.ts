@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   invalid_request: { status: 422, title: 'The request is not valid' },
   unknown_fleet: { status: 422, title: 'No such fleet' },
   unknown_storage: { status: 422, title: 'No such storage' },
+  not_pausable: { status: 409, title: 'The recording cannot be paused now' },
   invalid_extension: { status: 422, title: 'The recording cannot be extended like this' },
   too_many_requests: { status: 429, title: 'Too many requests' },
   encryption_key_missing: { status: 500, title: 'A key that encrypted this is missing' },
@@ -165,6 +166,7 @@ export const errors = {
       ],
     }),
 
+  notPausable: (message: string) => new ApiError('not_pausable', { detail: message }),
   invalidExtension: (message: string) => new ApiError('invalid_extension', { detail: message }),
 
   tooManyRequests: (limitPerMinute: number, retryAfterSeconds: number) =>

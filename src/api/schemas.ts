@@ -104,6 +104,16 @@ export const recordingView = z
     endedAtMs: unixMs('The recording ended').optional(),
     reason: z.object({ code: z.enum(END_REASONS), message: z.string() }).optional(),
     parts: z.array(partView),
+    pauses: z
+      .array(
+        z.object({
+          sinceMs: unixMs('It was asked for; `parts[].endingAtMs` says when the worker stopped'),
+          untilMs: unixMs('It was asked to go on, or ended; absent while the pause lasts').optional(),
+          by: z.string().optional().meta({ description: 'Identity of the token that asked' }),
+        }),
+      )
+      .optional()
+      .meta({ description: 'Nothing of this time is in any file' }),
     spent: z
       .object({ queueMs: z.number(), startMs: z.number() })
       .optional()

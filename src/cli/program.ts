@@ -85,6 +85,14 @@ function addRecordingCommands(program: Command): void {
     async (id, options) => (await recordings()).cancel(id, options),
   );
 
+  client(program.command('pause <id>'), 'Leave out what comes, until it is resumed').action(async (id, options) =>
+    (await recordings()).pause(id, options),
+  );
+
+  client(program.command('resume <id>'), 'Go on with a paused recording').action(async (id, options) =>
+    (await recordings()).resume(id, options),
+  );
+
   client(program.command('extend <id>'), 'Let a recording run longer; 24 hours is the longest')
     .option('--by <duration>', 'this much longer, for example 30m')
     .option('--until <time>', 'until this time, ISO 8601 with zone')

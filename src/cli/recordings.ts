@@ -108,6 +108,16 @@ export async function cancel(id: string, options: CommonOptions): Promise<void> 
   show(await api.post<RecordingView>(`${pathOf(id)}/cancel`), options);
 }
 
+export async function pause(id: string, options: CommonOptions): Promise<void> {
+  const api = await createApiClient(options);
+  show(await api.post<RecordingView>(`${pathOf(id)}/pause`), options);
+}
+
+export async function resume(id: string, options: CommonOptions): Promise<void> {
+  const api = await createApiClient(options);
+  show(await api.post<RecordingView>(`${pathOf(id)}/resume`), options);
+}
+
 export async function extend(id: string, options: CommonOptions & { by?: string; until?: string }): Promise<void> {
   if ((options.by === undefined) === (options.until === undefined)) {
     throw usageError('extend needs exactly one of --by and --until', 'for example: reelkit extend ID --by 30m');

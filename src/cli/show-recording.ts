@@ -1,5 +1,6 @@
 // A recording on a terminal: everything an operator asks next, in the order in which it is asked.
 import { formatDuration } from '../recording/duration.ts';
+import { presentPause } from '../recording/pauses.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import { roomOf } from '../recording/source.ts';
 import type { PartView, RecordingView } from '../recording/view.ts';
@@ -13,6 +14,7 @@ export function describeRecording(view: RecordingView, nowMs: number): string {
     ['reason', reason && `${reason.code}: ${reason.message}`],
     ['waiting', waiting && `for ${waiting.for}, since ${ago(waiting.sinceMs, nowMs)}: ${waiting.detail}`],
     ['place', placeOf(waiting, nowMs)],
+    ['paused', pausedOf(view, nowMs)],
     ['source', describeSource(request)],
     ['fleet', view.fleet],
     ['tenant', request.tenant],
@@ -33,6 +35,11 @@ export function describeRecording(view: RecordingView, nowMs: number): string {
 function placeOf(waiting: RecordingView['waiting'], nowMs: number): string | undefined {
   if (waiting?.position === undefined) return undefined;
   return `${waiting.position} in the queue, a worker ${expected(waiting.expectedAtMs, nowMs)}`;
+}
+
+function pausedOf(view: RecordingView, nowMs: number): string | undefined {
+  const present = presentPause(view);
+  return present && `since ${ago(present.sinceMs, nowMs)}${present.by === undefined ? '' : `, by ${present.by}`}`;
 }
 
 function expected(atMs: number | undefined, nowMs: number): string {

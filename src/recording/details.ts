@@ -80,7 +80,9 @@ function advice(view: RecordingView): string | undefined {
         ? `What to do: nothing, once ${placeOf(view)} exists it starts. ${expires}`
         : `What to do: ${code('reelkit fleet explain')} says why there is no worker yet. ${expires}`;
     case 'recording':
-      return `What to do: ${cancel} stops and keeps the file, ${code(`reelkit extend ${view.id} --by 30m`)} goes on longer.`;
+      return `What to do: ${cancel} stops and keeps the file, ${code(`reelkit pause ${view.id}`)} leaves out what comes, ${code(`reelkit extend ${view.id} --by 30m`)} goes on longer.`;
+    case 'paused':
+      return `What to do: nothing, it is no demand; ${code(`reelkit resume ${view.id}`)} goes on, ${cancel} ends it.`;
     case 'stopping':
       return 'What to do: nothing, the worker finishes and stores the file. When that takes minutes, look at the worker and its storage.';
     default:

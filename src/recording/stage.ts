@@ -2,9 +2,10 @@
 
 /**
  * scheduled -> starting -> (waiting -> starting)* -> recording -> (starting for the next part)* -> stopping -> an end stage.
+ * Whatever has begun may be paused; it goes on with starting.
  * While a recording is admitted but not started it stays `waiting`, so that newcomers queue behind it.
  */
-export const OPEN_STAGES = ['scheduled', 'starting', 'waiting', 'recording', 'stopping'] as const;
+export const OPEN_STAGES = ['scheduled', 'starting', 'waiting', 'recording', 'paused', 'stopping'] as const;
 export const END_STAGES = ['completed', 'failed', 'cancelled', 'expired'] as const;
 export const STAGES = [...OPEN_STAGES, ...END_STAGES] as const;
 

@@ -50,6 +50,16 @@ export interface PartView {
   end?: { status: string; details?: string; error?: string; errorCode?: number };
 }
 
+/** Nothing of this time is in any file. */
+export interface Pause {
+  /** It was asked for, unix ms; its worker stops within a moment: `parts[].endingAtMs`. */
+  sinceMs: number;
+  /** It was asked to go on, or ended; absent while the pause lasts. */
+  untilMs?: number;
+  /** Who asked for it. */
+  by?: string;
+}
+
 export interface RecordingView {
   id: string;
   stage: Stage;
@@ -77,6 +87,8 @@ export interface RecordingView {
   endedAtMs?: number;
   reason?: { code: EndReason; message: string };
   parts: PartView[];
+  /** In order; the last one may last. */
+  pauses?: Pause[];
   /** What the time from due to ACTIVE was spent on, ms: until a worker accepted, then until media flowed. */
   spent?: { queueMs: number; startMs: number };
 }

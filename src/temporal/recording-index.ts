@@ -62,14 +62,14 @@ export function aheadOf({ fleet, priority, sinceMs }: QueuePlace, askers: readon
 }
 
 /**
- * Recordings of these rooms that have no egress yet: only these need to hear that a room came or went.
+ * Recordings of these rooms that have no egress now: only these need to hear that a room came or went.
  * @param rooms as the index holds them
  */
 export function undecidedInRooms(fleets: readonly string[], rooms: readonly string[]): string {
   return all([
     ...ofFleets(fleets),
     `RecordingRoom IN (${rooms.map(quoted).join(', ')})`,
-    "RecordingStage IN ('waiting', 'starting')",
+    "RecordingStage IN ('waiting', 'starting', 'paused')",
     "ExecutionStatus = 'Running'",
   ]);
 }

@@ -5,7 +5,7 @@ import { ask } from './calls.ts';
 import { type End, type RecordingState, until } from './recording-state.ts';
 import { stopStrangers } from './supervise-part.ts';
 
-/** @param otherwise how the recording ends when it stays away @returns the end; undefined once the source is there */
+/** @param otherwise how the recording ends when it stays away @returns the end; undefined once the source is there, or it is paused */
 export async function awaitSource(state: RecordingState, otherwise: End): Promise<End | undefined> {
   const hasRecorded = state.view.startedAtMs !== undefined;
   if (!hasRecorded) state.forgetPart();
@@ -17,7 +17,9 @@ export async function awaitSource(state: RecordingState, otherwise: End): Promis
     // Whoever is asked looks on only until we ask again: a recording that ends meanwhile leaves nobody looking for long.
     const forMs = Math.min(untilMs - Date.now(), sourceRecheckMs(looks));
     const asked = { recordingId: state.view.id, ...state.place, forMs };
-    const said = await ask(state, 'lookForSource', asked, { isOver: () => state.cancelled, byMs: untilMs });
+    const isOver = () => state.cancelled || state.isPaused;
+    const said = await ask(state, 'lookForSource', asked, { isOver, byMs: untilMs });
+    if (state.isPaused && !state.cancelled) return undefined;
     if (state.cancelled) return calledOff(state, otherwise);
     const { room, source } = 'answer' in said ? said.answer : {};
     if (room === 'gone') return hasRecorded ? otherwise : roomEnded;
@@ -36,7 +38,7 @@ const roomEnded: End = {
 };
 
 async function untilNews(state: RecordingState, wakeAtMs: number): Promise<void> {
-  const hasNews = () => state.cancelled || state.look !== undefined;
+  const hasNews = () => state.cancelled || state.isPaused || state.look !== undefined;
   while (!hasNews() && Date.now() < wakeAtMs) {
     await until(state, () => hasNews() || state.attempts.strangers.size > 0, wakeAtMs, 'until its source is there');
     await stopStrangers(state);

@@ -76,12 +76,18 @@ export const layoutSignal = defineSignal<[string]>('layout');
 /** Too few people have been in the room since then, unix ms, for as long as `stopWhen` says. */
 export const participantsLeftSignal = defineSignal<[{ sinceMs: number }]>('participantsLeft');
 export const cancelSignal = defineSignal<[{ by?: string }?]>('cancel');
+/** Nothing is recorded until it is resumed. */
+export const pauseSignal = defineSignal<[{ by?: string }?]>('pause');
+export const resumeSignal = defineSignal('resume');
 /** Moves the end of the recording: `byMs` later than it was, or to `untilMs` (unix ms). */
 export const extendSignal = defineSignal<[ExtendBy]>('extend');
 export type ExtendBy = { byMs: number } | { untilMs: number };
 
-/** Same as the signals, with an answer. Rejected with an ApplicationFailure of type `RecordingEnded` or `InvalidExtension`. */
+/** Same as the signals, with an answer. Rejected with an ApplicationFailure of type `RecordingEnded`, `NotPausable` or `InvalidExtension`. */
 export const cancelUpdate = defineUpdate<RecordingView, [{ by?: string }]>('cancelRecording');
+/** Answered once no worker records it any more. */
+export const pauseUpdate = defineUpdate<RecordingView, [{ by?: string }]>('pauseRecording');
+export const resumeUpdate = defineUpdate<RecordingView, []>('resumeRecording');
 export const extendUpdate = defineUpdate<RecordingView, [ExtendBy]>('extendRecording');
 export const viewQuery = defineQuery<RecordingView>('view');
 /** LiveKit's StopEgress: answers what LiveKit's record says then. Rejected as `RecordingEnded`. */

@@ -8,6 +8,7 @@ import { checkExtension, extendedDeadline } from '../recording/deadline.ts';
 import { type DetailNotes, renderDetails } from '../recording/details.ts';
 import { type EgressReport, type EgressStatus, isTerminal } from '../recording/egress.ts';
 import { dueAtMs, openRecording } from '../recording/open.ts';
+import { endPause, pause, presentPause } from '../recording/pauses.ts';
 import { type RecordFacts, recordStateOf } from '../recording/record-state.ts';
 import { isReport, KeptReports, mayGoOn } from '../recording/reports.ts';
 import type { RecordingRequest } from '../recording/request.ts';
@@ -207,7 +208,7 @@ export class RecordingState {
   knownHindrance(): Hindrance | undefined {
     const { noRoom } = this.input;
     const isKnown = noRoom === undefined || this.input.carried || this.attempts.anyMade;
-    if (isKnown || this.admitted || this.part?.number !== 1) return undefined;
+    if (isKnown || this.admitted || this.part?.number !== 1 || this.view.pauses) return undefined;
     return { kind: 'no_capacity', message: noRoom };
   }
 
@@ -461,6 +462,7 @@ export class RecordingState {
     this.view.reason = { code, message };
     this.errorCode = errorCode;
     this.view.endedAtMs = Date.now();
+    endPause(this.view, Date.now());
     this.enter(stage);
   }
 
@@ -476,6 +478,20 @@ export class RecordingState {
   cancel(by: unknown): void {
     this.asked ??= 'cancelled';
     if (typeof by === 'string') this.cancelledBy ??= by.slice(0, 100);
+  }
+
+  get isPaused(): boolean {
+    return presentPause(this.view) !== undefined;
+  }
+
+  pause(by: unknown): void {
+    pause(this.view, typeof by === 'string' ? by.slice(0, 100) : undefined, Date.now());
+    this.show();
+  }
+
+  resume(): void {
+    endPause(this.view, Date.now());
+    this.show();
   }
 
   /** @returns why it may not be extended so, or undefined */

@@ -4,6 +4,7 @@
 //   starting   a worker is asked, or accepted and no media flows yet; seconds
 //   waiting    for capacity, the room or the source; until admitted, startWithin ends (expired), the room ends (expired), cancelled
 //   recording  until the egress ends, maxDuration, cancelled; a part that ends too early leads back to starting
+//   paused     until resumed, cancelled, its room ends, maxDuration
 //   stopping   StopEgress is out; until the egress has ended
 // An ended recording stays open until LiveKit's record says so too; it is no demand any more.
 import {
@@ -19,6 +20,7 @@ import {
 import { resetOffset } from '../recording/attempt.ts';
 import { requestedAt } from '../recording/clock.ts';
 import { ABORT_LIMIT_MS, MAX_PARTS, MAX_SHORT_PARTS, nextPartDelayMs } from '../recording/delays.ts';
+import { whyNotPause } from '../recording/pauses.ts';
 import { asStopping } from '../recording/record-state.ts';
 import type { StreamChange } from '../recording/streams.ts';
 import type { RecordingView } from '../recording/view.ts';
@@ -37,12 +39,17 @@ import {
   layoutSignal,
   lookSignal,
   participantsLeftSignal,
+  pauseSignal,
+  pauseUpdate,
   type RecordingInput,
   reportSignal,
+  resumeSignal,
+  resumeUpdate,
   stopUpdate,
   streamsUpdate,
   viewQuery,
 } from './messages.ts';
+import { untilResumed } from './paused.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import { type End, RecordingState, until } from './recording-state.ts';
 import { startPart } from './start-part.ts';
@@ -112,8 +119,9 @@ function goOnAnew(input: RecordingInput, queuedSinceMs: number): Promise<never> 
 
 async function record(state: RecordingState): Promise<End> {
   while (true) {
-    const notStarted = state.hasOpenPart ? undefined : await startPart(state);
+    const notStarted = state.hasOpenPart ? undefined : await startUnlessPaused(state);
     if (notStarted) return notStarted;
+    if (!state.hasOpenPart) continue;
     const result = await untilPartEnds(state);
     if (result.end) return result.end;
     const { unlessItComes } = result;
@@ -123,15 +131,21 @@ async function record(state: RecordingState): Promise<End> {
       return gaveUp(state, result.message);
     const stayedAway = unlessItComes && (await awaitSource(state, unlessItComes));
     if (stayedAway) return stayedAway;
+    if (state.isPaused) continue;
     state.noteProblem(result.message);
     if (state.part) state.view.startDeadlineMs = Date.now() + state.input.request.startWithin;
     await until(
       state,
-      () => state.cancelled,
+      () => state.cancelled || state.isPaused,
       Date.now() + nextPartDelayMs(unlessItComes ? Number(result.short) : state.shortParts),
       'pause before the next part',
     );
   }
+}
+
+async function startUnlessPaused(state: RecordingState): Promise<End | undefined> {
+  const ended = state.isPaused ? await untilResumed(state) : undefined;
+  return ended ?? startPart(state);
 }
 
 function gaveUp(state: RecordingState, message: string): End {
@@ -177,6 +191,8 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
   setHandler(layoutSignal, (layout) => state.noteLayout(layout));
   setHandler(participantsLeftSignal, () => state.participantsLeft());
   setHandler(cancelSignal, (request) => state.cancel(request?.by));
+  setHandler(pauseSignal, (request) => state.pause(request?.by));
+  setHandler(resumeSignal, () => state.resume());
   setHandler(extendSignal, (extension) => {
     if (!state.whyNotExtend(extension)) state.extend(extension);
   });
@@ -193,6 +209,30 @@ function listen(state: RecordingState, keeper: RecordKeeper): void {
     {
       validator: (_request) => refuseWhenEnded(),
     },
+  );
+  setHandler(
+    pauseUpdate,
+    (request) =>
+      CancellationScope.nonCancellable(async () => {
+        state.pause(request?.by);
+        // Its file may take minutes to be stored; from here on nothing more gets into it.
+        await condition(() => !state.isPaused || state.view.stage === 'paused' || state.part?.endingAtMs !== undefined);
+        return state.view;
+      }),
+    {
+      validator: (_request) => {
+        const objection = whyNotPause(state.view);
+        if (objection) throw refusal(objection);
+      },
+    },
+  );
+  setHandler(
+    resumeUpdate,
+    () => {
+      state.resume();
+      return state.view;
+    },
+    { validator: refuseWhenEnded },
   );
   setHandler(
     stopUpdate,

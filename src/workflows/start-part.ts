@@ -12,13 +12,17 @@ import { ask, finder, problemOf, start } from './calls.ts';
 import { type Accepted, type End, type RecordingState, until } from './recording-state.ts';
 import { stopStrangers } from './supervise-part.ts';
 
-/** Gets the next part accepted by a worker. @returns the end of the recording when that cannot be */
+/** Gets the next part accepted by a worker, unless it is paused before. @returns the end of the recording when that cannot be */
 export async function startPart(state: RecordingState): Promise<End | undefined> {
   // A run that goes on for another may find one that waits.
   if (!state.hasUnstartedPart) state.startNextPart();
   let hindrance = state.knownHindrance();
   while (true) {
     if (state.cancelled) return calledOff(state);
+    if (state.isPaused) {
+      state.dropUnstartedPart();
+      return undefined;
+    }
     if (Date.now() >= state.startDeadlineMs()) return deadlinePassed(state);
     const outcome = hindrance ?? (await tryStart(state));
     hindrance = undefined;
@@ -149,7 +153,7 @@ async function waitForTurn(state: RecordingState, outcome: Hindrance): Promise<E
   const recheckMs =
     waitsFor === 'room' ? roomRecheckMs(rounds.room) : queueRecheckMs(rounds.capacity, state.turnsMissed);
   const wakeAtMs = Math.min(Date.now() + recheckMs, state.startDeadlineMs());
-  const hasNews = () => state.admitted || state.cancelled || state.look !== undefined;
+  const hasNews = () => state.admitted || state.cancelled || state.isPaused || state.look !== undefined;
   while (!hasNews() && Date.now() < wakeAtMs) {
     const isStirred = () => hasNews() || state.attempts.strangers.size > 0 || state.mayHandOver;
     await until(state, isStirred, wakeAtMs, `waiting for ${waitsFor}`);

@@ -39,6 +39,10 @@ export async function untilPartEnds(state: RecordingState): Promise<PartResult> 
   const room = supervised.stopping || egress?.roomGone ? 'gone' : await roomAfterwards(state);
   // Nobody could say whether it lives until the recording was over anyway.
   const stopping = supervised.stopping ?? (room === undefined ? stopReason(state) : undefined);
+  if (stopping === 'paused') {
+    if (state.part?.startedAtMs === undefined) state.forgetPart();
+    return { message: 'it was paused', short: false };
+  }
   const hasRecorded = state.view.startedAtMs !== undefined;
   const facts = { source: request.source, egress, room: room ?? 'gone', hasEarlierFiles, hasRecorded, hung } as const;
   const outcome = classifyEnd({ ...facts, ...(stopping && { stopping }) });
@@ -78,12 +82,12 @@ async function supervise(state: RecordingState): Promise<Supervised> {
   const { watch } = state;
   const { doubt } = watch;
   while (true) {
-    const why = watch.stopped?.why ?? stopReason(state);
+    const why = whyStopped(state, watch);
     const stopping = why && { stopping: why };
     if (state.ended) return { ...stopping };
     if (why && !watch.stopped) {
       watch.stopped = { why, sinceMs: Date.now(), looks: 1 };
-      const answered = state.inBackground([stopEgress(state, STOP_WAIT_MS)]);
+      const answered = state.inBackground([stopEgress(state, why, STOP_WAIT_MS)]);
       // A worker may report the end and never answer the stop.
       await Promise.race([answered, condition(() => state.ended !== undefined || state.look !== undefined)]);
       watch.lookAtMs = watch.stopped.sinceMs + stopRecheckMs(1);
@@ -112,8 +116,8 @@ async function supervise(state: RecordingState): Promise<Supervised> {
     }
     // An egress that is finishing its file needs no second stop; one that missed the first does.
     if (stopped) {
-      if (stopped.looks === 1) state.stopLasts();
-      await stopEgress(state);
+      if (stopped.looks === 1 && stopped.why !== 'paused') state.stopLasts();
+      await stopEgress(state, stopped.why);
       stopped.looks += 1;
     }
     watch.lookAtMs = nextLookMs(verdict, doubt, stopped?.looks);
@@ -136,7 +140,7 @@ async function untilNews(state: RecordingState, lookAtMs: number, stopped: boole
       state.look !== undefined ||
       state.attempts.strangers.size > 0 ||
       state.mayHandOver ||
-      (!stopped && (state.cancelled || isSooner())),
+      (!stopped && (state.cancelled || state.isPaused || isSooner())),
     wakeAtMs,
     stopped ? 'until the egress has ended' : 'until maxDuration',
   );
@@ -159,7 +163,17 @@ function nextLookMs(verdict: Sighted['verdict'], doubt: Doubt, stopLooks: number
 
 function stopReason(state: RecordingState): Stopping | undefined {
   if (state.asked) return state.asked;
-  return Date.now() >= state.endDeadlineMs() ? 'max_duration' : undefined;
+  if (Date.now() >= state.endDeadlineMs()) return 'max_duration';
+  return state.isPaused ? 'paused' : undefined;
+}
+
+/** Whoever ends a recording that is about to pause is waiting for its end. */
+function whyStopped(state: RecordingState, { stopped }: Watch): Stopping | undefined {
+  if (stopped?.why === 'paused' && state.asked) {
+    stopped.why = state.asked;
+    state.enter('stopping');
+  }
+  return stopped?.why ?? stopReason(state);
 }
 
 /** Its worker is passed over from here on. Who does not hear it is stopped wherever it shows. */
@@ -170,8 +184,8 @@ async function stopHung(state: RecordingState): Promise<void> {
   if (!state.ended) state.attempts.giveUp(egressId);
 }
 
-async function stopEgress(state: RecordingState, waitMs = 0): Promise<void> {
-  state.enter('stopping');
+async function stopEgress(state: RecordingState, why: Stopping, waitMs = 0): Promise<void> {
+  if (why !== 'paused') state.enter('stopping');
   const problem = await tryStop(state, { egressId: state.part?.egressId ?? '', ...(waitMs > 0 ? { waitMs } : {}) });
   if (problem) state.noteProblem(`the stop was not confirmed: ${problem}`);
 }
@@ -219,7 +233,7 @@ function judgePart(state: RecordingState, watch: Watch, seen: PartInspection): S
   if (part && workerEndsAtMs !== undefined) part.workerEndsAtMs = workerEndsAtMs;
   const ageMs = Date.now() - (part?.acceptedAtMs ?? 0);
   const hasRoom = roomOf(request.source) !== undefined;
-  const mayUpload = state.view.stage === 'stopping';
+  const mayUpload = watch.stopped !== undefined;
   const verdict = judgeSighting({
     mayUpload,
     roomGone: room === 'gone',

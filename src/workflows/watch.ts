@@ -3,7 +3,8 @@
 /** Who asked for the end: LiveKit's StopEgress is how an application finishes a recording, a cancel calls it off, `stopWhen` is a wish. */
 export type StopAsked = 'stopped' | 'cancelled' | 'participants_left';
 
-export type Stopping = StopAsked | 'max_duration';
+/** `paused`: of the part alone. */
+export type Stopping = StopAsked | 'max_duration' | 'paused';
 
 /** How long looks have been in doubt whether the egress lives. */
 export interface Doubt {

@@ -1,5 +1,6 @@
 // Real media: synthetic speakers in a real room, recorded to MP4, looked into with ffprobe and ffmpeg.
 import { mkdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { probeMedia, toneFrequency } from '../../src/dev/media.ts';
 import { type Speaker, startSpeaker } from '../../src/dev/speakers.ts';
@@ -66,4 +67,34 @@ test('a room, a participant and two tracks become MP4 files with picture and sou
   expect(Math.min(...[440, 770].map((hz) => Math.abs(roomHz - hz)))).toBeLessThanOrEqual(5);
   expect(Math.abs(((await look(participant)) ?? 0) - 440)).toBeLessThanOrEqual(5);
   expect(Math.abs(((await look(tracks)) ?? 0) - 770)).toBeLessThanOrEqual(5);
+});
+
+test('nothing of a pause is in any file, and what comes after it is', async () => {
+  const { api, binaries } = e2e;
+  const PAUSE_MS = 6_000;
+  const { id } = await api.record({ source: { type: 'participant', room: ROOM, identity: 'ada' } });
+  await api.untilStage(id, 'recording');
+  await sleep(3_000);
+  const { pauses: [pause] = [] } = await api.pause(id);
+  await api.untilStage(id, 'paused');
+  await sleep(PAUSE_MS);
+  await api.resume(id);
+  await api.untilStage(id, 'recording');
+  await sleep(3_000);
+  await api.cancel(id);
+  const ended = await api.untilEnded(id);
+  expect(ended).toMatchObject({ stage: 'cancelled', parts: [{ files: [{}] }, { files: [{}] }] });
+  const [before, after] = await Promise.all(
+    ended.parts.map(
+      async (part) => (await probeMedia(binaries.ffprobe, part.files[0]?.location ?? '')).durationSeconds,
+    ),
+  );
+  const startedAtMs = ended.startedAtMs ?? 0;
+  // The worker hears of it a moment after it was asked for.
+  const untilPauseSeconds = ((pause?.sinceMs ?? 0) - startedAtMs) / 1_000;
+  expect(before).toBeGreaterThan(untilPauseSeconds - 2);
+  expect(before).toBeLessThan(untilPauseSeconds + PAUSE_MS / 2_000);
+  const resumedAtMs = ended.pauses?.[0]?.untilMs ?? 0;
+  expect(ended.parts[1]?.startedAtMs).toBeGreaterThanOrEqual(resumedAtMs);
+  expect(after).toBeGreaterThan(2);
 });

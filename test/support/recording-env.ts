@@ -29,9 +29,13 @@ import {
   layoutSignal,
   lookSignal,
   participantsLeftSignal,
+  pauseSignal,
+  pauseUpdate,
   type RecordingInput,
   recordingWorkflowId,
   reportSignal,
+  resumeSignal,
+  resumeUpdate,
   stopUpdate,
   streamsUpdate,
   viewQuery,
@@ -301,6 +305,10 @@ export class RecordingRun {
   hearLayout = (layout: unknown) => this.handle.signal(layoutSignal, layout as string);
   cancelBySignal = () => this.handle.signal(cancelSignal, {});
   extendBySignal = (by: ExtendBy) => this.handle.signal(extendSignal, by);
+  pause = (by?: string) => this.handle.executeUpdate(pauseUpdate, { args: [by === undefined ? {} : { by }] });
+  resume = () => this.handle.executeUpdate(resumeUpdate);
+  pauseBySignal = () => this.handle.signal(pauseSignal, {});
+  resumeBySignal = () => this.handle.signal(resumeSignal);
   cancel = () => this.handle.executeUpdate(cancelUpdate, { args: [{}] });
   stop = () => this.handle.executeUpdate(stopUpdate);
   changeStreams = (change: StreamChange) => this.handle.executeUpdate(streamsUpdate, { args: [change] });

@@ -90,6 +90,8 @@ export function createApi(url: () => string, keys: { apiKey: string; apiSecret: 
       ),
     show,
     cancel: (id: string) => ok(post<RecordingView>(`/v1/recordings/${id}/cancel`)),
+    pause: (id: string) => ok(post<RecordingView>(`/v1/recordings/${id}/pause`)),
+    resume: (id: string) => ok(post<RecordingView>(`/v1/recordings/${id}/resume`)),
     list: (query = '') => ok(call<RecordingPage>(`/v1/recordings${query}`)),
     fleet: (name = 'default') => ok(call<FleetView>(`/v1/fleets/${name}`)),
     fleets: async () => (await ok(call<FleetsView>('/v1/fleets'))).fleets,

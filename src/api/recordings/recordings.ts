@@ -25,6 +25,10 @@ export interface Recordings {
   show(id: string): Promise<RecordingView>;
   /** @throws ApiError recording_not_found, recording_ended */
   cancel(id: string, by: string | undefined): Promise<RecordingView>;
+  /** @returns once no worker records it any more @throws ApiError recording_not_found, recording_ended, not_pausable */
+  pause(id: string, by: string | undefined): Promise<RecordingView>;
+  /** @throws ApiError recording_not_found, recording_ended */
+  resume(id: string): Promise<RecordingView>;
   /** @throws ApiError recording_not_found, recording_ended, invalid_extension */
   extend(id: string, extension: ExtendBy): Promise<RecordingView>;
   /** What a worker reported. Durable once it settles. @returns false when the recording has ended, or never was */

@@ -43,10 +43,12 @@ import {
   kickSignal,
   layoutSignal,
   lookSignal,
+  pauseUpdate,
   type RecordingInput,
   type RecordingMemo,
   recordingWorkflowId,
   reportSignal,
+  resumeUpdate,
   viewQuery,
 } from '../../workflows/messages.ts';
 import { KEYS } from '../../workflows/search-attributes.ts';
@@ -221,8 +223,11 @@ export function createTemporalRecordings(client: Client, settings: TemporalRecor
       }
     },
 
-    cancel: (id, by) =>
-      update(id, () => handle(id).executeUpdate(cancelUpdate, { args: [by === undefined ? {} : { by }] })),
+    cancel: (id, by) => update(id, () => handle(id).executeUpdate(cancelUpdate, { args: [defined({ by })] })),
+
+    pause: (id, by) => update(id, () => handle(id).executeUpdate(pauseUpdate, { args: [defined({ by })] })),
+
+    resume: (id) => update(id, () => handle(id).executeUpdate(resumeUpdate)),
 
     extend: (id, extension) => update(id, () => handle(id).executeUpdate(extendUpdate, { args: [extension] })),
 
@@ -314,6 +319,7 @@ function temporalsToken(pageToken: string, filter: string): Uint8Array {
 function updateError(id: string, error: unknown): ApiError {
   if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
     if (error.cause.type === 'RecordingEnded') return errors.recordingEnded(id, error.cause.message);
+    if (error.cause.type === 'NotPausable') return errors.notPausable(error.cause.message);
     if (error.cause.type === 'InvalidExtension') return errors.invalidExtension(error.cause.message);
   }
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isNoAnswer(error)) {

@@ -142,6 +142,39 @@ export function recordingRoutes({ recordings, settings, now }: RecordingRoutePar
     },
   });
 
+  const pause = defineRoute({
+    method: 'post',
+    path: '/v1/recordings/:id/pause',
+    tag: 'recordings',
+    summary: 'Pause a recording',
+    description:
+      'Nothing that happens until it is resumed is in any file. Answered once no worker records it any more. What was recorded becomes a part of its own; maxDuration goes on.',
+    auth: 'token',
+    params: recordingParams,
+    responses: { 200: { description: 'Paused', schema: recordingView } },
+    problems: ['recording_not_found', 'recording_ended', 'not_pausable', 'temporal_worker_unavailable'],
+    async handler({ params, caller }) {
+      await requireTouchable(recordings, caller, params.id);
+      return { status: 200, body: await recordings.pause(params.id, caller.identity) };
+    },
+  });
+
+  const resume = defineRoute({
+    method: 'post',
+    path: '/v1/recordings/:id/resume',
+    tag: 'recordings',
+    summary: 'Go on with a paused recording',
+    description: 'Begins a next part: like any start it waits for capacity, at most startWithin.',
+    auth: 'token',
+    params: recordingParams,
+    responses: { 200: { description: 'Going on', schema: recordingView } },
+    problems: ['recording_not_found', 'recording_ended', 'temporal_worker_unavailable'],
+    async handler({ params, caller }) {
+      await requireTouchable(recordings, caller, params.id);
+      return { status: 200, body: await recordings.resume(params.id) };
+    },
+  });
+
   const extend = defineRoute({
     method: 'post',
     path: '/v1/recordings/:id/extend',
@@ -161,7 +194,7 @@ export function recordingRoutes({ recordings, settings, now }: RecordingRoutePar
     },
   });
 
-  return [create, list, show, cancel, extend];
+  return [create, list, show, cancel, pause, resume, extend];
 }
 
 /** Built here, without another round trip: nothing has happened yet that Temporal knows and this process does not. */

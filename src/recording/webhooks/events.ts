@@ -9,6 +9,7 @@ const OF_STAGE: Record<Stage, WebhookEventName> = {
   starting: 'recording.starting',
   waiting: 'recording.waiting',
   recording: 'recording.started',
+  paused: 'recording.paused',
   stopping: 'recording.stopping',
   completed: 'recording.completed',
   failed: 'recording.failed',

@@ -5,6 +5,7 @@ export const WEBHOOK_EVENTS = [
   'recording.starting',
   'recording.waiting',
   'recording.started',
+  'recording.paused',
   'recording.resumed',
   'recording.part_ended',
   'recording.stopping',

@@ -12,6 +12,7 @@ import { DEFAULT_COSTS } from '../../../src/fleet/cost.ts';
 import { createHintOf } from '../../../src/livekit/webhook.ts';
 import type { EgressReport } from '../../../src/recording/egress.ts';
 import { DEFAULT_PATH_TEMPLATE } from '../../../src/recording/path-template.ts';
+import { endPause, pause, whyNotPause } from '../../../src/recording/pauses.ts';
 import { isEnded } from '../../../src/recording/stage.ts';
 import type { RecordingView } from '../../../src/recording/view.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
@@ -118,6 +119,19 @@ export function memoryRecordings(): MemoryRecordings {
       called('cancel');
       findOpen(id);
       store.change(id, { stage: 'cancelled' });
+      return find(id);
+    },
+    async pause(id, by) {
+      called('pause');
+      const view = findOpen(id);
+      const objection = whyNotPause(view);
+      if (objection) throw errors.notPausable(objection.message);
+      pause(view, by, Date.now());
+      return view;
+    },
+    async resume(id) {
+      called('resume');
+      endPause(findOpen(id), Date.now());
       return find(id);
     },
     async extend(id, extension) {

@@ -73,8 +73,8 @@ describe('a visibility query', () => {
     expect(listFilter(['default'], { stage: 'failed' })).toContain("OR ExecutionStatus IN ('Failed', 'Terminated'");
   });
 
-  it('finds the recordings of a room that are not decided yet', () => {
-    expect(undecidedInRooms(['default'], ['a', 'b'])).toContain("RecordingStage IN ('waiting', 'starting')");
+  it('finds the recordings of a room that have no egress now', () => {
+    expect(undecidedInRooms(['default'], ['a', 'b'])).toContain("RecordingStage IN ('waiting', 'starting', 'paused')");
   });
 });
 

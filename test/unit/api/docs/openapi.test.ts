@@ -47,6 +47,8 @@ describe('the OpenAPI document', () => {
         '/v1/recordings/{id}/cancel',
         '/v1/recordings/{id}/events',
         '/v1/recordings/{id}/extend',
+        '/v1/recordings/{id}/pause',
+        '/v1/recordings/{id}/resume',
         '/v1/recordings/{id}/webhooks',
         '/v1/recordings/{id}/webhooks/replay',
         '/v1/repair',

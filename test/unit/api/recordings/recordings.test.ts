@@ -268,6 +268,19 @@ describe('one recording', () => {
     expect(await problemOf(again)).toMatchObject({ code: 'recording_ended', recordingId: id });
   });
 
+  it('is paused by whoever may cancel it, and resumed; ended it is a conflict', async () => {
+    const api = await startTestApi();
+    const id = await accepted(api);
+    const ask = (what: string) => api.request(`/v1/recordings/${id}/${what}`, { method: 'POST' });
+    expect((await view(await ask('pause'))).pauses).toEqual([{ sinceMs: expect.any(Number), by: expect.any(String) }]);
+    expect((await view(await ask('resume'))).pauses).toMatchObject([{ untilMs: expect.any(Number) }]);
+    api.recordings.change(id, { stage: 'scheduled' });
+    expect(await problemOf(await ask('pause'))).toMatchObject({ status: 409, code: 'not_pausable' });
+    api.recordings.change(id, { stage: 'completed' });
+    for (const what of ['pause', 'resume'])
+      expect(await problemOf(await ask(what))).toMatchObject({ status: 409, code: 'recording_ended' });
+  });
+
   it('is extended by a duration or until a time', async () => {
     const api = await startTestApi();
     const id = await accepted(api);
