@@ -218,6 +218,9 @@ export const fleetView = z
     decisions: z
       .array(z.object({ pass: z.int(), atMs: unixMs('Time of the pass'), line: z.string() }))
       .meta({ description: 'The last passes that decided something, newest first' }),
+    bootsMs: z
+      .array(z.number())
+      .meta({ description: 'How long the last workers took from their launch until they were ready, newest first' }),
     problems: z.array(z.string()).meta({ description: 'What could not be asked, in words' }),
   })
   .meta({ id: 'Fleet' });

@@ -1,5 +1,7 @@
-// reelkit fleet [name] | fleet explain [name] | fleet forgive <worker>: the workers, why there are as many, and one that is used again.
+// reelkit fleet [name] | fleet explain [name] | fleet boots [name] | fleet forgive <worker>: the workers, why there are as many, how long
+// they took to be ready, and one that is used again.
 import type { FleetsView, FleetView } from '../api/schemas.ts';
+import { formatDuration } from '../recording/duration.ts';
 import { type ClientOptions, createApiClient } from './client.ts';
 import { CliError } from './errors.ts';
 import { ago, at, facts, printJson, stdout, table } from './print.ts';
@@ -25,6 +27,15 @@ export async function explain(name: string | undefined, options: FleetOptions): 
   const [only, ...others] = fleets;
   if (only && others.length === 0) return void stdout.write(describeDecisions(only.decisions));
   stdout.write(fleets.map((fleet) => `fleet ${fleet.name}\n${describeDecisions(fleet.decisions)}`).join('\n'));
+}
+
+export async function boots(name: string | undefined, options: FleetOptions): Promise<void> {
+  const fleets = await read(name, options);
+  if (options.json) {
+    const byName = Object.fromEntries(fleets.map((fleet) => [fleet.name, fleet.bootsMs]));
+    return printJson(name === undefined ? byName : byName[name]);
+  }
+  stdout.write(describeBoots(fleets));
 }
 
 /** Whichever fleet has it. */
@@ -61,6 +72,17 @@ function workerTable({ workers }: FleetView, nowMs: number): string {
     worker.reason ?? '',
   ]);
   return table(['WORKER', 'STATE', 'LOAD', 'CORES', 'LAUNCHED', 'REASON'], rows);
+}
+
+function describeBoots(fleets: FleetView[]): string {
+  const rows = fleets.map(({ name, provider, bootsMs }) => [
+    name,
+    provider,
+    ...(bootsMs.length > 0
+      ? [formatDuration(Math.max(...bootsMs)), bootsMs.map(formatDuration).join(' ')]
+      : ['', 'none seen']),
+  ]);
+  return table(['FLEET', 'PROVIDER', 'SLOWEST', 'LAST BOOTS, NEWEST FIRST'], rows);
 }
 
 export function describeDecisions(decisions: FleetView['decisions']): string {

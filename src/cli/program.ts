@@ -107,6 +107,9 @@ function addFleetCommands(program: Command): void {
   client(fleet.command('explain [name]'), 'Show the last decisions of the fleets, with their reasons').action(
     async (name, _, command: Command) => (await import('./fleet.ts')).explain(name, command.optsWithGlobals()),
   );
+  client(fleet.command('boots [name]'), 'Show how long the last workers took until they were ready').action(
+    async (name, _, command: Command) => (await import('./fleet.ts')).boots(name, command.optsWithGlobals()),
+  );
   client(fleet.command('forgive <worker>'), 'Use a worker again that was set aside').action(
     async (worker, _, command: Command) => (await import('./fleet.ts')).forgive(worker, command.optsWithGlobals()),
   );

@@ -17,7 +17,7 @@ import type { FleetActivities, PassReport } from '../activities/contract.ts';
 import { EMPTY_MEMORY, type FleetMemory } from '../fleet/observation.ts';
 import { cutToBytes } from '../recording/bytes.ts';
 import { formatDuration } from '../recording/duration.ts';
-import { explainQuery, type FleetInput, kickSignal, type PassLine } from './messages.ts';
+import { bootsQuery, explainQuery, type FleetInput, kickSignal, type PassLine } from './messages.ts';
 
 /** A request after a longer rest may be the first of a burst, so the pass lets it arrive; between quick passes the next one sees it. */
 const SETTLE_AFTER_MS = 5_000;
@@ -51,6 +51,7 @@ export async function fleet(input: FleetInput): Promise<never> {
     settle ||= reason?.settle ?? true;
   });
   setHandler(explainQuery, () => explanations);
+  setHandler(bootsQuery, () => memory.bootsMs ?? []);
 
   for (let passes = 1; ; passes += 1) {
     const why: string | undefined = kick;

@@ -138,4 +138,6 @@ export interface PassLine {
 /** `settle: false`: it is about a worker, so there is no burst to let arrive. */
 export const kickSignal = defineSignal<[{ why: string; settle?: boolean }?]>('kick');
 /** The last passes that decided something, newest first. */
-export const explainQuery = defineQuery<PassLine[]>('explain');
+export const explainQuery = defineQuery<readonly PassLine[]>('explain');
+/** Milliseconds, newest first. */
+export const bootsQuery = defineQuery<readonly number[]>('boots');

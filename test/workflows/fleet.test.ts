@@ -1,7 +1,7 @@
 // The fleet's workflow on the time-skipping server, with passes that answer by script. What a pass decides is tested elsewhere.
 import { describe, expect, inject, it } from 'vitest';
 import { EMPTY_MEMORY } from '../../src/fleet/observation.ts';
-import { explainQuery, type FleetInput, kickSignal } from '../../src/workflows/messages.ts';
+import { bootsQuery, explainQuery, type FleetInput, kickSignal } from '../../src/workflows/messages.ts';
 import { type FleetRun, type PassScript, withFleet } from '../support/fleet-env.ts';
 
 const fleet = (pass: PassScript, drive: (run: FleetRun) => Promise<void>, input: Partial<FleetInput> = {}) =>
@@ -90,7 +90,7 @@ describe('the fleet workflow', () => {
   });
 
   it('carries memory, pass numbers, explanations and kicks over continue-as-new', async () => {
-    const memoryAfter = (number: number) => ({ ...EMPTY_MEMORY, launchNotBeforeMs: number });
+    const memoryAfter = (number: number) => ({ ...EMPTY_MEMORY, launchNotBeforeMs: number, bootsMs: [number * 1_000] });
     let release = () => {};
     const second = new Promise<void>((resolve) => {
       release = resolve;
@@ -110,6 +110,7 @@ describe('the fleet workflow', () => {
         expect(run.inputs[2]).toMatchObject({ pass: 3, memory: memoryAfter(2), kicked: true });
         const lines = await run.handle.query(explainQuery);
         expect(lines.map(({ pass, line }) => `${pass} ${line}`)).toEqual(['3 line 3', '2 line 2', '1 line 1']);
+        expect(await run.handle.query(bootsQuery)).toEqual([3_000]);
         expect((await run.events()).filter((name) => name.startsWith('activityTaskScheduled'))).toHaveLength(1);
       },
       { maxPasses: 2 },

@@ -2,12 +2,13 @@
 // place cannot answer is said in `problems`; the rest is still shown.
 
 import type { Client } from '@temporalio/client';
+import type { QueryDefinition } from '@temporalio/common';
 import { defined } from '../../common/defined.ts';
 import { messageOf } from '../../common/error-message.ts';
 import type { FleetConfig } from '../../config/fleet.ts';
 import type { ObservedWorker } from '../../fleet/observation.ts';
 import { demandFilter } from '../../temporal/recording-index.ts';
-import { explainQuery, fleetWorkflowId, type PassLine, type RecordingMemo } from '../../workflows/messages.ts';
+import { bootsQuery, explainQuery, fleetWorkflowId, type RecordingMemo } from '../../workflows/messages.ts';
 import { cached } from '../cached.ts';
 import type { CountByStage } from '../recordings/stage-counter.ts';
 import type { FleetView } from '../schemas.ts';
@@ -38,11 +39,12 @@ export function createFleetReader({
         return fallback;
       });
     const within = <T>(read: () => Promise<T>) => client.withDeadline(Date.now() + CALL_MS, read);
-    const [workers, recordings, demandCores, decisions] = await Promise.all([
+    const [workers, recordings, demandCores, decisions, bootsMs] = await Promise.all([
       orElse('workers', [], observeWorkers),
       orElse('recordings', {}, countByStage),
       orElse('demand', 0, () => within(() => sumCosts(client, fleet.name))),
-      orElse('decisions', [], () => within(() => lastDecisions(client, fleet.name))),
+      orElse('decisions', [], () => within(() => ask(client, fleet.name, explainQuery))),
+      orElse('boots', [], () => within(() => ask(client, fleet.name, bootsQuery))),
     ]);
     return {
       name: fleet.name,
@@ -54,6 +56,7 @@ export function createFleetReader({
       capacityCores: sum(workers.filter(isCapacity).map((worker) => worker.cpuCores)),
       recordings,
       decisions,
+      bootsMs,
       problems,
     };
   });
@@ -82,9 +85,9 @@ async function sumCosts(client: Client, fleet: string): Promise<number> {
 }
 
 /** A fleet that was never needed has no workflow yet: nothing decided, nothing wrong. */
-async function lastDecisions(client: Client, fleet: string): Promise<PassLine[]> {
+async function ask<T>(client: Client, fleet: string, query: QueryDefinition<readonly T[]>): Promise<T[]> {
   try {
-    return await client.workflow.getHandle(fleetWorkflowId(fleet)).query(explainQuery);
+    return [...(await client.workflow.getHandle(fleetWorkflowId(fleet)).query(query))];
   } catch (error) {
     if (error instanceof Error && error.name === 'WorkflowNotFoundError') return [];
     throw error;

@@ -14,6 +14,7 @@ const fleet = (name: string): FleetView => ({
   capacityCores: 0,
   recordings: {},
   decisions: [],
+  bootsMs: [],
   problems: [],
 });
 const readFleets = new Map(['default', 'small'].map((name) => [name, async () => fleet(name)]));

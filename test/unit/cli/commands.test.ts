@@ -190,6 +190,7 @@ describe('what people read', () => {
         capacityCores: 8,
         recordings: { recording: 1, waiting: 1, stopping: 0 },
         decisions: [{ pass: 2, atMs: 0, line: 'launch 1: 1 waits' }],
+        bootsMs: [],
         problems: ['decisions: no Temporal worker'],
       },
       5_000,

@@ -14,6 +14,7 @@ const fleet = (name: string) => ({
   capacityCores: 0,
   recordings: {},
   decisions: [{ pass: 1, atMs: 0, line: `${name} launches` }],
+  bootsMs: name === 'main' ? [62_000, 130_000] : [],
   problems: [],
 });
 
@@ -53,6 +54,13 @@ describe('reelkit fleet', () => {
     const one = await run('fleet', 'explain', 'small');
     expect(one.asked).toEqual(['/v1/fleets/small']);
     expect(one.printed).toMatch(/small launches/);
+  });
+
+  it('shows how long the last workers took until they were ready, newest first', async () => {
+    const { printed } = await run('fleet', 'boots');
+    expect(printed).toMatch(/main +process +2m10s +1m2s 2m10s\n/);
+    expect(printed).toMatch(/small +process +none seen\n/);
+    expect(JSON.parse((await run('fleet', 'boots', 'main', '--json')).printed)).toEqual([62_000, 130_000]);
   });
 
   it('prints as JSON what was asked for', async () => {

@@ -96,6 +96,7 @@ export function fleetView(workers: WorkerView[], lines: readonly string[] = []):
     recordings: {},
     // Newest first, as the API answers.
     decisions: lines.map((line, i) => ({ pass: i + 1, atMs: startMs + i, line })).reverse(),
+    bootsMs: [],
     problems: [],
   };
 }
