@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -96,21 +97,21 @@ func serve(conf *config.Config, switches config.Switches, faults *fault.Set) err
 	drain, kill := make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(drain, syscall.SIGTERM, syscall.SIGQUIT)
 	signal.Notify(kill, syscall.SIGINT)
-	if err := listen("health_port", conf.HealthPort, w.Health()); err != nil {
+	if err := listen("health_port", switches.Listen, conf.HealthPort, w.Health()); err != nil {
 		return err
 	}
-	if err := listen("prometheus_port", conf.PrometheusPort, w.Metrics()); err != nil {
+	if err := listen("prometheus_port", switches.Listen, conf.PrometheusPort, w.Metrics()); err != nil {
 		return err
 	}
 	go obeySignals(w, drain, kill)
 	return w.Run()
 }
 
-func listen(key string, port int, h http.Handler) error {
+func listen(key, host string, port int, h http.Handler) error {
 	if port == 0 {
 		return nil
 	}
-	l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}

@@ -10,6 +10,7 @@ import (
 // Help describes every switch; main prints it and the README repeats it.
 const Help = `Switches for tests (environment only):
   STANDIN_BOOT_DELAY    Go duration, e.g. 10s: no port is open and nothing is registered until it is over
+  STANDIN_LISTEN        address its ports are bound to; all of the machine's when left out
   STANDIN_LAUNCH_DELAY  Go duration, default 100ms: what starting a handler process costs the real worker
   STANDIN_IO_WATCHDOG   Go duration, default 10m: silence of LiveKit after which the worker goes for good
   STANDIN_MEDIA=none    no room is joined and no ffmpeg runs: an egress is ACTIVE at once and ends on
@@ -26,12 +27,18 @@ type Switches struct {
 	LaunchDelay time.Duration
 	IOWatchdog  time.Duration
 	NoMedia     bool
+	Listen      string
 	Faults      string
 }
 
 // ReadSwitches takes the lookup function so that tests need no process environment.
 func ReadSwitches(get func(string) string) (Switches, error) {
-	s := Switches{LaunchDelay: 100 * time.Millisecond, IOWatchdog: 10 * time.Minute, Faults: get("STANDIN_FAULTS")}
+	s := Switches{
+		LaunchDelay: 100 * time.Millisecond,
+		IOWatchdog:  10 * time.Minute,
+		Faults:      get("STANDIN_FAULTS"),
+		Listen:      get("STANDIN_LISTEN"),
+	}
 	if err := readDuration(get, "STANDIN_BOOT_DELAY", &s.BootDelay); err != nil {
 		return s, err
 	}

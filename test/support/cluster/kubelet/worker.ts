@@ -20,6 +20,14 @@ export interface WorkerSettings {
   takenPorts: Set<number>;
 }
 
+/** Where it is reached, when not at free ports of this machine. */
+export interface FixedAddress {
+  /** Of the loopback network, its own. */
+  host: string;
+  health: number;
+  metrics: number;
+}
+
 export interface Exit {
   exitCode: number;
   reason: 'Completed' | 'Error' | 'StartError';
@@ -43,8 +51,10 @@ export async function startWorker(
   settings: WorkerSettings,
   name: string,
   env: Record<string, string>,
+  fixed?: FixedAddress,
 ): Promise<EgressWorker> {
-  const [health = 0, metrics = 0, template = 0] = await findFreePorts(3, settings.takenPorts);
+  const free = await findFreePorts(fixed ? 1 : 3, settings.takenPorts);
+  const [template = 0, health = fixed?.health ?? 0, metrics = fixed?.metrics ?? 0] = free;
   const ports = { health, metrics };
   const config = {
     ...(parse(env.EGRESS_CONFIG_BODY ?? '') as object | null),
@@ -52,13 +62,17 @@ export async function startWorker(
     prometheus_port: metrics,
     template_port: template,
   };
-  const child = spawnWorker(settings, name, { ...env, EGRESS_CONFIG_BODY: stringify(config) });
+  const child = spawnWorker(settings, name, {
+    ...env,
+    EGRESS_CONFIG_BODY: stringify(config),
+    ...(fixed && { STANDIN_LISTEN: fixed.host }),
+  });
   const forget = endAtExit(() => signalGroupOf(child));
   const exit = exitOf(child).finally(() => {
     forget();
     // What the process leaves behind ends with its container.
     signalGroupOf(child);
-    for (const port of [health, metrics, template]) settings.takenPorts.delete(port);
+    for (const port of free) settings.takenPorts.delete(port);
   });
   const isRunning = () => child.pid !== undefined && child.exitCode === null && child.signalCode === null;
   return {

@@ -1,0 +1,22 @@
+// What every AWS provider can be told about AWS itself. Credentials come by the SDK's default chain: environment, profile, the role of
+// the task or instance.
+import { z } from 'zod';
+import { webUrl } from '../../config/values.ts';
+
+export const awsKeys = {
+  /** AWS_REGION, or that of the profile, by default. */
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d+$/, { error: 'must be a region of AWS, for example eu-central-1' })
+    .optional(),
+  /** In place of AWS's own addresses, for all services: a VPC endpoint, an emulator. */
+  endpoint: webUrl.optional(),
+  /** Tries of one call, for what passes by itself: throttling, a lost connection. */
+  maxAttempts: z.int().min(1).max(10).default(3),
+};
+
+export interface AwsSettings {
+  region?: string | undefined;
+  endpoint?: string | undefined;
+  maxAttempts: number;
+}
