@@ -48,9 +48,11 @@ export function guardProvider(
   }
 
   async function ask(id: string): Promise<'busy' | 'idle' | 'unknown'> {
-    const { workers } = await list();
-    const worker = workers.find((one) => one.id === id || one.launchedAs === id);
-    return worker && worker.state !== 'gone' ? askWorker(worker) : 'idle';
+    const find = async (notBeforeMs?: number) =>
+      (await list(notBeforeMs)).workers.find((one) => one.id === id || one.launchedAs === id);
+    let worker = await find();
+    if (worker && isNotUp(worker)) worker = await find(now());
+    return worker && worker.state !== 'gone' && !isNotUp(worker) ? askWorker(worker) : 'idle';
   }
 
   return {
@@ -90,6 +92,11 @@ export function guardProvider(
     warnings: () => provider.warnings?.() ?? [],
     close: async () => provider.close?.(),
   };
+}
+
+/** By the platform's word: nothing can run on it yet. */
+function isNotUp({ state }: Worker): boolean {
+  return state === 'requested' || state === 'booting';
 }
 
 function busy(id: string, what: string): CapacityError {

@@ -1,5 +1,4 @@
 // What AWS's refusals mean: who must act, and how. By their codes (facts of botocore's service models), never by their words. Pure.
-import { defined } from '../../common/defined.ts';
 import { messageOf } from '../../common/error-message.ts';
 import { CapacityError, type CapacityErrorKind } from '../provider.ts';
 
@@ -60,7 +59,7 @@ interface AwsError {
   $metadata?: { httpStatusCode?: number };
 }
 
-/** AWS's own word for it, without the `Fault` and `Exception` that the same error has at one service and lacks at another. */
+/** AWS's own word for it; without an answer, the system's. */
 export function codeOf(error: unknown): string {
   const { name, code } = (error ?? {}) as AwsError;
   return name && name !== 'Error' ? name : (code ?? 'Error');
@@ -75,10 +74,6 @@ export function toCapacityError(error: unknown, action: Action, doing: string): 
   return new CapacityError(kind, message, { code, cause: error });
 }
 
-export function capacityKind(code: string): CapacityErrorKind {
-  return kindOf(code, 400);
-}
-
 function kindOf(code: string, status: number | undefined): CapacityErrorKind {
   const plain = code.replace(/Fault$/, '');
   if (RETRYABLE.has(plain)) return 'retryable';
@@ -88,7 +83,7 @@ function kindOf(code: string, status: number | undefined): CapacityErrorKind {
   return status === undefined || status >= 500 ? 'retryable' : 'configuration';
 }
 
-/** What EC2 said to ECS: `InvalidParameterException` around `(ErrorCode: RequestLimitExceeded)`. */
+/** The code that EC2 gave to ECS: `InvalidParameterException` holds it, as in `(ErrorCode: RequestLimitExceeded)`. */
 function wrappedCode(error: unknown): string | undefined {
   return /ErrorCode: (\w+)/.exec(messageOf(error))?.[1];
 }
@@ -98,13 +93,4 @@ function remedyFor(code: string, action: Action): string {
   if (CREDENTIALS.has(code))
     return ". Give Reelkit credentials: a role for its task or instance, or the variables of AWS's SDK";
   return '';
-}
-
-/** What went wrong of several, as the provider's own line. */
-export function problemLine(error: unknown, action: Action, doing: string): string {
-  return toCapacityError(error, action, doing).message;
-}
-
-export function withCode(kind: CapacityErrorKind, code: string, message: string, cause?: unknown): CapacityError {
-  return new CapacityError(kind, message, { code, ...defined({ cause }) });
 }

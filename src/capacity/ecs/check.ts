@@ -1,5 +1,6 @@
 // What keeps Reelkit from launching tasks in this cluster, one line each with its remedy. Changes nothing.
 import {
+  type Cluster,
   DescribeCapacityProvidersCommand,
   DescribeClustersCommand,
   type ECSClient,
@@ -8,6 +9,7 @@ import {
 } from '@aws-sdk/client-ecs';
 import { messageOf } from '../../common/error-message.ts';
 import { type Action, codeOf, toCapacityError } from '../aws/errors.ts';
+import { CapacityError } from '../provider.ts';
 import type { EcsCapacity } from './config.ts';
 import { type Definition, definitionProblems, isFargate } from './definition.ts';
 import type { EcsClients, Inventory } from './inventory.ts';
@@ -20,50 +22,52 @@ export async function findProblems(
   inventory: Inventory,
   settings: EcsCapacity,
 ): Promise<string[]> {
-  const clusters = await clusterProblems(ecs, settings);
-  if (clusters.length > 0) return clusters;
-  const found = await Promise.all([
-    inventory.definition.get().then((definition) => definitionProblems(definition, settings), asLine),
-    strategyProblems(ecs, settings),
-    permissionProblems(ecs, settings),
-  ]);
-  return found.flat();
-}
-
-async function clusterProblems(ecs: ECSClient, { cluster, region }: EcsCapacity): Promise<string[]> {
+  const { cluster, region } = settings;
+  let found: Cluster | undefined;
   try {
-    const { clusters: [found] = [] } = await ecs.send(new DescribeClustersCommand({ clusters: [cluster] }));
-    if (found?.status === 'ACTIVE') return [];
-    const where = region ? ` in region ${region}` : '';
-    const what = found ? `is ${found.status}` : `does not exist${where}`;
-    return [`cluster "${cluster}" ${what}: correct fleet.capacity.cluster and region`];
+    [found] = (await ecs.send(new DescribeClustersCommand({ clusters: [cluster] }))).clusters ?? [];
   } catch (error) {
     return asLine(toCapacityError(error, 'ecs:DescribeClusters', `look at cluster ${cluster}`));
   }
+  if (found?.status !== 'ACTIVE') {
+    const what = found ? `is ${found.status}` : `does not exist${region ? ` in region ${region}` : ''}`;
+    return [`cluster "${cluster}" ${what}: correct fleet.capacity.cluster and region`];
+  }
+  const problems = await Promise.all([
+    inventory.definition.get().then((definition) => definitionProblems(definition, settings), asLine),
+    strategyProblems(ecs, found, settings),
+    permissionProblems(ecs, settings),
+  ]);
+  return problems.flat();
 }
 
-async function strategyProblems(ecs: ECSClient, { cluster, strategies }: EcsCapacity): Promise<string[]> {
+async function strategyProblems(
+  ecs: ECSClient,
+  found: Cluster,
+  { cluster, strategies }: EcsCapacity,
+): Promise<string[]> {
   const names = strategies.flatMap(({ capacityProvider = [] }) => capacityProvider);
-  if (names.length === 0) return [];
-  try {
-    const { clusters: [found] = [] } = await ecs.send(new DescribeClustersCommand({ clusters: [cluster] }));
-    const associated = found?.capacityProviders ?? [];
-    const strangers = names.filter((name) => !associated.includes(name));
-    const own = names.filter((name) => associated.includes(name) && !isFargate({ capacityProvider: name }));
-    return [
-      ...strangers.map(
-        (name) =>
-          `capacity provider "${name}" is not one of cluster "${cluster}" (it has ${associated.join(', ') || 'none'}): associate it, or correct fleet.capacity.strategies`,
-      ),
-      ...(own.length > 0 ? await providerProblems(ecs, own) : []),
-    ];
-  } catch (error) {
-    return asLine(toCapacityError(error, 'ecs:DescribeCapacityProviders', 'look at the capacity providers'));
-  }
+  const associated = found.capacityProviders ?? [];
+  const strangers = names.filter((name) => !associated.includes(name));
+  const own = names.filter((name) => associated.includes(name) && !isFargate({ capacityProvider: name }));
+  return [
+    ...strangers.map(
+      (name) =>
+        `capacity provider "${name}" is not one of cluster "${cluster}" (it has ${associated.join(', ') || 'none'}): associate it, or correct fleet.capacity.strategies`,
+    ),
+    ...(own.length > 0 ? await providerProblems(ecs, own) : []),
+  ];
 }
 
 async function providerProblems(ecs: ECSClient, capacityProviders: string[]): Promise<string[]> {
-  const { capacityProviders: found = [] } = await ecs.send(new DescribeCapacityProvidersCommand({ capacityProviders }));
+  const command = new DescribeCapacityProvidersCommand({ capacityProviders });
+  const answer = await ecs
+    .send(command)
+    .catch((error: unknown) =>
+      toCapacityError(error, 'ecs:DescribeCapacityProviders', 'look at the capacity providers'),
+    );
+  if (answer instanceof CapacityError) return asLine(answer);
+  const { capacityProviders: found = [] } = answer;
   return found.flatMap(({ name, autoScalingGroupProvider: group }) => [
     ...(group && group.managedScaling?.status !== 'ENABLED'
       ? [`capacity provider "${name}": managed scaling is off, so no instance comes for a task that waits: enable it`]

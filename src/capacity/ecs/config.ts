@@ -26,8 +26,8 @@ export const ecsCapacity = z.strictObject({
     .regex(/^[\w-]{1,255}(:\d+)?$/, { error: 'must be family or family:revision, for example egress:7' }),
   /** The container of the task definition that runs the egress. */
   container: z.string().min(1).default('egress'),
-  /** Tried in this order: the next one when there is no capacity. Left out: the cluster's own default strategy. */
-  strategies: z.array(strategy).max(5).default([]),
+  /** Tried in this order: the next one when there is no capacity. */
+  strategies: z.array(strategy).min(1).max(5),
   /** For task definitions with network mode awsvpc, which Fargate needs. */
   network: z
     .strictObject({

@@ -100,7 +100,7 @@ function mentionsTopic({ command = [], entryPoint = [], image = '' }: ContainerD
 
 function stopProblems(name: string, { stopMs, container }: Definition, settings: EcsCapacity): string[] {
   // Nothing busy is ever stopped there; what AWS itself stops goes on elsewhere.
-  if (settings.strategies.length > 0 && settings.strategies.every(isFargate)) return [];
+  if (settings.strategies.every(isFargate)) return [];
   const neededMs = settings.longestRecording + FINISH_MS;
   if (stopMs >= neededMs) return [];
   const said = container?.stopTimeout === undefined ? 'is not set (30 s)' : `is ${container.stopTimeout}`;

@@ -4,7 +4,7 @@ import { EC2Client } from '@aws-sdk/client-ec2';
 import {
   ConflictException,
   ECSClient,
-  ListTasksCommand,
+  paginateListTasks,
   RunTaskCommand,
   StopTaskCommand,
   type Task,
@@ -30,16 +30,13 @@ const LIST_MS = 3_000;
 const BOOT_MS = 60_000;
 /** Until a definition says otherwise: a room composite fits, so that demand leads to a launch, and the launch says what is wrong. */
 const UNKNOWN_CORES = 4;
-/** The cluster's own default strategy. */
-const DEFAULT_STRATEGY: EcsStrategy = {};
 
 export function createEcsProvider(settings: EcsCapacity, { fleet, log }: ProviderContext): CapacityProvider {
   const options = clientOptions(settings);
   const clients = { ecs: new ECSClient(options), ec2: new EC2Client(options) };
   const { ecs } = clients;
-  const { cluster } = settings;
+  const { cluster, strategies } = settings;
   const inventory = createInventory(clients, settings, fleet);
-  const strategies = settings.strategies.length > 0 ? settings.strategies : [DEFAULT_STRATEGY];
 
   return {
     kind: 'ecs',
@@ -95,18 +92,19 @@ export function createEcsProvider(settings: EcsCapacity, { fleet, log }: Provide
 
   /** The first strategy with capacity. @returns the task's id */
   async function launchOne(definition: Definition, name: string, token: string): Promise<string> {
-    for (let attempt = 0; ; attempt += 1) {
-      const strategy = strategies[attempt] ?? DEFAULT_STRATEGY;
+    let refused: CapacityError | undefined;
+    for (const [attempt, strategy] of strategies.entries()) {
       try {
         const id = await runTask(definition, strategy, { name, token, attempt });
         inventory.launched(id, { topic: name, token, cores: definition.cores ?? UNKNOWN_CORES, atMs: Date.now() });
         return id;
       } catch (error) {
-        const problem = toCapacityError(error, 'ecs:RunTask', `launch a worker in cluster ${cluster}`);
-        if (problem.kind !== 'no_capacity' || attempt + 1 >= strategies.length) throw problem;
-        log?.info({ worker: name, strategy, problem: problem.code }, 'no capacity: the next strategy is tried');
+        refused = toCapacityError(error, 'ecs:RunTask', `launch a worker in cluster ${cluster}`);
+        if (refused.kind !== 'no_capacity') throw refused;
+        log?.info({ worker: name, strategy, problem: refused.code }, 'no capacity: the next strategy is tried');
       }
     }
+    throw refused;
   }
 
   async function runTask(
@@ -159,11 +157,13 @@ export function createEcsProvider(settings: EcsCapacity, { fleet, log }: Provide
 
   /** Of an earlier try of this launch, by name: a strategy that had no capacity then may have some now. */
   async function launchedBefore(token: string): Promise<Map<string, string>> {
-    const { taskArns = [] } = await ecs
-      .send(new ListTasksCommand({ cluster, startedBy: startedBy(fleet, token) }))
-      .catch((error: unknown) => {
-        throw toCapacityError(error, 'ecs:ListTasks', `look for earlier tries in cluster ${cluster}`);
-      });
+    const taskArns: string[] = [];
+    try {
+      for await (const page of paginateListTasks({ client: ecs }, { cluster, startedBy: startedBy(fleet, token) }))
+        taskArns.push(...(page.taskArns ?? []));
+    } catch (error) {
+      throw toCapacityError(error, 'ecs:ListTasks', `look for earlier tries in cluster ${cluster}`);
+    }
     const found = await inventory.describe(taskArns);
     return new Map(found.map((task) => [topicOf(task), idOf(task.taskArn)]));
   }

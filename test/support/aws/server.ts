@@ -77,6 +77,7 @@ export async function startFakeAws(services: readonly Service[]): Promise<FakeAw
     const { model, action } = asked;
     if (asked.problem) {
       violations.push(`${action}: ${asked.problem}`);
+      calls.push({ service: model.service, action, input: asked.input, atMs: Date.now() });
       return send(
         response,
         model,
@@ -174,10 +175,7 @@ function send(response: ServerResponse, model: Model, said: AwsFault | { action:
   if (model.protocol === 'json') {
     const body = isError ? { __type: said.code, message: said.message, ...said.more } : (said.output ?? {});
     response.writeHead(isError ? said.status : 200, { 'Content-Type': 'application/x-amz-json-1.1' });
-    response.end(
-      JSON.stringify(body, (_, value: unknown) => value),
-      'utf8',
-    );
+    response.end(JSON.stringify(body));
     return;
   }
   response.writeHead(isError ? said.status : 200, { 'Content-Type': 'text/xml' });

@@ -1,0 +1,254 @@
+// The ecs provider against an AWS of the tests' own, with tasks that are real worker processes: on Fargate, and on instances.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Capacity } from '../../../src/capacity/guard.ts';
+import { ensureStandIn } from '../../../src/dev/components.ts';
+import { egressConfig } from '../../../src/dev/egress-config.ts';
+import { freePorts } from '../../../src/dev/ports.ts';
+import { reportToStderr } from '../../../src/dev/reporter.ts';
+import { type Stack, startStack } from '../../../src/dev/stack.ts';
+import { createFakeEcs, type EcsOptions, type FakeEcs } from '../../support/aws/ecs.ts';
+import { type FakeAws, startFakeAws } from '../../support/aws/server.ts';
+import { eventually } from './eventually.ts';
+import { fleetWith, launchAndKill } from './killed-launch.ts';
+import { createOccupier, type Occupier } from './occupy.ts';
+import { openCapacity, workersOf } from './open.ts';
+import { describeProvider, type ProviderUnderTest, type Refusal } from './provider-contract.ts';
+
+// Credentials of nobody; the launches that are killed inherit them.
+Object.assign(process.env, {
+  AWS_ACCESS_KEY_ID: 'nobody',
+  AWS_SECRET_ACCESS_KEY: 'nothing',
+  AWS_REGION: 'eu-central-1',
+});
+
+let folder: string;
+let stack: Stack;
+let occupier: Occupier;
+let egressBin: string;
+const opened: Capacity[] = [];
+const running: { aws: FakeAws; ecs: FakeEcs }[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'reelkit-ecs-'));
+  egressBin = await ensureStandIn(reportToStderr);
+  stack = await startStack({ stateDir: folder, parts: ['workersRedis'] });
+  occupier = await createOccupier(stack.workersRedis);
+});
+
+afterAll(async () => {
+  await Promise.all(opened.map((provider) => provider.close?.()));
+  for (const { aws, ecs } of running) {
+    await ecs.close();
+    await aws.close();
+  }
+  await occupier?.close();
+  await stack?.stop();
+  if (folder) await rm(folder, { recursive: true, force: true });
+});
+
+async function account(options: Partial<EcsOptions> = {}) {
+  const [healthPort = 0, metricsPort = 0] = await freePorts(2);
+  const ecs = createFakeEcs({
+    dir: join(folder, `account-${running.length}`),
+    egressBin,
+    egressConfig: egressConfig({
+      livekit: { url: 'ws://127.0.0.1:1', apiKey: 'key', apiSecret: 'secret' },
+      redis: stack.workersRedis,
+    }),
+    workerEnv: { STANDIN_MEDIA: 'none' },
+    healthPort,
+    metricsPort,
+    ...options,
+  });
+  const aws = await startFakeAws(ecs.services);
+  running.push({ aws, ecs });
+  const capacity = {
+    provider: 'ecs' as const,
+    endpoint: aws.url,
+    cluster: 'media',
+    taskDefinition: 'egress',
+    healthPort,
+    metricsPort,
+    ...(options.onInstances
+      ? { strategies: [{ capacityProvider: 'instances' }] }
+      : { strategies: [{ capacityProvider: 'FARGATE' }], network: { subnets: ['subnet-1'] } }),
+  };
+  const open = async (changes: Partial<typeof capacity> = {}) => {
+    const provider = await openCapacity(fleetWith({ ...capacity, ...changes }));
+    opened.push(provider);
+    return provider;
+  };
+  return { ecs, aws, capacity, open };
+}
+
+async function subject(options: Partial<EcsOptions> = {}): Promise<ProviderUnderTest> {
+  const { ecs, aws, capacity, open } = await account(options);
+  return {
+    provider: await open(),
+    crash: (id) => ecs.crash(id),
+    successor: () => open(),
+    killedWhileLaunching: (count, token) => launchAndKill(fleetWith(capacity), count, token),
+    unasked: () => ecs.runByHand(),
+    occupy: (topic) => occupier.occupy(topic),
+    slow: (ms) => aws.delay(ms),
+    async stop() {
+      expect(aws.violations).toEqual([]);
+    },
+  };
+}
+
+function refused(
+  name: string,
+  kind: Refusal['kind'],
+  message: RegExp,
+  provoke: (it: Awaited<ReturnType<typeof account>>) => () => void,
+): Refusal {
+  return {
+    name,
+    kind,
+    message,
+    async provoke() {
+      const other = await account();
+      const undo = provoke(other);
+      return { provider: await other.open(), undo: async () => undo() };
+    },
+  };
+}
+
+const REFUSALS: Refusal[] = [
+  refused('the vCPU quota is used up', 'no_capacity', /limit on the number of vCPUs/, ({ ecs }) => {
+    ecs.state.maxTasks = 0;
+    return () => undefined;
+  }),
+  refused('Fargate has no capacity', 'no_capacity', /Capacity is unavailable at this time/, ({ ecs }) => {
+    ecs.withoutCapacity.add('FARGATE');
+    return () => undefined;
+  }),
+  refused('the account is throttled', 'retryable', /ecs:RunTask answered ThrottlingException/, ({ aws }) =>
+    aws.strike('throttle', 'RunTask'),
+  ),
+  refused(
+    'the policy lacks ecs:RunTask',
+    'configuration',
+    /AccessDeniedException.*Allow ecs:RunTask in the policy/,
+    ({ aws }) => aws.strike('deny', 'RunTask'),
+  ),
+];
+
+describeProvider('ecs, on Fargate', () => subject(), REFUSALS);
+describeProvider('ecs, on instances', () => subject({ onInstances: true }));
+
+describe('a launch', () => {
+  it('takes the next strategy when one has no capacity, and its repeat adds nothing, although the first has some by then', async () => {
+    const { ecs, aws, open } = await account();
+    ecs.withoutCapacity.add('FARGATE_SPOT');
+    const provider = await open({
+      strategies: [{ capacityProvider: 'FARGATE_SPOT' }, { capacityProvider: 'FARGATE' }],
+    });
+    const { launched, problems } = await provider.launch(3, 'next');
+    expect([launched.length, problems]).toEqual([3, []]);
+    ecs.withoutCapacity.clear();
+    const successor = await open({
+      strategies: [{ capacityProvider: 'FARGATE_SPOT' }, { capacityProvider: 'FARGATE' }],
+    });
+    expect((await successor.launch(3, 'next')).launched.sort()).toEqual(launched.sort());
+    expect(ecs.tasks().map(({ provider: name }) => name)).toEqual(['FARGATE', 'FARGATE', 'FARGATE']);
+    expect(aws.violations).toEqual([]);
+  });
+
+  it('says which workers are missing when there is room for some only', async () => {
+    const { ecs, open } = await account();
+    ecs.state.maxTasks = 2;
+    const { launched, problems } = await (await open()).launch(5, 'some');
+    expect(launched).toHaveLength(2);
+    expect(problems).toEqual([expect.objectContaining({ kind: 'no_capacity', count: 3 })]);
+  });
+
+  it('whose answers are lost makes each worker once, and shows them before the lists do', async () => {
+    const { ecs, aws, open } = await account({ lagMs: 1_500 });
+    aws.strike('cut', 'RunTask', 2);
+    const provider = await open();
+    const { launched } = await provider.launch(3, 'lost');
+    expect(launched).toHaveLength(3);
+    expect(ecs.tasks()).toHaveLength(3);
+    const states = (await workersOf(provider)).map(({ state, owned }) => [state, owned]);
+    expect(states).toEqual([1, 2, 3].map(() => ['requested', true]));
+    await eventually(async () => (await provider.list(Date.now())).workers.every(({ state }) => state === 'running'));
+  });
+
+  it('repeated after a new revision of the task definition adopts what it made', async () => {
+    const { ecs, open } = await account();
+    const { launched } = await (await open()).launch(2, 'revision');
+    ecs.state.revision = 2;
+    const successor = await open();
+    expect((await successor.launch(2, 'revision')).launched.sort()).toEqual(launched.sort());
+    expect(ecs.tasks()).toHaveLength(2);
+    expect((await workersOf(successor)).map(({ outdated }) => outdated)).toEqual([true, true]);
+  });
+
+  it('survives a while of throttled calls', async () => {
+    const { aws, open } = await account();
+    aws.strike('throttle', 'RunTask', 2);
+    expect((await (await open()).launch(1, 'slow')).launched).toHaveLength(1);
+  });
+});
+
+describe('a worker that AWS takes away', () => {
+  it.each(['SpotInterruption', 'TerminationNotice'] as const)('by %s is told with its end', async (kind) => {
+    const { ecs, open } = await account({ noticeMs: 600_000 });
+    const provider = await open();
+    const [id = ''] = (await provider.launch(1, 'notice')).launched;
+    await eventually(async () => (await provider.list(Date.now())).workers[0]?.state === 'running');
+    const [worker] = await workersOf(provider);
+    const busy = await occupier.occupy(worker?.topic ?? '');
+    const beforeMs = Date.now();
+    ecs.notice(id, kind);
+    const [seen] = (await provider.list(Date.now())).workers;
+    expect(seen).toMatchObject({ state: 'draining', leaving: expect.any(String) });
+    expect((seen?.endsAtMs ?? 0) - beforeMs).toBeGreaterThan(115_000);
+    expect((seen?.endsAtMs ?? 0) - beforeMs).toBeLessThan(125_000);
+    await busy.stop();
+  });
+});
+
+describe('calls', () => {
+  it('do not grow with the fleet until a page is full, then by page; nobody who looks costs nothing', async () => {
+    const { aws, open } = await account();
+    const passes = async (workers: number) => {
+      const small = await lean(workers);
+      await small.provider.list(Date.now());
+      const before = small.aws.calls.length;
+      await small.provider.list(Date.now());
+      await Promise.all(Array.from({ length: 50 }, () => small.provider.list()));
+      return small.aws.calls.length - before;
+    };
+    expect(await passes(10)).toBe(3);
+    expect(await passes(1_000)).toBe(10 + 1 + 10);
+    const idle = aws.calls.length;
+    await open();
+    expect(aws.calls.length).toBe(idle);
+  });
+
+  /** Tasks that only seem to run. */
+  async function lean(workers: number) {
+    const ecs = createFakeEcs({ dir: folder, healthPort: 1, metricsPort: 2, bootMs: 0 });
+    for (let index = 0; index < workers; index += 1) await ecs.runByHand();
+    const aws = await startFakeAws(ecs.services);
+    running.push({ aws, ecs });
+    const provider = await openCapacity(
+      fleetWith({
+        provider: 'ecs',
+        endpoint: aws.url,
+        cluster: 'media',
+        taskDefinition: 'egress',
+        strategies: [{ capacityProvider: 'FARGATE' }],
+        network: { subnets: ['subnet-1'] },
+      }),
+    );
+    opened.push(provider);
+    return { aws, provider };
+  }
+});
