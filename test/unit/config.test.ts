@@ -86,7 +86,7 @@ describe('a configuration', () => {
     [
       'fleet.capacity.provider',
       'nomad',
-      /^fleet\.capacity\.provider is "nomad": must be one of process, static, kubernetes$/,
+      /^fleet\.capacity\.provider is "nomad": must be one of process, static, kubernetes, ecs$/,
     ],
     ['fleet.typo', 1, /^fleet\.typo is not a key of the configuration: correct the name/],
     ['storages', {}, /^storages is \{\}: needs at least one storage, for example/],
@@ -550,8 +550,8 @@ describe('webhooks', () => {
       'webhooks.receivers.0.url is (hidden): must not hold a user',
     ],
     [
-      { receivers: [{ ...receiver, events: ['recording.paused'] }] },
-      'webhooks.receivers.0.events.0 is "recording.paused"',
+      { receivers: [{ ...receiver, events: ['recording.napped'] }] },
+      'webhooks.receivers.0.events.0 is "recording.napped"',
     ],
     [{ receivers: [{ ...receiver, match: { rooms: 'x' } }] }, 'webhooks.receivers.0.match.rooms is not a key'],
     [{ receivers: [{ ...receiver, apiKey: 'app' }] }, 'webhooks.receivers.0.apiKey is "app": names no API key; known:'],

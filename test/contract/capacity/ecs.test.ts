@@ -10,7 +10,7 @@ import { freePorts } from '../../../src/dev/ports.ts';
 import { reportToStderr } from '../../../src/dev/reporter.ts';
 import { type Stack, startStack } from '../../../src/dev/stack.ts';
 import { createFakeEcs, type EcsOptions, type FakeEcs } from '../../support/aws/ecs.ts';
-import { type FakeAws, startFakeAws } from '../../support/aws/server.ts';
+import { AwsFault, type FakeAws, startFakeAws } from '../../support/aws/server.ts';
 import { eventually } from './eventually.ts';
 import { fleetWith, launchAndKill } from './killed-launch.ts';
 import { createOccupier, type Occupier } from './occupy.ts';
@@ -76,7 +76,7 @@ async function account(options: Partial<EcsOptions> = {}) {
       ? { strategies: [{ capacityProvider: 'instances' }] }
       : { strategies: [{ capacityProvider: 'FARGATE' }], network: { subnets: ['subnet-1'] } }),
   };
-  const open = async (changes: Partial<typeof capacity> = {}) => {
+  const open = async (changes: object = {}) => {
     const provider = await openCapacity(fleetWith({ ...capacity, ...changes }));
     opened.push(provider);
     return provider;
@@ -196,6 +196,16 @@ describe('a launch', () => {
   });
 });
 
+/** It answers on its port a moment before it listens on the bus. */
+async function occupied(topic: string): ReturnType<Occupier['occupy']> {
+  let busy: Awaited<ReturnType<Occupier['occupy']>> | undefined;
+  await eventually(async () => {
+    busy = await occupier.occupy(topic).catch(() => undefined);
+    return busy !== undefined;
+  });
+  return busy as NonNullable<typeof busy>;
+}
+
 describe('a worker that AWS takes away', () => {
   it.each(['SpotInterruption', 'TerminationNotice'] as const)('by %s is told with its end', async (kind) => {
     const { ecs, open } = await account({ noticeMs: 600_000 });
@@ -203,7 +213,7 @@ describe('a worker that AWS takes away', () => {
     const [id = ''] = (await provider.launch(1, 'notice')).launched;
     await eventually(async () => (await provider.list(Date.now())).workers[0]?.state === 'running');
     const [worker] = await workersOf(provider);
-    const busy = await occupier.occupy(worker?.topic ?? '');
+    const busy = await occupied(worker?.topic ?? '');
     const beforeMs = Date.now();
     ecs.notice(id, kind);
     const [seen] = (await provider.list(Date.now())).workers;
@@ -251,4 +261,83 @@ describe('calls', () => {
     opened.push(provider);
     return { aws, provider };
   }
+});
+
+/** Of the configuration. */
+const andNothingElse = (_: unknown) => ({});
+
+describe('doctor', () => {
+  const ACCOUNTS: [
+    what: string,
+    lines: RegExp[],
+    change: (it: Awaited<ReturnType<typeof account>>) => object,
+    options?: Partial<EcsOptions>,
+  ][] = [
+    [
+      'a cluster that does not exist',
+      [/^cluster "other" does not exist: correct fleet.capacity.cluster and region$/],
+      () => ({ cluster: 'other' }),
+    ],
+    [
+      'a family that does not exist',
+      [/could not read task definition nobody: ecs:DescribeTaskDefinition answered ClientException/],
+      () => ({ taskDefinition: 'nobody' }),
+    ],
+    [
+      'no such container',
+      [/egress:1 has no container "recorder" \(it has "egress"\): correct fleet.capacity.container/],
+      () => ({ container: 'recorder' }),
+    ],
+    [
+      'too few cores',
+      [/its cpu is 2 cores, and a room composite needs 4: set cpu to 4096 or more/],
+      ({ ecs }) => andNothingElse(Object.assign(ecs.state, { cpu: '2048' })),
+    ],
+    ['no network', [/has network mode awsvpc: set fleet.capacity.network.subnets/], () => ({ network: undefined })],
+    [
+      'a short stopTimeout on instances',
+      [/stopTimeout of container "egress" is 600, and a recording may last 1d.*Set at least 86700/],
+      ({ ecs }) => andNothingElse(Object.assign(ecs.state, { stopTimeout: 600 })),
+      { onInstances: true },
+    ],
+    [
+      'a capacity provider of another cluster',
+      [/stopTimeout/, /"FARGATE_SPOTS" is not one of cluster "media" \(it has FARGATE, FARGATE_SPOT\)/],
+      () => ({ strategies: [{ capacityProvider: 'FARGATE_SPOTS' }] }),
+    ],
+    [
+      'no right to stop',
+      [/could not use cluster media: ecs:StopTask answered AccessDeniedException.*Allow ecs:StopTask in the policy/],
+      ({ aws }) => andNothingElse(aws.strike('deny', 'StopTask')),
+    ],
+    [
+      'no right to look at the cluster',
+      [/ecs:DescribeClusters answered AccessDeniedException.*Allow ecs:DescribeClusters/],
+      ({ aws }) => andNothingElse(aws.strike('deny', 'DescribeClusters')),
+    ],
+    [
+      'no credentials that AWS knows',
+      [/answered UnrecognizedClientException.*Give Reelkit credentials/],
+      ({ aws }) =>
+        andNothingElse(
+          aws.strike(
+            new AwsFault('UnrecognizedClientException', 'The security token included in the request is invalid.'),
+          ),
+        ),
+    ],
+  ];
+
+  it.each(ACCOUNTS)('names %s, and what to do', async (_, lines, change, options) => {
+    const other = await account(options);
+    const provider = await other.open(change(other));
+    const found = await provider.check();
+    expect(found).toHaveLength(lines.length);
+    for (const [index, line] of lines.entries()) expect(found[index]).toMatch(line);
+  });
+
+  it('warns that Fargate lets nobody finish', async () => {
+    const provider = await (await account()).open();
+    await provider.check();
+    expect(provider.warnings?.()).toEqual([expect.stringMatching(/Fargate ends a task two minutes after/)]);
+  });
 });
