@@ -15,7 +15,7 @@ import { type Stack, workersFolder, workersFolderOf } from './stack.ts';
 
 type CapacityInput = FleetConfigInput['capacity'];
 type ProcessCapacity = Extract<CapacityInput, { provider: 'process' }>;
-type KubernetesCapacity = Extract<CapacityInput, { provider: 'kubernetes' }>;
+type PlatformCapacity = Extract<CapacityInput, { provider: 'kubernetes' | 'ecs' }>;
 
 export interface ReelkitServiceOptions {
   stack: Stack;
@@ -29,8 +29,8 @@ export interface ReelkitServiceOptions {
     fleet?: Partial<Omit<FleetConfigInput, 'capacity'>>;
     /** Several fleets of processes; each has what `fleet` and `capacity` say, where it says nothing itself. */
     fleets?: (Partial<Omit<FleetConfigInput, 'capacity'>> & { name: string; capacity?: Partial<ProcessCapacity> })[];
-    /** Changes to workers that are processes, or a cluster. */
-    capacity?: Partial<ProcessCapacity> | KubernetesCapacity;
+    /** Changes to workers that are processes, or a platform in place of them. */
+    capacity?: Partial<ProcessCapacity> | PlatformCapacity;
   };
   /** More of the egress worker's own configuration keys. */
   egress?: Record<string, unknown>;
@@ -110,7 +110,7 @@ export function reelkitConfig(
     // Workers outlive Reelkit on purpose; by this mark the stack finds them at its own end.
     env: { ...own.env, [stateDirVariable]: stack.stateDir },
   });
-  const shared = capacity?.provider === 'kubernetes' ? undefined : capacity;
+  const shared = isPlatform(capacity) ? undefined : capacity;
   return {
     livekit: { ...stack.livekit, redis: stack.redis },
     workers: { redis: stack.workersRedis },
@@ -131,10 +131,16 @@ export function reelkitConfig(
       : {
           fleet: {
             ...fleet,
-            capacity: capacity?.provider === 'kubernetes' ? capacity : processes(workersFolder, capacity),
+            capacity: isPlatform(capacity) ? capacity : processes(workersFolder, capacity),
           },
         }),
   };
+}
+
+export function isPlatform(
+  capacity: Partial<ProcessCapacity> | PlatformCapacity | undefined,
+): capacity is PlatformCapacity {
+  return capacity?.provider === 'kubernetes' || capacity?.provider === 'ecs';
 }
 
 function keyFileIn({ stateDir }: Pick<Stack, 'stateDir'>): string {

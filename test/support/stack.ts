@@ -13,12 +13,14 @@ import { ensureComponents, ensureStandIn } from '../../src/dev/components.ts';
 import { findLeftovers, stateDirVariable } from '../../src/dev/leftovers.ts';
 import {
   createReelkitService,
+  isPlatform,
   type ReelkitService,
   type ReelkitServiceOptions,
 } from '../../src/dev/reelkit-service.ts';
 import { type Stack, type StackOptions, startStack, workersFolders } from '../../src/dev/stack.ts';
 import { clientDataConverter } from '../../src/temporal/converter.ts';
 import { loadKeyring } from '../../src/temporal/keys.ts';
+import { type AccountOptions, startAccount, type TestAccount } from './stack-account.ts';
 import { type Api, createApi } from './stack-api.ts';
 import { type ClusterOptions, startCluster, type TestCluster } from './stack-cluster.ts';
 import { createLiveKit, type LiveKit } from './stack-livekit.ts';
@@ -57,6 +59,8 @@ export interface TestStack {
   readonly service: ReelkitService;
   /** Of a stack that was asked for with one. */
   readonly cluster: TestCluster;
+  /** Of a stack that was asked for with one. */
+  readonly account: TestAccount;
   readonly binaries: Record<'ffmpeg' | 'ffprobe', string>;
   /** The binary of the egress workers. */
   readonly egressBin: string;
@@ -84,7 +88,7 @@ const FLEET: ServiceConfig['fleet'] = {
 const SERVICE_READY_MS = 90_000;
 const LEAVING_MS = 5_000;
 
-type Options = ServiceOptions & { stack?: Partial<StackOptions>; cluster?: ClusterOptions };
+type Options = ServiceOptions & { stack?: Partial<StackOptions>; cluster?: ClusterOptions; account?: AccountOptions };
 
 /** Call once at the top of a test file. */
 export function useStack(options: Options = {}): TestStack {
@@ -104,6 +108,9 @@ export function useStack(options: Options = {}): TestStack {
     return state.current;
   };
   return {
+    get account() {
+      return running().account;
+    },
     get stack() {
       return running().stack;
     },
@@ -140,7 +147,12 @@ interface Running extends TestStack {
   end(keepFiles: boolean): Promise<void>;
 }
 
-async function startRunning({ stack: stackOptions = {}, cluster: wanted, ...given }: Options): Promise<Running> {
+async function startRunning({
+  stack: stackOptions = {},
+  cluster: wanted,
+  account: asked,
+  ...given
+}: Options): Promise<Running> {
   const stateDir = await mkdtemp(join(tmpdir(), 'reelkit-e2e-'));
   nameLogs(join(stateDir, 'logs'));
   const named = given.realWorker ? process.env.REELKIT_EGRESS_BIN : '';
@@ -150,19 +162,28 @@ async function startRunning({ stack: stackOptions = {}, cluster: wanted, ...give
   const connection = Connection.lazy({ address: stack.temporal.address });
   let service: ReelkitService | undefined;
   let cluster: TestCluster | undefined;
-  const inCluster = (options: ServiceOptions) =>
-    cluster ? { ...options, capacity: { ...cluster.capacity, watchNodes: options.watchNodes ?? false } } : options;
+  let account: TestAccount | undefined;
+  const onPlatform = (options: ServiceOptions): ServiceOptions => {
+    if (account) return { ...options, capacity: account.capacity };
+    return cluster
+      ? { ...options, capacity: { ...cluster.capacity, watchNodes: options.watchNodes ?? false } }
+      : options;
+  };
   try {
     if (wanted) cluster = await startCluster(stack, egressBin, withMedia(wanted, given.media));
-    service = await startService(stack, egressBin, inCluster(given));
+    if (asked) account = await startAccount(stack, egressBin, asked);
+    service = await startService(stack, egressBin, onPlatform(given));
   } catch (error) {
     await cluster?.stop();
+    await account?.stop();
     await stack.stop();
     throw error;
   }
   const api = createApi(() => (service as ReelkitService).url, stack.livekit);
-  const workers = async () =>
-    cluster ? cluster.kubelet.processes().map(({ pod, pid }) => ({ id: pod, pid })) : livingWorkers(stateDir);
+  const workers = async () => {
+    if (account) return account.workers();
+    return cluster ? cluster.kubelet.processes().map(({ pod, pid }) => ({ id: pod, pid })) : livingWorkers(stateDir);
+  };
   const workerOf = async (egressId: string): Promise<LiveWorker> => {
     const shows = (fleets: FleetView[]) =>
       fleets.flatMap(({ workers: all }) => all).find(({ egressIds }) => egressIds.includes(egressId));
@@ -189,11 +210,15 @@ async function startRunning({ stack: stackOptions = {}, cluster: wanted, ...give
       if (!cluster) throw new Error('this stack was asked for without a cluster');
       return cluster;
     },
+    get account() {
+      if (!account) throw new Error('this stack was asked for without an account');
+      return account;
+    },
     binaries,
     egressBin,
     async restartService(next) {
       await service?.stop();
-      service = await startService(stack, egressBin, inCluster(next));
+      service = await startService(stack, egressBin, onPlatform(next));
     },
     workers,
     workerOf,
@@ -210,6 +235,7 @@ async function startRunning({ stack: stackOptions = {}, cluster: wanted, ...give
       await Promise.all((await workersFolders(stateDir)).map(stopAllProcessWorkers));
       await connection.close();
       await cluster?.stop();
+      await account?.stop();
       await stack.stop();
       const left = await leftAfter(stateDir);
       if (!keepFiles) await rm(stateDir, { recursive: true, force: true });
@@ -231,26 +257,28 @@ async function startService(stack: Stack, egressBin: string, options: ServiceOpt
       ...config,
       api,
       fleet: { ...FLEET, ...fleet },
-      capacity:
-        capacity?.provider === 'kubernetes'
-          ? capacity
-          : {
-              coresPerWorker: 4,
-              ...capacity,
-              env: {
-                [stateDirVariable]: stack.stateDir,
-                ...(media ? {} : WITHOUT_MEDIA),
-                ...workerEnv,
-              },
+      capacity: isPlatform(capacity)
+        ? capacity
+        : {
+            coresPerWorker: 4,
+            ...capacity,
+            env: {
+              [stateDirVariable]: stack.stateDir,
+              ...(media ? {} : WITHOUT_MEDIA),
+              ...workerEnv,
             },
+          },
     },
     egress,
+    env: capacity?.provider === 'ecs' ? NOBODY : {},
     readyTimeoutMs: SERVICE_READY_MS,
   });
   await service.start();
   return service;
 }
 
+/** The tests' AWS asks nobody who they are. */
+const NOBODY = { AWS_ACCESS_KEY_ID: 'nobody', AWS_SECRET_ACCESS_KEY: 'nothing', AWS_REGION: 'eu-central-1' };
 const WITHOUT_MEDIA = { STANDIN_MEDIA: 'none' };
 
 function withMedia(cluster: ClusterOptions, media: boolean | undefined): ClusterOptions {
