@@ -1,5 +1,6 @@
 // Every capacity provider there is. A new one is a folder beside this file and a line in the list; nothing else names it.
 import { z } from 'zod';
+import { asgKind } from './asg/index.ts';
 import { ecsKind } from './ecs/index.ts';
 import { type AskWorker, type Capacity, guardProvider } from './guard.ts';
 import type { Claim, ProviderContext, ProviderKind } from './kind.ts';
@@ -7,7 +8,7 @@ import { kubernetesKind } from './kubernetes/index.ts';
 import { processKind } from './process/index.ts';
 import { staticKind } from './static/index.ts';
 
-const KINDS = [processKind, staticKind, kubernetesKind, ecsKind] as const;
+const KINDS = [processKind, staticKind, kubernetesKind, ecsKind, asgKind] as const;
 
 type SettingsOf<K extends readonly { settings: unknown }[]> = { -readonly [I in keyof K]: K[I]['settings'] };
 const SETTINGS = KINDS.map(({ settings }) => settings) as unknown as SettingsOf<typeof KINDS>;

@@ -74,6 +74,11 @@ export function toCapacityError(error: unknown, action: Action, doing: string): 
   return new CapacityError(kind, message, { code, cause: error });
 }
 
+/** Of an error inside an answer. */
+export function kindOfCode(code: string): CapacityErrorKind {
+  return kindOf(code, 400);
+}
+
 function kindOf(code: string, status: number | undefined): CapacityErrorKind {
   const plain = code.replace(/Fault$/, '');
   if (RETRYABLE.has(plain)) return 'retryable';
