@@ -10,6 +10,7 @@ import {
 import { messageOf } from '../../common/error-message.ts';
 import { formatDuration } from '../../recording/duration.ts';
 import { type Action, toCapacityError } from '../aws/errors.ts';
+import type { Worker } from '../provider.ts';
 import type { AsgCapacity } from './config.ts';
 import { FLEET_TAG, templateOf } from './instance.ts';
 import type { AsgClients, Inventory } from './inventory.ts';
@@ -39,7 +40,7 @@ export async function findProblems(
     ),
     linesOf('autoscaling:DescribePolicies', settings, () => policyProblems(groups, settings)),
     linesOf('autoscaling:DescribeScheduledActions', settings, () => scheduleProblems(groups, settings)),
-    linesOf('ec2:DescribeInstances', settings, () => inventory.workers().then(nothing)),
+    linesOf('ec2:DescribeInstances', settings, async () => sizeProblems(await inventory.workers(), settings)),
     linesOf('ec2:DescribeLaunchTemplateVersions', settings, () => inventory.version.get().then(nothing)),
   ]);
   return [...groupProblems(group, settings, fleet), ...new Set(others.flat())];
@@ -123,6 +124,15 @@ export function hookProblems(hook: LifecycleHook | undefined, { group, longestRe
   return [
     `Auto Scaling group "${group}": its termination hook holds an instance for ${formatDuration(heldMs)} at most, and a recording may last ` +
       `${formatDuration(longestRecording)}: ${put(seconds)}, or lower fleet.capacity.longestRecording`,
+  ];
+}
+
+/** What admission counts there is what the machine has. */
+function sizeProblems(workers: readonly Worker[], { group, coresPerWorker }: AsgCapacity): string[] {
+  const other = workers.find(({ owned, state, cpuCores }) => owned && state !== 'gone' && cpuCores !== coresPerWorker);
+  if (!other) return [];
+  return [
+    `Auto Scaling group "${group}": its instances have ${other.cpuCores} vCPUs, and fleet.capacity.coresPerWorker says ${coresPerWorker}: correct it, or the instance type`,
   ];
 }
 

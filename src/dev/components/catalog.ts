@@ -24,8 +24,8 @@ export const clusterComponentNames = [
   'helm',
 ] as const;
 
-/** What the checks of deploy/aws need besides. */
-export const awsComponentNames = ['cfn-lint'] as const;
+/** What the checks of deploy/aws, and of the watcher on an instance, need besides. */
+export const awsComponentNames = ['cfn-lint', 'aws'] as const;
 
 export type ComponentName =
   | (typeof componentNames)[number]
@@ -65,6 +65,8 @@ const temporalTestServerVersion = '1.40.0';
 const kubernetesVersion = '1.34.4';
 const kwokVersion = '0.8.0';
 const helmVersion = '3.22.0';
+/** The first that goes by AWS_ENDPOINT_URL is 1.29. */
+const awsCliVersion = '1.46.3';
 const cfnLintVersion = '1.58.0';
 const egressImage = 'livekit/egress:v1.14.0';
 
@@ -164,6 +166,13 @@ export function catalog(platform: Platform): Record<ComponentName, Component> {
       minimum: [1, 58, 0],
       versionArgs: ['--version'],
       sources: [{ kind: 'pip', requirement: `cfn-lint==${cfnLintVersion}` }],
+    },
+    aws: {
+      name: 'aws',
+      version: awsCliVersion,
+      minimum: [1, 29, 0],
+      versionArgs: ['--version'],
+      sources: [{ kind: 'pip', requirement: `awscli==${awsCliVersion}` }],
     },
   };
 }

@@ -216,6 +216,7 @@ describe('instances', () => {
   it('cost two calls a look, and a page a thousand; nobody who looks costs nothing', async () => {
     const calls = async (workers: number) => {
       const { asg, aws, open } = await lean();
+      asg.state.maxSize = 5_000;
       const provider = await open();
       for (let left = workers; left > 0; left -= 100) await provider.launch(Math.min(100, left), `many-${left}`);
       expect(asg.instances()).toHaveLength(workers);
@@ -288,6 +289,14 @@ describe('doctor', () => {
       },
     ],
     [
+      'instances of another size',
+      /its instances have 8 vCPUs, and fleet.capacity.coresPerWorker says 4/,
+      async ({ asg, open }) => {
+        asg.state.vcpus = 8;
+        await (await open()).launch(1, 'large');
+      },
+    ],
+    [
       'no right to read policies',
       /Allow autoscaling:DescribePolicies in the policy/,
       ({ aws }) => aws.strike('deny', 'DescribePolicies'),
@@ -301,7 +310,7 @@ describe('doctor', () => {
 
   it.each(GROUPS)('names %s, and what to do', async (_, line, change) => {
     const other = await lean();
-    change(other);
+    await change(other);
     expect(await (await other.open()).check()).toEqual([expect.stringMatching(line)]);
     expect(other.aws.violations).toEqual([]);
   });
