@@ -86,7 +86,7 @@ describe('a configuration', () => {
     [
       'fleet.capacity.provider',
       'nomad',
-      /^fleet\.capacity\.provider is "nomad": must be one of process, static, kubernetes, ecs$/,
+      /^fleet\.capacity\.provider is "nomad": must be one of process, static, kubernetes, ecs, asg$/,
     ],
     ['fleet.typo', 1, /^fleet\.typo is not a key of the configuration: correct the name/],
     ['storages', {}, /^storages is \{\}: needs at least one storage, for example/],

@@ -52,7 +52,13 @@ describe('docs/aws.md', () => {
   const named = commands.map(([, parameter, output, key]) => parameter ?? output ?? key ?? '');
   const prose = [...docs.matchAll(/`((?:[A-Z][a-z0-9]+){2,})`/g)].map(([, name]) => name ?? '');
   /** Words of AWS's own API that look alike. */
-  const others = ['CannotPullContainerError', 'ResourceInitializationError', 'ConflictException'];
+  const others = [
+    'CannotPullContainerError',
+    'ResourceInitializationError',
+    'ConflictException',
+    'LaunchInstances',
+    'TerminateInstanceInAutoScalingGroup',
+  ];
   const names = [...new Set([...named, ...prose])].filter(
     (name) => /[a-z]/.test(name) && !/^Name|^Values/.test(name) && !others.includes(name),
   );

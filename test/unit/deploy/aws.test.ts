@@ -2,8 +2,11 @@
 // policies against the calls that the providers send. cfn-lint reads the same files in test/contract/deploy.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { AutoScalingGroup, LifecycleHook } from '@aws-sdk/client-auto-scaling';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { groupProblems, hookProblems } from '../../../src/capacity/asg/check.ts';
+import { asgCapacity } from '../../../src/capacity/asg/config.ts';
 import { capacitySettings } from '../../../src/capacity/registry.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import {
@@ -21,6 +24,11 @@ import {
 
 /** Calls that name no resource, by AWS's service authorization reference. */
 const WITHOUT_RESOURCE = [
+  'autoscaling:DescribeAutoScalingGroups',
+  'autoscaling:DescribeLifecycleHooks',
+  'autoscaling:DescribePolicies',
+  'autoscaling:DescribeScheduledActions',
+  'ec2:DescribeLaunchTemplateVersions',
   'ec2:DescribeInstances',
   'ecr:GetAuthorizationToken',
   'ecs:DescribeTaskDefinition',
@@ -60,6 +68,7 @@ function platformProblems(of: Template): string[] {
     MetadataOptions?: Record<string, unknown>;
     BlockDeviceMappings?: { Ebs: Record<string, unknown> }[];
   }[];
+  const hasTasks = containersOf(of).length > 0;
   return [
     ...resourcesOf(of, 'AWS::Logs::LogGroup')
       .filter((group) => !group.RetentionInDays)
@@ -69,7 +78,8 @@ function platformProblems(of: Template): string[] {
       .map(() => 'minimum above 0'),
     ...data.filter(({ MetadataOptions }) => MetadataOptions?.HttpTokens !== 'required').map(() => 'IMDSv1 is allowed'),
     ...data
-      .filter(({ MetadataOptions }) => MetadataOptions?.HttpPutResponseHopLimit !== 1)
+      // Without a role of its own a container has that of its instance, which is one hop more.
+      .filter(({ MetadataOptions }) => MetadataOptions?.HttpPutResponseHopLimit !== (hasTasks ? 1 : 2))
       .map(() => "containers reach the instance's role"),
     ...data
       .flatMap(({ BlockDeviceMappings = [] }) => BlockDeviceMappings)
@@ -198,7 +208,7 @@ describe('fleet.capacity, as the outputs have it', () => {
   });
 
   test('is a configuration that Reelkit takes', () => {
-    for (const capacity of [capacityOf('ecs-ec2', {}), capacityOf('fargate', FARGATE)])
+    for (const capacity of [capacityOf('ecs-ec2', {}), capacityOf('fargate', FARGATE), capacityOf('asg', {})])
       expect(capacitySettings.safeParse(capacity).error).toBeUndefined();
   });
 });
@@ -253,6 +263,13 @@ import { LaunchInstancesCommand, type RunTaskCommand } from '@aws-sdk/client-aut
 const POLICIES = [
   // RunTask hands the definition's two roles to the task.
   { name: 'ecs-ec2', provider: 'ecs', implied: ['iam:PassRole'], never: [] },
+  // LaunchInstances makes the instances in the caller's name.
+  {
+    name: 'asg',
+    provider: 'asg',
+    implied: ['ec2:CreateFleet', 'ec2:RunInstances', 'ec2:CreateTags', 'iam:PassRole'],
+    never: [],
+  },
   // Tasks on Fargate name no instance, and its capacity providers are AWS's.
   {
     name: 'fargate',
@@ -273,5 +290,42 @@ describe.each(POLICIES)('the policy for Reelkit in $name.yaml', ({ name, provide
     const sent = new Set(folders.flatMap(sourcesOf).flatMap(callsIn));
     const needed = [...sent, ...implied].filter((action) => !never.includes(action));
     expect(statementsOf(of).flatMap(actionsOf).sort()).toEqual(needed.sort());
+  });
+});
+
+describe('asg.yaml', () => {
+  const of = template('asg');
+  const watcher = readFileSync(join(root, 'deploy/aws/watcher/reelkit-watcher'), 'utf8');
+  const [group] = resourcesOf(of, 'AWS::AutoScaling::AutoScalingGroup');
+
+  test('carries the watcher and its unit as they are in deploy/aws/watcher', () => {
+    const userData = JSON.stringify(resourcesOf(of, 'AWS::EC2::LaunchTemplate')[0]?.LaunchTemplateData);
+    const unit = readFileSync(join(root, 'deploy/aws/watcher/reelkit-watcher.service'), 'utf8');
+    for (const file of [watcher, unit]) expect(userData).toContain(JSON.stringify(file).slice(1, -1));
+    // What an instance takes, in base64.
+    expect(userData.length * (4 / 3)).toBeLessThan(16_384);
+  });
+
+  test('allows the watcher what it calls, and nothing else', () => {
+    const called = [...watcher.matchAll(/lifecycle ([a-z-]+)/g)].map(([, name = '']) =>
+      name.replaceAll(/(^|-)(\w)/g, (_, _dash, letter: string) => letter.toUpperCase()),
+    );
+    const policies = of.Resources.InstanceRole?.Properties.Policies as
+      | { PolicyName: string; PolicyDocument: { Statement: never[] } }[]
+      | undefined;
+    const role = policies?.[0];
+    expect(role?.PolicyName).toBe('watcher');
+    expect(role?.PolicyDocument.Statement.flatMap(actionsOf).sort()).toEqual(
+      [...new Set(called)].map((name) => `autoscaling:${name}`).sort(),
+    );
+  });
+
+  test('is a group as Reelkit wants it, but for what CloudFormation cannot say', () => {
+    const settings = asgCapacity.parse(capacityOf('asg', {}));
+    const evaluated = evaluate(of, group, {}) as Record<string, unknown>;
+    const described = { ...evaluated, MinSize: Number(evaluated.MinSize) } as unknown as AutoScalingGroup;
+    expect(groupProblems(described, settings, 'default')).toEqual([expect.stringContaining('suspend-processes')]);
+    const [hook] = evaluated.LifecycleHookSpecificationList as LifecycleHook[];
+    expect(hookProblems(hook, settings)).toEqual([]);
   });
 });
