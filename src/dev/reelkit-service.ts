@@ -15,7 +15,7 @@ import { type Stack, workersFolder, workersFolderOf } from './stack.ts';
 
 type CapacityInput = FleetConfigInput['capacity'];
 type ProcessCapacity = Extract<CapacityInput, { provider: 'process' }>;
-type PlatformCapacity = Extract<CapacityInput, { provider: 'kubernetes' | 'ecs' }>;
+type PlatformCapacity = Extract<CapacityInput, { provider: 'kubernetes' | 'ecs' | 'asg' }>;
 
 export interface ReelkitServiceOptions {
   stack: Stack;
@@ -140,7 +140,7 @@ export function reelkitConfig(
 export function isPlatform(
   capacity: Partial<ProcessCapacity> | PlatformCapacity | undefined,
 ): capacity is PlatformCapacity {
-  return capacity?.provider === 'kubernetes' || capacity?.provider === 'ecs';
+  return capacity?.provider !== undefined && capacity.provider !== 'process';
 }
 
 function keyFileIn({ stateDir }: Pick<Stack, 'stateDir'>): string {

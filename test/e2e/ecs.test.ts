@@ -9,7 +9,7 @@ import { waitFor } from '../support/stack-wait.ts';
 const SPOT_FIRST = [{ capacityProvider: 'FARGATE_SPOT' }, { capacityProvider: 'FARGATE' }];
 const e2e = useStack({
   fleet: { maxWorkers: 8 },
-  account: { bootMs: 1_000, jitterMs: 500, lagMs: 300, noticeMs: 60_000, strategies: SPOT_FIRST },
+  account: { ecs: { bootMs: 1_000, jitterMs: 500, lagMs: 300, noticeMs: 60_000, strategies: SPOT_FIRST } },
 });
 
 async function record(count: number, label: string) {

@@ -270,7 +270,7 @@ async function startService(stack: Stack, egressBin: string, options: ServiceOpt
           },
     },
     egress,
-    env: capacity?.provider === 'ecs' ? NOBODY : {},
+    env: capacity?.provider === 'ecs' || capacity?.provider === 'asg' ? NOBODY : {},
     readyTimeoutMs: SERVICE_READY_MS,
   });
   await service.start();
