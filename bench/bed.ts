@@ -15,6 +15,7 @@ import type { RecordingRequestInput } from '../src/recording/request.ts';
 import type { RecordingView } from '../src/recording/view.ts';
 import { clientDataConverter } from '../src/temporal/converter.ts';
 import { loadKeyring } from '../src/temporal/keys.ts';
+import { type AccountOptions, NOBODY, startAccount } from '../test/support/stack-account.ts';
 import { type ClusterOptions, startCluster } from '../test/support/stack-cluster.ts';
 import { createEndings, type Endings } from './endings.ts';
 import { inGroups } from './groups.ts';
@@ -26,7 +27,7 @@ export interface BedOptions {
   /** Also told of LiveKit's webhooks. */
   webhookUrls?: string[];
   /** What the workers are. */
-  capacity: { coresPerWorker: number; bootDelay?: string } | { cluster: ClusterOptions };
+  capacity: { coresPerWorker: number; bootDelay?: string } | { cluster: ClusterOptions } | { account: AccountOptions };
 }
 
 export type Bed = Awaited<ReturnType<typeof startBed>>;
@@ -61,6 +62,8 @@ async function layOut({ fleet, capacity, webhookUrls = [] }: BedOptions, { atEnd
       ? await startCluster(stack, egress, { workerEnv: WITHOUT_MEDIA, ...capacity.cluster })
       : undefined;
   atEnd(() => cluster?.stop() ?? stopAllProcessWorkers(join(stateDir, 'workers')));
+  const account = 'account' in capacity ? await startAccount(stack, egress, capacity.account) : undefined;
+  atEnd(async () => account?.stop());
   const service = await createReelkitService({
     stack,
     egressBin: egress,
@@ -68,8 +71,9 @@ async function layOut({ fleet, capacity, webhookUrls = [] }: BedOptions, { atEnd
       logLevel: 'warn',
       api: { requestsPerMinute: 1_000_000 },
       fleet: { busyInterval: '500ms', watchInterval: '30s', ...fleet },
-      capacity: 'cluster' in capacity ? cluster?.capacity : { ...capacity, env: WITHOUT_MEDIA },
+      capacity: cluster?.capacity ?? account?.capacity ?? { ...capacity, env: WITHOUT_MEDIA },
     },
+    env: account ? NOBODY : {},
     readyTimeoutMs: 180_000,
   });
   atEnd(() => service.stop());
@@ -126,6 +130,10 @@ async function layOut({ fleet, capacity, webhookUrls = [] }: BedOptions, { atEnd
       const rooms = new RoomServiceClient(host, apiKey, apiSecret);
       await inGroups(names, (name) => rooms.createRoom({ name, emptyTimeout: 7_200 }));
       return names;
+    },
+    get account() {
+      if (!account) throw new Error('the workers of this bed are in no account');
+      return account;
     },
     get cluster() {
       if (!cluster) throw new Error('the workers of this bed are processes');

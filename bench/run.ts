@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { benchActions } from './actions.ts';
+import { benchAsg, benchEcs } from './aws.ts';
 import { benchBurst } from './burst.ts';
 import { createBench } from './context.ts';
 import { benchDeaths } from './deaths.ts';
@@ -24,6 +25,8 @@ const PARTS = {
   takeover: benchTakeover,
   deaths: benchDeaths,
   kubernetes: benchKubernetes,
+  ecs: benchEcs,
+  asg: benchAsg,
   actions: benchActions,
   rest: benchRest,
 } as const;

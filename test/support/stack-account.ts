@@ -9,6 +9,9 @@ import { type AutoScalingOptions, createFakeAutoScaling, type FakeAutoScaling } 
 import { createFakeEcs, type EcsOptions, type FakeEcs } from './aws/ecs.ts';
 import { type FakeAws, startFakeAws } from './aws/server.ts';
 
+/** The tests' AWS asks nobody who they are. */
+export const NOBODY = { AWS_ACCESS_KEY_ID: 'nobody', AWS_SECRET_ACCESS_KEY: 'nothing', AWS_REGION: 'eu-central-1' };
+
 /** One of them. */
 export interface AccountOptions {
   ecs?: Partial<EcsOptions> & { strategies: { capacityProvider: string }[] };

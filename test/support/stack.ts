@@ -20,7 +20,7 @@ import {
 import { type Stack, type StackOptions, startStack, workersFolders } from '../../src/dev/stack.ts';
 import { clientDataConverter } from '../../src/temporal/converter.ts';
 import { loadKeyring } from '../../src/temporal/keys.ts';
-import { type AccountOptions, startAccount, type TestAccount } from './stack-account.ts';
+import { type AccountOptions, NOBODY, startAccount, type TestAccount } from './stack-account.ts';
 import { type Api, createApi } from './stack-api.ts';
 import { type ClusterOptions, startCluster, type TestCluster } from './stack-cluster.ts';
 import { createLiveKit, type LiveKit } from './stack-livekit.ts';
@@ -277,8 +277,6 @@ async function startService(stack: Stack, egressBin: string, options: ServiceOpt
   return service;
 }
 
-/** The tests' AWS asks nobody who they are. */
-const NOBODY = { AWS_ACCESS_KEY_ID: 'nobody', AWS_SECRET_ACCESS_KEY: 'nothing', AWS_REGION: 'eu-central-1' };
 const WITHOUT_MEDIA = { STANDIN_MEDIA: 'none' };
 
 function withMedia(cluster: ClusterOptions, media: boolean | undefined): ClusterOptions {
