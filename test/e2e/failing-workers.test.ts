@@ -21,8 +21,8 @@ const FAULTS = [
   { room: '^hangs$', step: 'start', action: 'hang' },
   { room: '^fails$', step: 'start', action: 'fail', code: 503, message: 'no display' },
 ];
-/** As long as a browser may need, then two looks. */
-const LIMIT_MS = 150_000;
+/** As long as a browser may need, then two looks; or four parts where they fail, the last ones a minute and two apart. */
+const LIMIT_MS = 300_000;
 const speakers: Speaker[] = [];
 let brokenId: string | undefined;
 
