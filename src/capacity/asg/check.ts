@@ -10,6 +10,7 @@ import {
 import { messageOf } from '../../common/error-message.ts';
 import { formatDuration } from '../../recording/duration.ts';
 import { type Action, toCapacityError } from '../aws/errors.ts';
+import { FINISH_MS } from '../egress-worker.ts';
 import type { Worker } from '../provider.ts';
 import type { AsgCapacity } from './config.ts';
 import { FLEET_TAG, templateOf } from './instance.ts';
@@ -19,8 +20,6 @@ const TERMINATING = 'autoscaling:EC2_INSTANCE_TERMINATING';
 /** A hook holds an instance for a hundred heartbeats, and for two days. */
 const HOOK_LIMIT_MS = 48 * 3_600_000;
 const HEARTBEATS = 100;
-/** Writing the end of a file and uploading it. */
-const FINISH_MS = 5 * 60_000;
 
 export async function findProblems(
   { groups }: AsgClients,

@@ -3,7 +3,6 @@ import { messageOf } from '../../common/error-message.ts';
 import { CapacityError, type CapacityErrorKind } from '../provider.ts';
 
 const RETRYABLE = new Set([
-  'ClusterContainsTasksException',
   'IdempotentCallInProgress',
   'InternalError',
   'InternalFailure',

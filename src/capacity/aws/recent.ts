@@ -7,7 +7,6 @@ export interface Recent<T> {
   add(id: string, launched: T): void;
   /** Not older than a minute. */
   entries(): [id: string, launched: T][];
-  forget(id: string): void;
 }
 
 export function createRecent<T>(now: () => number = Date.now): Recent<T> {
@@ -20,6 +19,5 @@ export function createRecent<T>(now: () => number = Date.now): Recent<T> {
       for (const [id, { atMs }] of held) if (now() - atMs > UNSEEN_MS) held.delete(id);
       return [...held].map(([id, { launched }]) => [id, launched]);
     },
-    forget: (id) => void held.delete(id),
   };
 }

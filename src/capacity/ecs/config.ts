@@ -1,9 +1,6 @@
 // The configuration of workers as standalone tasks of ECS.
 import { z } from 'zod';
-import { duration } from '../../config/values.ts';
-import { awsKeys } from '../aws/config.ts';
-
-const port = z.int().min(1).max(65_535);
+import { awsKeys, workerKeys } from '../aws/config.ts';
 
 const strategy = z
   .strictObject({
@@ -18,6 +15,7 @@ const strategy = z
 export const ecsCapacity = z.strictObject({
   provider: z.literal('ecs'),
   ...awsKeys,
+  ...workerKeys,
   /** Name or ARN. */
   cluster: z.string().min(1).max(255),
   /** `family`: its latest revision, so that a new one rolls out. `family:revision`: that one. */
@@ -37,11 +35,6 @@ export const ecsCapacity = z.strictObject({
       assignPublicIp: z.boolean().default(false),
     })
     .optional(),
-  /** `health_port` and `prometheus_port` of the egress's configuration. */
-  healthPort: port.default(9_090),
-  metricsPort: port.default(9_091),
-  /** No recording lasts longer: on instances the container's stopTimeout must exceed it. */
-  longestRecording: duration('24h'),
 });
 
 export type EcsCapacity = z.output<typeof ecsCapacity>;

@@ -1,25 +1,20 @@
 // What Reelkit reads out of a task definition: the revision that launches use, the cores of a worker, how long it may finish. Pure.
 import type { ContainerDefinition, TaskDefinition } from '@aws-sdk/client-ecs';
+import { DEFAULT_COSTS } from '../../fleet/cost.ts';
 import { formatDuration } from '../../recording/duration.ts';
+import { CPU_REQUEST, FINISH_MS, TOPIC } from '../egress-worker.ts';
 import type { EcsCapacity } from './config.ts';
 
-export const CPU_REQUEST = 'LIVEKIT_CPU_REQUEST';
-/** Reelkit sets it for each task: where it listens for starts, its `cluster_id`. */
-export const TOPIC = 'REELKIT_TOPIC';
 /** What a container gets that asks for nothing: Fargate's default, and that of the agent on instances. */
 const DEFAULT_STOP_MS = 30_000;
 /** Fargate lets nobody finish for longer. */
 const FARGATE_STOP_LIMIT_MS = 120_000;
-/** Writing the end of a file and uploading it. */
-const FINISH_MS = 5 * 60_000;
 const UNITS_PER_CORE = 1_024;
-/** A room composite needs so much of LiveKit's admission. */
-const ROOM_COMPOSITE_CORES = 4;
+const ROOM_COMPOSITE_CORES = DEFAULT_COSTS.roomComposite;
 
 export interface Definition {
   /** The revision. */
   arn: string;
-  family: string;
   networkMode: string;
   container: ContainerDefinition | undefined;
   containers: string[];
@@ -35,7 +30,6 @@ export function definitionOf(task: TaskDefinition, { container: name }: EcsCapac
   const units = Number(task.cpu ?? container?.cpu ?? 0);
   return {
     arn: task.taskDefinitionArn ?? '',
-    family: task.family ?? '',
     networkMode: task.networkMode ?? 'bridge',
     container,
     containers: containers.flatMap((one) => (one.name === undefined ? [] : [one.name])),
@@ -51,12 +45,17 @@ export function isFargate(strategy: {
   return strategy.launchType === 'FARGATE' || /^FARGATE(_SPOT)?$/.test(strategy.capacityProvider ?? '');
 }
 
+/** What a task has after it was told to stop. */
+export function stopLimitMs({ stopMs }: Definition, onFargate: boolean): number {
+  return onFargate ? Math.min(stopMs, FARGATE_STOP_LIMIT_MS) : stopMs;
+}
+
 /** @returns undefined when a drained worker may finish whatever it runs */
 export function drainLimitMs(
-  { stopMs }: Definition,
+  definition: Definition,
   { strategies, longestRecording }: EcsCapacity,
 ): number | undefined {
-  const limitMs = strategies.some(isFargate) ? Math.min(stopMs, FARGATE_STOP_LIMIT_MS) : stopMs;
+  const limitMs = stopLimitMs(definition, strategies.some(isFargate));
   return limitMs < longestRecording ? limitMs : undefined;
 }
 

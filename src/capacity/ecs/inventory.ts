@@ -88,6 +88,7 @@ export function createInventory({ ecs, ec2 }: EcsClients, settings: EcsCapacity,
         containerInstanceArn && lastStatus !== 'STOPPED' ? [containerInstanceArn] : [],
       ),
     );
+    for (const arn of ec2Ids.keys()) if (!arns.has(arn)) forget(arn);
     if (arns.size === 0) return new Map();
     const containerInstances = [...arns];
     const states = new Map<string, string | undefined>();
@@ -109,6 +110,11 @@ export function createInventory({ ecs, ec2 }: EcsClients, settings: EcsCapacity,
         { ...defined({ address: addresses.get(ec2Ids.get(arn) ?? '') }), draining: states.get(arn) === 'DRAINING' },
       ]),
     );
+  }
+
+  function forget(arn: string): void {
+    addresses.delete(ec2Ids.get(arn) ?? '');
+    ec2Ids.delete(arn);
   }
 
   /** They never change. */
@@ -147,14 +153,12 @@ export function createInventory({ ecs, ec2 }: EcsClients, settings: EcsCapacity,
       const refreshed = definition.get().catch(() => undefined);
       if (!definition.known()) await refreshed;
       const found = await tasks();
-      // Where tasks have addresses of their own only the state of the instance is asked for.
       const instances = await instancesOf(found);
       const reading: Reading = {
         fleet,
         settings,
         definition: definition.known(),
         instances,
-        nowMs: Date.now(),
         firstSeenMs,
       };
       const workers = found.map((task) => workerOf(task, reading));

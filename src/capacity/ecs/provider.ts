@@ -12,12 +12,13 @@ import {
 import { defined } from '../../common/defined.ts';
 import { clientOptions } from '../aws/clients.ts';
 import { toCapacityError } from '../aws/errors.ts';
+import { CPU_REQUEST, TOPIC, UNKNOWN_CORES } from '../egress-worker.ts';
 import type { ProviderContext } from '../kind.ts';
 import { launchAll } from '../launch-all.ts';
 import { CapacityError, type CapacityProvider } from '../provider.ts';
 import { findProblems, warningsOf } from './check.ts';
 import type { EcsCapacity, EcsStrategy } from './config.ts';
-import { CPU_REQUEST, type Definition, definitionProblems, drainLimitMs, TOPIC } from './definition.ts';
+import { type Definition, definitionProblems, drainLimitMs } from './definition.ts';
 import { failureOf } from './failures.ts';
 import { createInventory } from './inventory.ts';
 import { clientToken, startedBy, tokenOf, workerName } from './names.ts';
@@ -28,8 +29,6 @@ const LAUNCHES_AT_ONCE = 10;
 const LIST_MS = 3_000;
 /** Pulling the image, on a machine that runs. */
 const BOOT_MS = 60_000;
-/** Until a definition says otherwise: a room composite fits, so that demand leads to a launch, and the launch says what is wrong. */
-const UNKNOWN_CORES = 4;
 
 export function createEcsProvider(settings: EcsCapacity, { fleet, log }: ProviderContext): CapacityProvider {
   const options = clientOptions(settings);

@@ -1,14 +1,14 @@
 // One task of ECS as a worker: its state, why it is not running, where it answers, and when it is ended. Pure.
 import type { Container, Task } from '@aws-sdk/client-ecs';
 import { defined } from '../../common/defined.ts';
+import { CPU_REQUEST, TOPIC } from '../egress-worker.ts';
 import type { Worker } from '../provider.ts';
 import type { EcsCapacity } from './config.ts';
-import { CPU_REQUEST, type Definition, isFargate, nameOf, TOPIC } from './definition.ts';
+import { type Definition, isFargate, nameOf, stopLimitMs } from './definition.ts';
 import { tokenOf } from './names.ts';
 
 /** Spot and retirement give so long, whatever the container asks for. */
 const NOTICE_MS = 120_000;
-const FARGATE_STOP_LIMIT_MS = 120_000;
 const NOTICES: Record<string, string> = {
   SpotInterruption: 'AWS takes its Spot capacity back',
   TerminationNotice: 'AWS takes the machine under it away',
@@ -21,7 +21,6 @@ export interface Reading {
   definition: Definition | undefined;
   /** Private addresses of container instances, by ARN; their state. */
   instances: ReadonlyMap<string, InstanceFacts>;
-  nowMs: number;
   /** When each task was seen first, by id. */
   firstSeenMs(id: string): number;
 }
@@ -80,13 +79,12 @@ function leavingOf({ stopCode }: Task, instance: InstanceFacts | undefined): str
   return NOTICES[stopCode ?? ''] ?? (instance?.draining ? 'its instance is being drained' : undefined);
 }
 
-/** Fargate takes it back to its limit, whatever the definition says. */
 function endsAtMs(task: Task, state: Worker['state'], definition: Definition | undefined): number | undefined {
   const sinceMs = task.stoppingAt?.getTime();
   if (state !== 'draining' || sinceMs === undefined || !definition) return undefined;
   if (task.stopCode !== undefined && task.stopCode in NOTICES) return sinceMs + NOTICE_MS;
   const fargate = isFargate({ launchType: task.launchType, capacityProvider: task.capacityProviderName });
-  return sinceMs + (fargate ? Math.min(definition.stopMs, FARGATE_STOP_LIMIT_MS) : definition.stopMs);
+  return sinceMs + stopLimitMs(definition, fargate);
 }
 
 const WAITS: Record<string, string> = {

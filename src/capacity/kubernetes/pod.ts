@@ -2,10 +2,11 @@
 
 import type { V1Container, V1Pod } from '@kubernetes/client-node';
 import { defined } from '../../common/defined.ts';
+import { TOPIC } from '../egress-worker.ts';
 import type { Worker } from '../provider.ts';
 import { ANNOTATIONS, LABELS } from './names.ts';
 import { condition, containerStatus, isCutOff, whyNotReady } from './reasons.ts';
-import { coresOf, HEALTH_PORT, METRICS_PORT, portOf, TOPIC } from './template.ts';
+import { coresOf, HEALTH_PORT, METRICS_PORT, portOf } from './template.ts';
 
 export interface PodReading {
   container: string;

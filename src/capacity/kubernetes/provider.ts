@@ -3,6 +3,7 @@
 // What pods there are comes from a watch; a pass sends no request to the API server unless it changes something.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { V1Pod, V1PodTemplate } from '@kubernetes/client-node';
+import { UNKNOWN_CORES } from '../egress-worker.ts';
 import type { ProviderContext } from '../kind.ts';
 import { launchAll } from '../launch-all.ts';
 import { CapacityError, type CapacityProvider } from '../provider.ts';
@@ -25,8 +26,6 @@ const BEHIND_LIMIT_MS = 2_000;
 const BEHIND_STEP_MS = 250;
 /** Pods that ended stay this many, so that their reasons can be read. */
 const KEPT_ENDED_PODS = 10;
-/** Until a template says otherwise: a room composite fits, so that demand leads to a launch, and the launch says what is wrong. */
-const UNKNOWN_CORES = 4;
 
 export function createKubernetesProvider(
   settings: KubernetesCapacity,

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { V1Container, V1OwnerReference, V1Pod, V1PodTemplate } from '@kubernetes/client-node';
 import { formatDuration } from '../../recording/duration.ts';
+import { CPU_REQUEST, FINISH_MS, TOPIC } from '../egress-worker.ts';
 import { ANNOTATIONS, LABELS, MANAGER } from './names.ts';
 
 export interface TemplateSettings {
@@ -13,15 +14,9 @@ export interface TemplateSettings {
   longestRecording: number;
 }
 
-/** livekit/egress counts what this says, else the cgroup's quota, else every core of the node. */
-const CPU_REQUEST = 'LIVEKIT_CPU_REQUEST';
-/** Reelkit sets it for each pod, first of all, so that what follows may refer to it: `cluster_id: $(REELKIT_TOPIC)`. */
-export const TOPIC = 'REELKIT_TOPIC';
 const CONFIG_BODY = 'EGRESS_CONFIG_BODY';
 export const HEALTH_PORT = 'health';
 export const METRICS_PORT = 'metrics';
-/** Writing the end of a file and uploading it: `eosTimeout` of livekit/egress is 30 s, the rest is the upload. */
-const FINISH_MS = 5 * 60_000;
 /** A pod's name is a host name: 63 characters, of which the launch takes up to 25. */
 const PREFIX_LENGTH = 36;
 
@@ -141,6 +136,7 @@ function withCpuRequest(container: V1Container): V1Container {
   return { ...container, env: [...(container.env ?? []), { name: CPU_REQUEST, value: String(coresOf(container)) }] };
 }
 
+/** First of all, so that what follows may refer to it: `cluster_id: $(REELKIT_TOPIC)`. */
 function withTopic(container: V1Container, topic: string): V1Container {
   const others = (container.env ?? []).filter(({ name }) => name !== TOPIC);
   return { ...container, env: [{ name: TOPIC, value: topic }, ...others] };

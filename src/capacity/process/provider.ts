@@ -6,6 +6,7 @@ import { constants } from 'node:fs';
 import { access, mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { CPU_REQUEST } from '../egress-worker.ts';
 import { launchAll } from '../launch-all.ts';
 import { CapacityError, type CapacityProvider, type Worker } from '../provider.ts';
 import type { ProcessCapacity } from './config.ts';
@@ -270,7 +271,7 @@ async function start(folder: string, settings: ProcessCapacity, record: WorkerRe
 function workerEnvironment(settings: ProcessCapacity, record: WorkerRecord): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(REELKIT_|TEMPORAL_|EGRESS_CONFIG)/.test(name));
   const given = { ...Object.fromEntries(inherited), ...settings.env };
-  return { ...given, PATH: pathOf(settings.bin, given.PATH), LIVEKIT_CPU_REQUEST: String(record.cpuCores) };
+  return { ...given, PATH: pathOf(settings.bin, given.PATH), [CPU_REQUEST]: String(record.cpuCores) };
 }
 
 /** livekit/egress starts each recording as a process of its own, which it looks for as `egress` on PATH. */

@@ -28,7 +28,6 @@ const reading: Reading = {
   settings,
   definition,
   instances: new Map(),
-  nowMs: NOW_MS,
   firstSeenMs: () => NOW_MS,
 };
 
