@@ -2,27 +2,13 @@
 // and what happens in the middle of it: a full zone, a scale-in from outside, a machine that dies, Reelkit killed while it launches.
 import { EncodedFileOutput } from 'livekit-server-sdk';
 import { expect, test } from 'vitest';
-import type { RecordingView } from '../../src/recording/view.ts';
 import { useStack } from '../support/stack.ts';
+import { recordedRooms } from '../support/stack-rooms.ts';
 import { waitFor } from '../support/stack-wait.ts';
 
 const e2e = useStack({ fleet: { maxWorkers: 8 }, account: { asg: { bootMs: 1_000, jitterMs: 500, lagMs: 300 } } });
 
-async function record(count: number, label: string) {
-  const rooms = await e2e.livekit.createRooms(count, label);
-  const accepted = await Promise.all(rooms.map((room) => e2e.api.record({ source: { type: 'room', room } })));
-  return { rooms, ids: accepted.map(({ id }) => id) };
-}
-
-const untilRecording = (ids: string[]) => Promise.all(ids.map((id) => e2e.api.untilStage(id, 'recording', 90_000)));
-
-async function complete(rooms: string[], ids: string[]): Promise<RecordingView[]> {
-  await Promise.all(rooms.map((room) => e2e.livekit.closeRoom(room)));
-  const ended = await Promise.all(ids.map((id) => e2e.api.untilEnded(id, 90_000)));
-  expect(ended.map(({ stage, reason }) => [stage, reason?.code])).toEqual(ids.map(() => ['completed', 'finished']));
-  for (const id of ids) expect(await e2e.livekit.egressesOf(id)).toHaveLength(1);
-  return ended;
-}
+const { record, untilRecording, complete, untilNextPart } = recordedRooms(e2e);
 
 const workerOf = async (id: string) => (await e2e.api.show(id)).parts.at(-1)?.worker?.id ?? '';
 
@@ -60,17 +46,12 @@ test('an instance that somebody else ends finishes what it records, and takes no
 });
 
 test('a machine that dies without a word costs a part, not the recording', async () => {
-  const { account, api } = e2e;
+  const { account } = e2e;
   const { rooms, ids } = await record(1, 'dies');
   await untilRecording(ids);
   const [id = ''] = ids;
   await account.asg.crash(await workerOf(id));
-  await waitFor(
-    'its next part',
-    () => api.show(id),
-    (view) => view.stage === 'recording' && view.parts.length === 2,
-    90_000,
-  );
+  await untilNextPart(id);
   await complete(rooms, ids);
 });
 

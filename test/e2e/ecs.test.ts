@@ -2,8 +2,8 @@
 // it: no capacity, throttling, a Spot notice, a machine that dies, Reelkit killed while it launches.
 import { EncodedFileOutput } from 'livekit-server-sdk';
 import { describe, expect, test } from 'vitest';
-import type { RecordingView } from '../../src/recording/view.ts';
 import { useStack } from '../support/stack.ts';
+import { recordedRooms } from '../support/stack-rooms.ts';
 import { waitFor } from '../support/stack-wait.ts';
 
 const SPOT_FIRST = [{ capacityProvider: 'FARGATE_SPOT' }, { capacityProvider: 'FARGATE' }];
@@ -12,21 +12,7 @@ const e2e = useStack({
   account: { ecs: { bootMs: 1_000, jitterMs: 500, lagMs: 300, noticeMs: 60_000, strategies: SPOT_FIRST } },
 });
 
-async function record(count: number, label: string) {
-  const rooms = await e2e.livekit.createRooms(count, label);
-  const accepted = await Promise.all(rooms.map((room) => e2e.api.record({ source: { type: 'room', room } })));
-  return { rooms, ids: accepted.map(({ id }) => id) };
-}
-
-const untilRecording = (ids: string[]) => Promise.all(ids.map((id) => e2e.api.untilStage(id, 'recording', 90_000)));
-
-async function complete(rooms: string[], ids: string[]): Promise<RecordingView[]> {
-  await Promise.all(rooms.map((room) => e2e.livekit.closeRoom(room)));
-  const ended = await Promise.all(ids.map((id) => e2e.api.untilEnded(id, 90_000)));
-  expect(ended.map(({ stage, reason }) => [stage, reason?.code])).toEqual(ids.map(() => ['completed', 'finished']));
-  for (const id of ids) expect(await e2e.livekit.egressesOf(id)).toHaveLength(1);
-  return ended;
-}
+const { record, untilRecording, complete, untilNextPart } = recordedRooms(e2e);
 
 const ranOn = () => e2e.account.ecs.tasks().map(({ provider }) => provider);
 
@@ -87,12 +73,7 @@ describe('recordings on Fargate', () => {
     );
     expect(told.stage).toBe('recording');
     await account.ecs.crash(task);
-    await waitFor(
-      'its next part',
-      () => api.show(id),
-      (view) => view.stage === 'recording' && view.parts.length === 2,
-      90_000,
-    );
+    await untilNextPart(id);
     const [ended] = await complete(rooms, ids);
     expect(ended?.parts[1]?.worker?.id).not.toBe(task);
   });
@@ -103,12 +84,7 @@ describe('recordings on Fargate', () => {
     await untilRecording(ids);
     const [id = ''] = ids;
     await account.ecs.crash((await api.show(id)).parts[0]?.worker?.id ?? '');
-    await waitFor(
-      'its next part',
-      () => api.show(id),
-      (view) => view.stage === 'recording' && view.parts.length === 2,
-      90_000,
-    );
+    await untilNextPart(id);
     await complete(rooms, ids);
   });
 

@@ -10,6 +10,7 @@ import { repositoryRoot } from '../../src/dev/components/sources.ts';
 import type { RecordingView } from '../../src/recording/view.ts';
 import { useStack } from '../support/stack.ts';
 import { ACTIVE, isLive } from '../support/stack-livekit.ts';
+import { recordedRooms } from '../support/stack-rooms.ts';
 import { holdsFor, waitFor } from '../support/stack-wait.ts';
 
 const BOOT_MS = 1_500;
@@ -20,22 +21,12 @@ const e2e = useStack({
 /** Node boot, worker boot and start on two cores. */
 const START_MS = 90_000;
 
-async function record(count: number, label: string) {
-  const rooms = await e2e.livekit.createRooms(count, label);
-  const accepted = await Promise.all(rooms.map((room) => e2e.api.record({ source: { type: 'room', room } })));
-  return { rooms, ids: accepted.map(({ id }) => id) };
-}
+const { record, untilRecording, close, ...rooms } = recordedRooms(e2e);
 
-const untilRecording = (ids: string[], limitMs = START_MS) =>
-  Promise.all(ids.map((id) => e2e.api.untilStage(id, 'recording', limitMs)));
-
-const close = (rooms: string[]) => Promise.all(rooms.map((room) => e2e.livekit.closeRoom(room)));
-
-async function expectCompleted(ids: string[], parts = 1): Promise<RecordingView[]> {
-  const ended = await Promise.all(ids.map((id) => e2e.api.untilEnded(id, START_MS)));
-  expect(ended.map(({ stage, reason }) => [stage, reason?.code])).toEqual(ids.map(() => ['completed', 'finished']));
-  expect(ended.map((view) => view.parts.length)).toEqual(ids.map(() => parts));
-  for (const id of ids) expect(await e2e.livekit.egressesOf(id)).toHaveLength(parts);
+/** In one part each. */
+async function expectCompleted(ids: string[]): Promise<RecordingView[]> {
+  const ended = await rooms.expectCompleted(ids);
+  expect(ended.map((view) => view.parts.length)).toEqual(ids.map(() => 1));
   return ended;
 }
 

@@ -1,29 +1,21 @@
 // The watcher as it stands on an instance: a real shell, curl and AWS CLI, a metadata service, and a real worker that records.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { repositoryRoot } from '../../../src/dev/components/sources.ts';
-import { ensureComponents, ensureStandIn } from '../../../src/dev/components.ts';
-import { egressConfig } from '../../../src/dev/egress-config.ts';
-import { freePorts } from '../../../src/dev/ports.ts';
+import { ensureComponents } from '../../../src/dev/components.ts';
 import { reportToStderr } from '../../../src/dev/reporter.ts';
-import { type Stack, startStack } from '../../../src/dev/stack.ts';
 import { type FakeImds, startImds } from '../../support/aws/imds.ts';
 import { AwsFault, type FakeAws, startFakeAws } from '../../support/aws/server.ts';
 import { startWorker } from '../../support/cluster/kubelet/worker.ts';
+import { NOBODY } from '../../support/stack-account.ts';
+import { useAwsBed } from '../capacity/aws-bed.ts';
 import { eventually } from '../capacity/eventually.ts';
-import { createOccupier, type Occupier } from '../capacity/occupy.ts';
 
 const ID = 'i-0123456789abcdef0';
-let folder: string;
-let stack: Stack;
-let occupier: Occupier;
-let egressBin: string;
+const bed = useAwsBed();
 let cli: string;
-let ports: number[];
 let aws: FakeAws;
 let imds: FakeImds;
 let egress: Awaited<ReturnType<typeof startWorker>>;
@@ -31,17 +23,7 @@ let watcher: ChildProcess | undefined;
 let made = 0;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'reelkit-watcher-'));
-  egressBin = await ensureStandIn(reportToStderr);
   cli = (await ensureComponents(['aws'], reportToStderr)).aws;
-  stack = await startStack({ stateDir: folder, parts: ['workersRedis'] });
-  occupier = await createOccupier(stack.workersRedis);
-  ports = await freePorts(2);
-});
-afterAll(async () => {
-  await occupier?.close();
-  await stack?.stop();
-  if (folder) await rm(folder, { recursive: true, force: true });
 });
 
 beforeEach(async () => {
@@ -53,13 +35,11 @@ beforeEach(async () => {
       actions: { RecordLifecycleActionHeartbeat: () => ({}), CompleteLifecycleAction: () => ({}) },
     },
   ]);
-  const livekit = { url: 'ws://127.0.0.1:1', apiKey: 'key', apiSecret: 'secret' };
-  const body = `${egressConfig({ livekit, redis: stack.workersRedis })}\ncluster_id: watched-${made}\n`;
-  const [health = 0, metrics = 0] = ports;
+  const { healthPort: health, metricsPort: metrics, egressConfig, ...worker } = await bed.worker();
   egress = await startWorker(
-    { egressBin, dir: folder, workerEnv: { STANDIN_MEDIA: 'none' }, takenPorts: new Set() },
+    { ...worker, takenPorts: new Set() },
     `watched-${made}`,
-    { EGRESS_CONFIG_BODY: body, LIVEKIT_CPU_REQUEST: '4' },
+    { EGRESS_CONFIG_BODY: `${egressConfig}\ncluster_id: watched-${made}\n`, LIVEKIT_CPU_REQUEST: '4' },
     { host: `127.79.0.${made}`, health, metrics },
   );
   watch();
@@ -78,15 +58,15 @@ function watch(): void {
     stdio: 'ignore',
     env: {
       PATH: `${dirname(cli)}:${process.env.PATH}`,
-      HOME: folder,
-      AWS_ACCESS_KEY_ID: 'nobody',
-      AWS_SECRET_ACCESS_KEY: 'nothing',
+      HOME: bed.folder,
+      AWS_ACCESS_KEY_ID: NOBODY.AWS_ACCESS_KEY_ID,
+      AWS_SECRET_ACCESS_KEY: NOBODY.AWS_SECRET_ACCESS_KEY,
       AWS_ENDPOINT_URL: aws.url,
       REELKIT_GROUP: 'recorders',
       REELKIT_IMDS: imds.url,
       REELKIT_STOP: `kill -TERM ${egress.pid}`,
       REELKIT_RUNS: `kill -0 ${egress.pid}`,
-      REELKIT_STATE: join(folder, `told-${made}`),
+      REELKIT_STATE: join(bed.folder, `told-${made}`),
       REELKIT_POLL_SECONDS: '0.2',
       REELKIT_HEARTBEAT_SECONDS: '1',
     },
@@ -101,19 +81,11 @@ async function unwatch(): Promise<void> {
   await once(running, 'exit');
 }
 
-async function record(): Promise<{ stop(): Promise<void> }> {
-  let busy: { stop(): Promise<void> } | undefined;
-  await eventually(async () => {
-    busy = await occupier.occupy(`watched-${made}`).catch(() => undefined);
-    return busy !== undefined;
-  });
-  return busy as NonNullable<typeof busy>;
-}
-
+const record = () => bed.occupier.occupyOnceReady(`watched-${made}`);
 const sent = (action: string) => aws.calls.filter((call) => call.action === action);
 /** As applications see it: nothing can be sent there any more. */
 const takesNothing = () =>
-  occupier.occupy(`watched-${made}`).then(
+  bed.occupier.occupy(`watched-${made}`).then(
     () => false,
     () => true,
   );

@@ -1,103 +1,30 @@
 // The asg provider against an AWS of the tests' own, with instances that are real worker processes.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Capacity } from '../../../src/capacity/guard.ts';
-import { ensureStandIn } from '../../../src/dev/components.ts';
-import { egressConfig } from '../../../src/dev/egress-config.ts';
-import { freePorts } from '../../../src/dev/ports.ts';
-import { reportToStderr } from '../../../src/dev/reporter.ts';
-import { type Stack, startStack } from '../../../src/dev/stack.ts';
-import { type AutoScalingOptions, createFakeAutoScaling, type FakeAutoScaling } from '../../support/aws/autoscaling.ts';
-import { AwsFault, type FakeAws, startFakeAws } from '../../support/aws/server.ts';
+import { describe, expect, it } from 'vitest';
+import { type AutoScalingOptions, createFakeAutoScaling } from '../../support/aws/autoscaling.ts';
+import { AwsFault } from '../../support/aws/server.ts';
+import { useAwsBed } from './aws-bed.ts';
 import { eventually } from './eventually.ts';
-import { fleetWith, launchAndKill } from './killed-launch.ts';
-import { createOccupier, type Occupier } from './occupy.ts';
-import { openCapacity, workersOf } from './open.ts';
-import { describeProvider, type ProviderUnderTest, type Refusal } from './provider-contract.ts';
-
-// Credentials of nobody; the launches that are killed inherit them.
-Object.assign(process.env, {
-  AWS_ACCESS_KEY_ID: 'nobody',
-  AWS_SECRET_ACCESS_KEY: 'nothing',
-  AWS_REGION: 'eu-central-1',
-});
+import { workersOf } from './open.ts';
+import { describeProvider, type Refusal } from './provider-contract.ts';
 
 const ZONES = ['eu-central-1a', 'eu-central-1b', 'eu-central-1c'];
-let folder: string;
-let stack: Stack;
-let occupier: Occupier;
-let egressBin: string;
-const opened: Capacity[] = [];
-const running: { aws: FakeAws; asg: FakeAutoScaling }[] = [];
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'reelkit-asg-'));
-  egressBin = await ensureStandIn(reportToStderr);
-  stack = await startStack({ stateDir: folder, parts: ['workersRedis'] });
-  occupier = await createOccupier(stack.workersRedis);
-});
-
-afterAll(async () => {
-  await Promise.all(opened.map((provider) => provider.close?.()));
-  for (const { aws, asg } of running) {
-    await asg.close();
-    await aws.close();
-  }
-  await occupier?.close();
-  await stack?.stop();
-  if (folder) await rm(folder, { recursive: true, force: true });
-});
+const bed = useAwsBed();
 
 async function account(options: Partial<AutoScalingOptions> = {}) {
-  const [healthPort = 0, metricsPort = 0] = await freePorts(2);
-  const livekit = { url: 'ws://127.0.0.1:1', apiKey: 'key', apiSecret: 'secret' };
-  const asg = createFakeAutoScaling({
-    dir: join(folder, `group-${running.length}`),
-    egressBin,
-    egressConfig: egressConfig({ livekit, redis: stack.workersRedis }),
-    workerEnv: { STANDIN_MEDIA: 'none' },
-    healthPort,
-    metricsPort,
-    ...options,
-  });
-  const aws = await startFakeAws(asg.services);
-  running.push({ aws, asg });
-  const capacity = {
-    provider: 'asg' as const,
-    endpoint: aws.url,
-    group: asg.group,
-    coresPerWorker: 4,
-    healthPort,
-    metricsPort,
-  };
-  const open = async (changes: object = {}) => {
-    const provider = await openCapacity(fleetWith({ ...capacity, ...changes }));
-    opened.push(provider);
-    return provider;
-  };
-  return { asg, aws, capacity, open };
+  const worker = await bed.worker();
+  const asg = createFakeAutoScaling({ ...worker, ...options });
+  const { healthPort, metricsPort } = worker;
+  const capacity = { provider: 'asg', group: asg.group, coresPerWorker: 4, healthPort, metricsPort } as const;
+  return { asg, ...(await bed.account(asg, capacity)) };
 }
 
 /** Instances that only seem to run. */
 const lean = (options: Partial<AutoScalingOptions> = {}) =>
   account({ egressBin: undefined as never, bootMs: 0, ...options });
 
-async function subject(): Promise<ProviderUnderTest> {
-  const { asg, aws, capacity, open } = await account();
-  return {
-    provider: await open(),
-    crash: (id) => asg.crash(id),
-    successor: () => open(),
-    killedWhileLaunching: (count, token) => launchAndKill(fleetWith(capacity), count, token),
-    unasked: async () => asg.attach(),
-    occupy: (topic) => occupier.occupy(topic),
-    slow: (ms) => aws.delay(ms),
-    async stop() {
-      expect(aws.violations).toEqual([]);
-    },
-  };
+async function subject() {
+  const one = await account();
+  return bed.subject(one, async () => one.asg.attach());
 }
 
 type Account = Awaited<ReturnType<typeof account>>;
@@ -202,14 +129,10 @@ describe('instances', () => {
     const provider = await open();
     const [id = ''] = (await provider.launch(1, 'outside')).launched;
     const find = async () => (await provider.list(Date.now())).workers[0];
-    let busy: Awaited<ReturnType<Occupier['occupy']>> | undefined;
-    await eventually(async () => {
-      busy = await occupier.occupy(id).catch(() => undefined);
-      return busy !== undefined;
-    });
+    const busy = await bed.occupier.occupyOnceReady(id);
     asg.endFromOutside(id, 'instance refresh');
     expect((await find())?.state).toBe('draining');
-    await busy?.stop();
+    await busy.stop();
     await eventually(async () => (await find())?.state === 'gone');
   });
 

@@ -1,103 +1,32 @@
 // The ecs provider against an AWS of the tests' own, with tasks that are real worker processes: on Fargate, and on instances.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Capacity } from '../../../src/capacity/guard.ts';
-import { ensureStandIn } from '../../../src/dev/components.ts';
-import { egressConfig } from '../../../src/dev/egress-config.ts';
-import { freePorts } from '../../../src/dev/ports.ts';
-import { reportToStderr } from '../../../src/dev/reporter.ts';
-import { type Stack, startStack } from '../../../src/dev/stack.ts';
-import { createFakeEcs, type EcsOptions, type FakeEcs } from '../../support/aws/ecs.ts';
-import { AwsFault, type FakeAws, startFakeAws } from '../../support/aws/server.ts';
+import { describe, expect, it } from 'vitest';
+import type { FleetConfigInput } from '../../../src/config/fleet.ts';
+import { createFakeEcs, type EcsOptions } from '../../support/aws/ecs.ts';
+import { AwsFault } from '../../support/aws/server.ts';
+import { useAwsBed } from './aws-bed.ts';
 import { eventually } from './eventually.ts';
-import { fleetWith, launchAndKill } from './killed-launch.ts';
-import { createOccupier, type Occupier } from './occupy.ts';
-import { openCapacity, workersOf } from './open.ts';
-import { describeProvider, type ProviderUnderTest, type Refusal } from './provider-contract.ts';
+import { workersOf } from './open.ts';
+import { describeProvider, type Refusal } from './provider-contract.ts';
 
-// Credentials of nobody; the launches that are killed inherit them.
-Object.assign(process.env, {
-  AWS_ACCESS_KEY_ID: 'nobody',
-  AWS_SECRET_ACCESS_KEY: 'nothing',
-  AWS_REGION: 'eu-central-1',
-});
-
-let folder: string;
-let stack: Stack;
-let occupier: Occupier;
-let egressBin: string;
-const opened: Capacity[] = [];
-const running: { aws: FakeAws; ecs: FakeEcs }[] = [];
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'reelkit-ecs-'));
-  egressBin = await ensureStandIn(reportToStderr);
-  stack = await startStack({ stateDir: folder, parts: ['workersRedis'] });
-  occupier = await createOccupier(stack.workersRedis);
-});
-
-afterAll(async () => {
-  await Promise.all(opened.map((provider) => provider.close?.()));
-  for (const { aws, ecs } of running) {
-    await ecs.close();
-    await aws.close();
-  }
-  await occupier?.close();
-  await stack?.stop();
-  if (folder) await rm(folder, { recursive: true, force: true });
-});
+const bed = useAwsBed();
 
 async function account(options: Partial<EcsOptions> = {}) {
-  const [healthPort = 0, metricsPort = 0] = await freePorts(2);
-  const ecs = createFakeEcs({
-    dir: join(folder, `account-${running.length}`),
-    egressBin,
-    egressConfig: egressConfig({
-      livekit: { url: 'ws://127.0.0.1:1', apiKey: 'key', apiSecret: 'secret' },
-      redis: stack.workersRedis,
-    }),
-    workerEnv: { STANDIN_MEDIA: 'none' },
-    healthPort,
-    metricsPort,
-    ...options,
-  });
-  const aws = await startFakeAws(ecs.services);
-  running.push({ aws, ecs });
-  const capacity = {
-    provider: 'ecs' as const,
-    endpoint: aws.url,
-    cluster: 'media',
-    taskDefinition: 'egress',
-    healthPort,
-    metricsPort,
-    ...(options.onInstances
-      ? { strategies: [{ capacityProvider: 'instances' }] }
-      : { strategies: [{ capacityProvider: 'FARGATE' }], network: { subnets: ['subnet-1'] } }),
-  };
-  const open = async (changes: object = {}) => {
-    const provider = await openCapacity(fleetWith({ ...capacity, ...changes }));
-    opened.push(provider);
-    return provider;
-  };
-  return { ecs, aws, capacity, open };
+  const worker = await bed.worker();
+  const ecs = createFakeEcs({ ...worker, ...options });
+  const { healthPort, metricsPort } = worker;
+  return { ecs, ...(await bed.account(ecs, { ...capacityOf(options.onInstances), healthPort, metricsPort })) };
 }
 
-async function subject(options: Partial<EcsOptions> = {}): Promise<ProviderUnderTest> {
-  const { ecs, aws, capacity, open } = await account(options);
-  return {
-    provider: await open(),
-    crash: (id) => ecs.crash(id),
-    successor: () => open(),
-    killedWhileLaunching: (count, token) => launchAndKill(fleetWith(capacity), count, token),
-    unasked: () => ecs.runByHand(),
-    occupy: (topic) => occupier.occupy(topic),
-    slow: (ms) => aws.delay(ms),
-    async stop() {
-      expect(aws.violations).toEqual([]);
-    },
-  };
+function capacityOf(onInstances = false): Extract<FleetConfigInput['capacity'], { provider: 'ecs' }> {
+  const place = onInstances
+    ? { strategies: [{ capacityProvider: 'instances' }] }
+    : { strategies: [{ capacityProvider: 'FARGATE' }], network: { subnets: ['subnet-1'] } };
+  return { provider: 'ecs', cluster: 'media', taskDefinition: 'egress', ...place };
+}
+
+async function subject(options: Partial<EcsOptions> = {}) {
+  const one = await account(options);
+  return bed.subject(one, () => one.ecs.runByHand());
 }
 
 function refused(
@@ -196,16 +125,6 @@ describe('a launch', () => {
   });
 });
 
-/** It answers on its port a moment before it listens on the bus. */
-async function occupied(topic: string): ReturnType<Occupier['occupy']> {
-  let busy: Awaited<ReturnType<Occupier['occupy']>> | undefined;
-  await eventually(async () => {
-    busy = await occupier.occupy(topic).catch(() => undefined);
-    return busy !== undefined;
-  });
-  return busy as NonNullable<typeof busy>;
-}
-
 describe('a worker that AWS takes away', () => {
   it.each(['SpotInterruption', 'TerminationNotice'] as const)('by %s is told with its end', async (kind) => {
     const { ecs, open } = await account({ noticeMs: 600_000 });
@@ -213,7 +132,7 @@ describe('a worker that AWS takes away', () => {
     const [id = ''] = (await provider.launch(1, 'notice')).launched;
     await eventually(async () => (await provider.list(Date.now())).workers[0]?.state === 'running');
     const [worker] = await workersOf(provider);
-    const busy = await occupied(worker?.topic ?? '');
+    const busy = await bed.occupier.occupyOnceReady(worker?.topic ?? '');
     const beforeMs = Date.now();
     ecs.notice(id, kind);
     const [seen] = (await provider.list(Date.now())).workers;
@@ -244,21 +163,10 @@ describe('calls', () => {
 
   /** Tasks that only seem to run. */
   async function lean(workers: number) {
-    const ecs = createFakeEcs({ dir: folder, healthPort: 1, metricsPort: 2, bootMs: 0 });
+    const ecs = createFakeEcs({ dir: bed.folder, healthPort: 1, metricsPort: 2, bootMs: 0 });
     for (let index = 0; index < workers; index += 1) await ecs.runByHand();
-    const aws = await startFakeAws(ecs.services);
-    running.push({ aws, ecs });
-    const provider = await openCapacity(
-      fleetWith({
-        provider: 'ecs',
-        endpoint: aws.url,
-        cluster: 'media',
-        taskDefinition: 'egress',
-        strategies: [{ capacityProvider: 'FARGATE' }],
-        network: { subnets: ['subnet-1'] },
-      }),
-    );
-    opened.push(provider);
+    const { aws, open } = await bed.account(ecs, capacityOf());
+    const provider = await open();
     return { aws, provider };
   }
 });
