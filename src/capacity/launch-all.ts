@@ -1,4 +1,6 @@
-// Launching several workers one by one, some at a time: stops at the first that fails, and says what was launched and why no more.
+// Launching several workers one by one, some at a time: begins no more after the first that fails, and says what was launched and why
+// no more.
+import { eachAtOnce } from '../common/some-at-once.ts';
 import { type CapacityError, type LaunchResult, launchProblemOf } from './provider.ts';
 
 interface LaunchAll {
@@ -12,14 +14,15 @@ interface LaunchAll {
 export async function launchAll({ ids, atOnce, launch, toError }: LaunchAll): Promise<LaunchResult> {
   const launched: string[] = [];
   let error: CapacityError | undefined;
-  for (let start = 0; start < ids.length && !error; start += atOnce) {
-    const batch = ids.slice(start, start + atOnce);
-    const results = await Promise.allSettled(batch.map(launch));
-    results.forEach((result, index) => {
-      if (result.status === 'fulfilled') launched.push(batch[index] as string);
-      else error ??= toError(result.reason);
-    });
-  }
+  await eachAtOnce(atOnce, ids, async (id) => {
+    if (error) return;
+    try {
+      await launch(id);
+      launched.push(id);
+    } catch (cause) {
+      error ??= toError(cause);
+    }
+  });
   if (error && launched.length === 0) throw error;
   return { launched, problems: error ? [launchProblemOf(error, ids.length - launched.length)] : [] };
 }
