@@ -1,5 +1,5 @@
 // What Reelkit itself reads, writes and removes in a storage that recordings go to: segments that outlived their worker, files that
-// are put together, the manifest. One file beside this one for each kind; its library is loaded with the first that is opened.
+// are put together, the manifest. One file beside this one for each kind.
 
 /** Where a storage is and how to get in. `folder`: a disk that this process sees, its paths absolute. */
 export type Reach = S3Reach | GcsReach | AzureReach | { type: 'folder' };
@@ -53,19 +53,6 @@ export interface Store {
   /** An address that anybody may read from for so long; undefined where the storage has no such thing. */
   link(path: string, seconds: number): Promise<string | undefined>;
   close(): void;
-}
-
-export async function openStore(reach: Reach): Promise<Store> {
-  switch (reach.type) {
-    case 'folder':
-      return (await import('./folder.ts')).folderStore();
-    case 's3':
-      return (await import('./s3.ts')).s3Store(reach);
-    case 'gcs':
-      return (await import('./gcs.ts')).gcsStore(reach);
-    case 'azure':
-      return (await import('./azure.ts')).azureStore(reach);
-  }
 }
 
 export async function removeFolder(store: Store, folder: string): Promise<void> {

@@ -3,7 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openStore, type Reach, removeFolder, type Store } from '../../../src/storage/store.ts';
+import { openStore } from '../../../src/storage/open.ts';
+import { type Reach, removeFolder, type Store } from '../../../src/storage/store.ts';
 import { hasGo } from '../../support/tools.ts';
 import { KEYS, REGION, type S3Server, startS3Server } from './s3-server.ts';
 
