@@ -1,11 +1,11 @@
 // The activities by name: what workflows may ask of the world. Types only; recording.ts and fleet.ts beside this implement them.
 import type { FleetMemory } from '../fleet/observation.ts';
-import type { EgressReport } from '../recording/egress.ts';
+import type { EgressFile, EgressReport } from '../recording/egress.ts';
 import type { RecordFacts } from '../recording/record-state.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import type { AssignedWorker, StartOutcome } from '../recording/start-outcome.ts';
 import type { StreamChange } from '../recording/streams.ts';
-import type { RecordingView } from '../recording/view.ts';
+import type { JoinSeam, RecordingView } from '../recording/view.ts';
 import type { WebhookEvent } from '../recording/webhooks/events.ts';
 import type { Receiver } from '../recording/webhooks/receivers.ts';
 import type { SendOutcome } from '../recording/webhooks/retry.ts';
@@ -100,6 +100,8 @@ export interface DispatchInput {
   /** Names of configured storages for its uploads, in order; null: as the request says. */
   storages: (string | null)[];
   costCores: number;
+  /** Segments are written beside its file, into this folder of the same storage. */
+  keepFolder?: string;
   /** The sid of its room, once it was seen: another room of the same name is not recorded. */
   roomId?: string;
   /** Its place in the queue: when it was asked for or became due, unix ms. */
@@ -118,6 +120,71 @@ export interface DispatchInput {
 export type StreamsChanged =
   | { kind: 'changed'; wire?: string; isEmpty?: boolean; report?: EgressReport }
   | { kind: 'refused'; code: string; message: string };
+
+/** How to get at what was kept of a recording. Holds secrets: encrypted in Temporal. */
+export interface KeptFiles {
+  /** rpc.StartEgressRequest, protobuf in base64: where its file goes, and the keys. */
+  wire: string;
+  /** Names of configured storages for its uploads, in order; null: as the request says. */
+  storages: (string | null)[];
+  keepFolder: string;
+}
+
+/** On the task queue for media: `mediaTaskQueue`. */
+export interface MediaActivities {
+  /** The file of one attempt, made again from its segments. Safe to repeat. */
+  rebuildPart(input: RebuildInput): Promise<Rebuilt>;
+  /** One file of all parts. Safe to repeat. */
+  joinParts(input: JoinInput): Promise<JoinedParts>;
+}
+
+export interface RebuildInput extends KeptFiles {
+  attempt: number;
+  /** As its worker named it. */
+  filename: string;
+  /** Its last: `EgressReport.info`. */
+  report: string;
+}
+
+export interface JoinablePart {
+  number: number;
+  egressId: string;
+  path: string;
+  /** Unix ms. */
+  startedAtMs: number;
+  durationMs: number;
+  /** Its last: `EgressReport.info`. */
+  report: string;
+}
+
+export interface JoinInput extends KeptFiles {
+  parts: JoinablePart[];
+  /** The others are removed afterwards. */
+  isAlone: boolean;
+}
+
+/** `reports`: as LiveKit is to know them now. */
+export interface JoinedParts {
+  file: EgressFile;
+  seams: JoinSeam[];
+  reports: { egressId: string; report: string }[];
+}
+
+/** `report`: the same with that file in it. */
+export type Rebuilt = { kind: 'rebuilt'; file: EgressFile; report: string } | { kind: 'nothing' };
+
+export interface FilesActivities {
+  /** After the end: writes the manifest, removes segments and what is in a joined file. Safe to repeat. */
+  settleFiles(input: SettleInput): Promise<void>;
+}
+
+export interface SettleInput extends KeptFiles {
+  manifest?: { path: string; text: string };
+  /** Files that are not needed any more. */
+  removed: string[];
+  /** Attempts whose segments are all there is: they stay, and their playlists are closed. */
+  unmade: number[];
+}
 
 /** Nothing was sent, so nothing can run. */
 export type Hindrance = Extract<StartOutcome, { kind: 'no_capacity' | 'room_missing' }>;

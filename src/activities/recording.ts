@@ -14,7 +14,14 @@ import { layoutOf } from '../livekit/layouts.ts';
 import { infoOf, reportOf } from '../livekit/record.ts';
 import { recorderToken } from '../livekit/recorder-token.ts';
 import type { LiveKitRecords } from '../livekit/records.ts';
-import { decodeStart, forAttempt, streamUrlsChanged, withLayout, withStorages } from '../livekit/request/index.ts';
+import {
+  decodeStart,
+  forAttempt,
+  streamUrlsChanged,
+  withLayout,
+  withSegments,
+  withStorages,
+} from '../livekit/request/index.ts';
 import type { RoomWatch } from '../livekit/room-watch.ts';
 import { DISPATCH_LIMIT_MS, WorkerRefusal, WorkerSilent, type Workers } from '../livekit/workers.ts';
 import { attemptEgressId } from '../recording/attempt.ts';
@@ -250,7 +257,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
   }
 
   async function prepare(input: DispatchInput, egressId: string): Promise<Prepared | StartOutcome> {
-    const { request, wire, storages, attempt, keepsIdentity, recordingId, layout } = input;
+    const { request, wire, storages, attempt, keepsIdentity, recordingId, layout, keepFolder } = input;
     const message = decodeStart(fromBase64(wire));
     const room = roomOf(request.source);
     // LiveKit has looked itself before it asked for an egress.
@@ -264,7 +271,8 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     try {
       const named = withStorages(message, storages, deps.storages);
       const laidOut = layout === undefined ? named : withLayout(named, layout);
-      const start = forAttempt(laidOut, { egressId, attempt, token });
+      const kept = keepFolder === undefined ? laidOut : withSegments(laidOut, keepFolder);
+      const start = forAttempt(kept, { egressId, attempt, token });
       return { bytes: start.toBinary(), roomId: message.roomId };
     } catch (error) {
       return { kind: 'refused', errorCode: 400, message: messageOf(error) };

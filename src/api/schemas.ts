@@ -32,6 +32,10 @@ const fileView = z
     }),
     sizeBytes: z.number(),
     durationMs: z.number(),
+    rebuilt: z.literal(true).optional().meta({
+      description: 'Made again from what its worker had stored before it died: the last seconds are missing',
+    }),
+    removed: z.literal(true).optional().meta({ description: 'It is in the joined file, and not here any more' }),
   })
   .meta({ id: 'RecordedFile' });
 
@@ -50,6 +54,9 @@ const partView = z
     endingAtMs: unixMs('The worker began to finish it: no media after that').optional(),
     endedAtMs: unixMs('The egress ended').optional(),
     files: z.array(fileView),
+    segments: z.string().optional().meta({
+      description: 'Its segments are all there is, because no file could be made of them: the folder that they stay in',
+    }),
     manifestLocation: z
       .string()
       .optional()
@@ -104,6 +111,16 @@ export const recordingView = z
     endedAtMs: unixMs('The recording ended').optional(),
     reason: z.object({ code: z.enum(END_REASONS), message: z.string() }).optional(),
     parts: z.array(partView),
+    joined: fileView
+      .extend({
+        seams: z.array(z.object({ atMs: z.number(), gapMs: z.number(), overlapMs: z.number() })).meta({
+          description:
+            'Where two parts meet, ms from its beginning; what was not recorded between them, and what both recorded',
+        }),
+      })
+      .meta({ id: 'JoinedFile', description: 'One file of all parts, where there are several' })
+      .optional(),
+    joinProblem: z.string().optional().meta({ description: 'Why there is no joined file although it was wanted' }),
     pauses: z
       .array(
         z.object({

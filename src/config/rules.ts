@@ -7,7 +7,7 @@ import type { SourceKind } from '../recording/rules.ts';
 const SOURCE_KINDS = ['room', 'web', 'participant', 'tracks', 'track', 'media'] as const satisfies SourceKind[];
 const sourceKind = z.enum(SOURCE_KINDS);
 
-const { startWithin, maxDuration, sourceGrace, stopWhen, priority, labels, tenant, fleet } = ruledFields;
+const { startWithin, maxDuration, sourceGrace, stopWhen, priority, labels, keep, output, tenant, fleet } = ruledFields;
 
 export const ruleMatch = z.strictObject({
   /** `*` stands for any characters, `?` for one. */
@@ -28,6 +28,8 @@ export const rule = z.strictObject({
   startWithin: startWithin.optional(),
   maxDuration: maxDuration.optional(),
   sourceGrace: sourceGrace.optional(),
+  keep: keep.optional(),
+  output: output.optional(),
   stopWhen: stopWhen.optional(),
   priority: priority.optional(),
   labels: labels.optional(),

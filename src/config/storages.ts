@@ -26,6 +26,8 @@ export const storage = z.discriminatedUnion('type', [
     type: z.literal('local'),
     /** Folder on the worker's own disk; its own configuration must have no `storage`. */
     path: z.string().startsWith('/', { error: 'must be an absolute path on the worker' }),
+    /** Reelkit's processes see this folder, too, under the same path: the same machine, or a shared volume. */
+    shared: z.boolean().optional(),
   }),
   z
     .strictObject({

@@ -13,6 +13,7 @@ import {
 } from '@livekit/protocol';
 import { EGRESS_STATUSES, type EgressFile, type EgressReport, isTerminal } from '../recording/egress.ts';
 import type { RecordFacts } from '../recording/record-state.ts';
+import { isHidden } from './request/crash-safe.ts';
 import { copiedTrackOf, forAttempt, redactUrl, roomNameOf, StartMessage } from './request/index.ts';
 import { effectiveOutputs } from './request/outputs.ts';
 import { redactRequest, redactText } from './request/redact.ts';
@@ -196,7 +197,8 @@ function endedAt(info: EgressInfo, { state, endedAtMs }: RecordFacts, last: Egre
 }
 
 /** What a worker reported, as a recording keeps it: plain, small, without secrets. */
-export function reportOf(info: EgressInfo): EgressReport {
+export function reportOf(reported: EgressInfo): EgressReport {
+  const info = withoutHidden(reported);
   return {
     egressId: info.egressId,
     status: EGRESS_STATUSES[info.status] ?? 'STARTING',
@@ -220,6 +222,36 @@ export function reportOf(info: EgressInfo): EgressReport {
       details: redactText(info.details) || undefined,
     }),
   };
+}
+
+/** A report, base64, with a file that was made after its worker had gone. @param beside those that its worker wrote */
+export function withFile(
+  report: string,
+  { filename, location, sizeBytes, durationMs }: EgressFile,
+  { beside = false, startedAtMs }: { beside?: boolean; startedAtMs?: number } = {},
+): string {
+  const info = EgressInfo.fromBinary(Buffer.from(report, 'base64'));
+  const duration = BigInt(Math.round(durationMs)) * 1_000_000n;
+  const startedAt = startedAtMs === undefined ? beganAt(info) : toNs(startedAtMs);
+  const made = { filename, location, size: BigInt(sizeBytes), duration, startedAt, endedAt: startedAt + duration };
+  info.fileResults = [...(beside ? info.fileResults : []), new FileInfo(made)];
+  return Buffer.from(info.toBinary()).toString('base64');
+}
+
+/** The same with none. */
+export function withoutFiles(report: string): string {
+  const info = EgressInfo.fromBinary(Buffer.from(report, 'base64'));
+  info.fileResults = [];
+  return Buffer.from(info.toBinary()).toString('base64');
+}
+
+/** Segments that Reelkit asked for beside the file are nobody else's business. */
+function withoutHidden(info: EgressInfo): EgressInfo {
+  const segmentResults = info.segmentResults.filter(({ playlistName }) => !isHidden(playlistName));
+  if (segmentResults.length === info.segmentResults.length) return info;
+  const copy = info.clone();
+  copy.segmentResults = segmentResults;
+  return copy;
 }
 
 /** Each output has its own: a worker's record does not say which. */

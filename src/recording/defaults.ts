@@ -6,6 +6,8 @@ import { roomOf } from './source.ts';
 
 export function withDefaults(asked: AskedRecording, rule: RuleDefaults): RecordingRequest {
   const tenant = asked.tenant ?? rule.tenant;
+  const keep = asked.keep ?? rule.keep;
+  const output = asked.output ?? rule.output;
   const stopWhen = asked.stopWhen ?? (roomOf(asked.source) === undefined ? undefined : rule.stopWhen);
   return {
     ...asked,
@@ -14,7 +16,7 @@ export function withDefaults(asked: AskedRecording, rule: RuleDefaults): Recordi
     sourceGrace: asked.sourceGrace ?? rule.sourceGrace ?? DEFAULTS.sourceGraceMs,
     priority: asked.priority ?? rule.priority ?? DEFAULTS.priority,
     labels: { ...rule.labels, ...asked.labels },
-    ...defined({ tenant, stopWhen }),
+    ...defined({ tenant, keep, output, stopWhen }),
   };
 }
 

@@ -20,6 +20,16 @@ export class KeptReports {
     if (!known || !isOlder(report, known)) this.reports.set(attempt, { ...report, info });
   }
 
+  of(egressId: string): (EgressReport & { info: string }) | undefined {
+    return this.reports.get(parseAttemptEgressId(egressId)?.attempt ?? -1);
+  }
+
+  /** The same report with what was found of its files since. */
+  amend(egressId: string, info: string): void {
+    const known = this.of(egressId);
+    if (known) this.reports.set(parseAttemptEgressId(egressId)?.attempt ?? -1, { ...known, info });
+  }
+
   /** Of an attempt that left nothing, and is not told of. */
   drop(egressId: string): void {
     this.reports.delete(parseAttemptEgressId(egressId)?.attempt ?? -1);

@@ -202,6 +202,12 @@ export const stopWhenSchema = z
       'Stops when no more than `participantsAtMost` people have been in the room `for` so long. Agents, recorders, ingress and hidden participants do not count; a web page has no room',
   });
 
+/** How much of a part outlives its worker. Absent is the first. */
+export const KEEPS = ['crash-safe', 'file-only'] as const;
+
+/** What becomes of parts that are several. Absent is the first. */
+export const OUTPUTS_OF_PARTS = ['both', 'joined', 'parts'] as const;
+
 /** What rules may say where a request does not. */
 export const ruledFields = {
   startWithin: duration(1_000, LIMITS.startWithinMs),
@@ -211,6 +217,14 @@ export const ruledFields = {
   /** 1 is served first, 5 last, as Temporal's priority keys. */
   priority: z.int().min(1).max(5),
   labels: labelsSchema,
+  keep: z.enum(KEEPS).meta({
+    description:
+      'What outlives a worker that dies: `crash-safe` writes segments beside the file, from which it is made again; `file-only` writes none',
+  }),
+  output: z.enum(OUTPUTS_OF_PARTS).meta({
+    description:
+      'What becomes of several parts: `both`, one file that plays through beside them; `joined`, that file only; `parts`, none',
+  }),
   tenant: tenantSchema.meta({ description: 'For whom it is; kept with the recording, shown and searchable' }),
   fleet: fleetNameSchema.meta({ description: 'The fleet whose workers record it' }),
 };
@@ -226,6 +240,8 @@ const fields = {
     .default([{ type: 'file' }]),
   encoding: encodingSchema.optional(),
   startAt: z.iso.datetime({ offset: true }).optional(),
+  keep: ruledFields.keep.optional(),
+  output: ruledFields.output.optional(),
   tenant: ruledFields.tenant.optional(),
   fleet: ruledFields.fleet.optional(),
   stopWhen: ruledFields.stopWhen.optional(),

@@ -1,6 +1,6 @@
 // Defaults for requests that do not say: rules of the configuration, by what is known of a request when it arrives. Pure. A rule
 // never overrides what a request says itself; whoever applies the result sees to that.
-import type { RecordingSource, StopWhen } from './request.ts';
+import type { RecordingRequest, RecordingSource, StopWhen } from './request.ts';
 
 export type SourceKind = RecordingSource['type'];
 
@@ -22,6 +22,8 @@ export interface RuleDefaults {
   maxDuration?: number | undefined;
   /** Milliseconds. */
   sourceGrace?: number | undefined;
+  keep?: RecordingRequest['keep'] | undefined;
+  output?: RecordingRequest['output'] | undefined;
   stopWhen?: StopWhen | undefined;
   priority?: number | undefined;
   tenant?: string | undefined;
@@ -40,7 +42,17 @@ export interface RuleSubject {
   labels?: Readonly<Record<string, string>> | undefined;
 }
 
-const FIELDS = ['startWithin', 'maxDuration', 'sourceGrace', 'stopWhen', 'priority', 'tenant', 'fleet'] as const;
+const FIELDS = [
+  'startWithin',
+  'maxDuration',
+  'sourceGrace',
+  'stopWhen',
+  'priority',
+  'keep',
+  'output',
+  'tenant',
+  'fleet',
+] as const;
 
 /** For each field the first rule that matches and gives it decides; of the labels, each one by itself. */
 export function applyRules(rules: readonly Rule[], subject: RuleSubject): RuleDefaults {

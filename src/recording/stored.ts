@@ -1,7 +1,7 @@
 // What became of a part's files: in which storage they are, and what is missing of them. Pure.
 
 import { formatDuration } from './duration.ts';
-import type { EgressReport } from './egress.ts';
+import type { EgressFile, EgressReport } from './egress.ts';
 import type { RecordingOutput } from './request.ts';
 import { isInline } from './request-storage.ts';
 import type { PartView, PartWarning, RecordedFile } from './view.ts';
@@ -29,6 +29,14 @@ export function storedFiles(
 ): RecordedFile[] {
   const storage = storageOf(backup, asked, origin);
   return files.filter(({ sizeBytes }) => sizeBytes > 0).map((file) => ({ ...file, storage }));
+}
+
+export function rebuiltFiles(
+  file: EgressFile,
+  asked: readonly RecordingOutput[],
+  origin: 'api' | 'livekit',
+): RecordedFile[] {
+  return [{ ...file, storage: storageOf(undefined, asked, origin), rebuilt: true }];
 }
 
 function storageOf(

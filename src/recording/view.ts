@@ -19,6 +19,20 @@ export interface RecordedFile {
   storage: string;
   sizeBytes: number;
   durationMs: number;
+  /** Made again from what its worker had stored before it died: the last seconds are missing. */
+  rebuilt?: true;
+  /** It is in the joined file, and not here any more. */
+  removed?: true;
+}
+
+/** Where two parts meet in a joined file. */
+export interface JoinSeam {
+  /** From its beginning, ms. */
+  atMs: number;
+  /** Not recorded between the two, and left out. */
+  gapMs: number;
+  /** Recorded by both, and taken once. */
+  overlapMs: number;
 }
 
 export interface PartView {
@@ -42,6 +56,8 @@ export interface PartView {
   endingAtMs?: number;
   endedAtMs?: number;
   files: RecordedFile[];
+  /** Its segments are all there is: the folder that they stay in, with a playlist. */
+  segments?: string;
   /** Where the worker put its own manifest (`<egressId>.json`); absent when it wrote none. */
   manifestLocation?: string;
   /** What to look at, although it may have ended well. */
@@ -87,6 +103,10 @@ export interface RecordingView {
   endedAtMs?: number;
   reason?: { code: EndReason; message: string };
   parts: PartView[];
+  /** One file of all parts, where there are several. */
+  joined?: RecordedFile & { seams: JoinSeam[] };
+  /** Why there is none although it was wanted. */
+  joinProblem?: string;
   /** In order; the last one may last. */
   pauses?: Pause[];
   /** What the time from due to ACTIVE was spent on, ms: until a worker accepted, then until media flowed. */

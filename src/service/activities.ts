@@ -2,8 +2,10 @@
 import type { Client } from '@temporalio/client';
 import type { InjectedSinks } from '@temporalio/worker';
 import { createDeliveryActivities } from '../activities/delivery.ts';
+import { createFilesActivities } from '../activities/files.ts';
 import { createFleetActivities } from '../activities/fleet.ts';
 import type { FleetKicker } from '../activities/kick.ts';
+import { createMediaActivities } from '../activities/media.ts';
 import { createProtectBusy } from '../activities/protect-busy.ts';
 import { createRecordingActivities, type FleetDoor } from '../activities/recording.ts';
 import type { Recordings } from '../api/recordings/recordings.ts';
@@ -21,6 +23,7 @@ import { createQueueBoard } from '../livekit/queue-board.ts';
 import { createLiveKitRecords } from '../livekit/records.ts';
 import { createRoomWatch } from '../livekit/room-watch.ts';
 import { createWorkers, WorkerRefusal, WorkerSilent, type Workers } from '../livekit/workers.ts';
+import { findTools } from '../media/ffmpeg.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { first } from '../temporal/visibility-calls.ts';
@@ -87,6 +90,7 @@ export function createServiceActivities(parts: ActivityParts): object {
       placeOf: board.placeOf,
       metrics,
     }),
+    ...createFilesActivities({ storages: config.storages }),
     ...createDeliveryActivities({
       client,
       taskQueue: config.temporal.taskQueue,
@@ -119,6 +123,14 @@ export function createServiceActivities(parts: ActivityParts): object {
       },
     }),
   };
+}
+
+/** Undefined where there is no ffmpeg: another process does that work. */
+export async function createServiceMediaActivities({ storages }: Config, log: Log): Promise<object | undefined> {
+  const tools = await findTools();
+  if (tools) return createMediaActivities({ tools, storages });
+  log.info({}, 'no ffmpeg and ffprobe on PATH: files are put together by other processes, or not at all');
+  return undefined;
 }
 
 /** Ended, or on no worker: there is nothing to stop. */

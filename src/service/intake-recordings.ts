@@ -5,11 +5,12 @@ import { ApplicationFailure } from '@temporalio/common';
 import { canonicalHash } from '../api/recordings/ids.ts';
 import type { Recordings } from '../api/recordings/recordings.ts';
 import { RpcError } from '../bus/error.ts';
+import { defined } from '../common/defined.ts';
 import { costOf } from '../fleet/cost.ts';
 import { type ServingFleets, servingFleet } from '../fleet/serving.ts';
 import type { IntakeRecordings } from '../livekit/intake.ts';
 import { infoOf } from '../livekit/record.ts';
-import { liftRequest, type StartMessage } from '../livekit/request/index.ts';
+import { keepFolderFor, liftRequest, type StartMessage } from '../livekit/request/index.ts';
 import type { RecordFacts } from '../recording/record-state.ts';
 import { recordStateOf } from '../recording/record-state.ts';
 import type { RecordingRequest } from '../recording/request.ts';
@@ -89,6 +90,7 @@ function inputOf(message: StartMessage, { fleets, rules, receivers }: IntakeSett
   const left = stopWhen === undefined || room === undefined ? {} : { stopWhen };
   const request = { ...lifted, ...defaults, ...left } as RecordingRequest;
   const told = receiversOf(receivers, { ...subject, labels: request.labels });
+  const keepFolder = keepFolderFor(message, [], {});
   const wire = Buffer.from(message.toBinary()).toString('base64');
   return {
     id: message.egressId,
@@ -100,6 +102,7 @@ function inputOf(message: StartMessage, { fleets, rules, receivers }: IntakeSett
     wire,
     storages: [],
     origin: 'livekit',
+    ...defined({ keepFolder }),
     ...(message.roomId === '' || room === undefined ? {} : { roomId: message.roomId }),
     ...(told.length > 0 ? { receivers: told } : {}),
   };

@@ -278,7 +278,9 @@ async function prepare(context: Context): Promise<void> {
   context.buses = buses;
   const grants = createGrants();
   if (loading) {
-    const { startTemporalWorker, createServiceActivities, createServiceSinks } = await loading;
+    const { startTemporalWorker, createServiceActivities, createServiceMediaActivities, createServiceSinks } =
+      await loading;
+    const mediaActivities = await createServiceMediaActivities(config, log);
     const { arrivals, departures, fleets, kickFleet } = context;
     const activities = createServiceActivities({
       arrivals,
@@ -298,6 +300,7 @@ async function prepare(context: Context): Promise<void> {
       {
         temporal: settings,
         taskQueue: config.temporal.taskQueue,
+        mediaActivities,
         keys: keyring.keys,
         shutdownGraceMs: config.shutdownGrace * ACTIVITY_GRACE,
       },
@@ -368,11 +371,9 @@ async function reportCapacityProblems(
 }
 
 async function loadWorkerCode() {
-  const [{ startTemporalWorker }, { createServiceActivities, createServiceSinks }] = await Promise.all([
-    import('../temporal/worker.ts'),
-    import('./activities.ts'),
-  ]);
-  return { startTemporalWorker, createServiceActivities, createServiceSinks };
+  const [{ startTemporalWorker }, { createServiceActivities, createServiceMediaActivities, createServiceSinks }] =
+    await Promise.all([import('../temporal/worker.ts'), import('./activities.ts')]);
+  return { startTemporalWorker, createServiceActivities, createServiceMediaActivities, createServiceSinks };
 }
 
 /** The shares add up to the whole limit; most of it belongs to activities that are under way. */

@@ -13,6 +13,7 @@ import {
   type WorkerOptions,
 } from '@temporalio/worker';
 import { defined } from '../common/defined.ts';
+import { mediaTaskQueue } from '../common/media-queue.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { MeasureSinks } from '../workflows/measures.ts';
 import type { TemporalSettings } from './client.ts';
@@ -34,12 +35,17 @@ export interface TemporalWorker {
 export interface TemporalWorkerSettings {
   temporal: TemporalSettings;
   taskQueue: string;
+  /** Served as well, on a task queue of their own, a few at a time. */
+  mediaActivities?: object | undefined;
   keys: PayloadKeys;
   shutdownGraceMs: number;
 }
 
 /** Activities of this process at once: nearly all of them wait for LiveKit. */
 const CONCURRENT_ACTIVITIES = 400;
+
+/** Each uses a core, and a disk. */
+const CONCURRENT_MEDIA = 2;
 
 export async function startTemporalWorker(
   settings: TemporalWorkerSettings,
@@ -67,14 +73,27 @@ export async function startTemporalWorker(
     shutdownGraceTime: settings.shutdownGraceMs,
     ...versioning(),
   });
-  const done = worker.run();
+  const workers = [worker];
+  if (settings.mediaActivities)
+    workers.push(
+      await Worker.create({
+        connection,
+        namespace,
+        taskQueue: mediaTaskQueue(settings.taskQueue),
+        activities: settings.mediaActivities,
+        dataConverter: workerDataConverter(settings.keys),
+        maxConcurrentActivityTaskExecutions: CONCURRENT_MEDIA,
+        shutdownGraceTime: settings.shutdownGraceMs,
+      }),
+    );
+  const done = Promise.all(workers.map((one) => one.run())).then(() => undefined);
   // The owner awaits `done`; until it does, a failure is not an unhandled rejection.
   done.catch(() => undefined);
   return {
-    isRunning: () => worker.getState() === 'RUNNING',
+    isRunning: () => workers.every((one) => one.getState() === 'RUNNING'),
     done,
     async stop() {
-      if (worker.getState() === 'RUNNING') worker.shutdown();
+      for (const one of workers) if (one.getState() === 'RUNNING') one.shutdown();
       await done;
     },
     close: () => connection.close(),

@@ -5,8 +5,15 @@ import {
   condition,
   proxyActivities,
   TemporalFailure,
+  workflowInfo,
 } from '@temporalio/workflow';
-import type { DeliveryActivities, RecordingActivities } from '../activities/contract.ts';
+import type {
+  DeliveryActivities,
+  FilesActivities,
+  MediaActivities,
+  RecordingActivities,
+} from '../activities/contract.ts';
+import { mediaTaskQueue } from '../common/media-queue.ts';
 
 /** Short calls that may be repeated freely. */
 const LOOK_OPTIONS: ActivityOptions = {
@@ -67,6 +74,27 @@ export const sending = proxyActivities<Pick<DeliveryActivities, 'sendEvent'>>({
 export const lookup = proxyActivities<Pick<DeliveryActivities, 'findRecording'>>({
   startToCloseTimeout: '20s',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5m' },
+});
+
+/** Where there is ffmpeg. A recording that ends waits for it, so nobody there is noticed soon. */
+export function media(): MediaActivities {
+  return proxyActivities<MediaActivities>({
+    taskQueue: mediaTaskQueue(workflowInfo().taskQueue),
+    scheduleToStartTimeout: '2m',
+    startToCloseTimeout: '2h',
+    heartbeatTimeout: '60s',
+    retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '1m', maximumAttempts: 5 },
+  });
+}
+/** One try while the recording ends, then as long as it takes. */
+export const settling = proxyActivities<FilesActivities>({
+  startToCloseTimeout: '20s',
+  retry: { maximumAttempts: 1 },
+});
+export const settlingLate = proxyActivities<FilesActivities>({
+  startToCloseTimeout: '10m',
+  scheduleToCloseTimeout: '24h',
+  retry: { initialInterval: '5s', backoffCoefficient: 2, maximumInterval: '10m' },
 });
 
 interface WithOptions<Input, Result> {

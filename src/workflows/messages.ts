@@ -30,6 +30,11 @@ export interface RecordingInput {
   wire: string;
   /** Configured storages for its uploads, in order; null: as the request says. */
   storages: (string | null)[];
+  /**
+   * Where segments of its parts lie until it has ended, if they are kept: folder of the storage of its file. Absent: Reelkit cannot get
+   * there, or it has no file that can be put together.
+   */
+  keepFolder?: string;
   /** The sid of its room, when it was seen by then. */
   roomId?: string;
   /** Why no worker had room for it when it was accepted: it begins in the queue. */

@@ -1,12 +1,12 @@
 // The state of one recording workflow and the only functions that change it: stage, parts, deadline, what was asked for.
 // Deterministic: time comes from the workflow's own clock.
 import { condition, log, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import type { Hindrance } from '../activities/contract.ts';
+import type { Hindrance, JoinablePart, JoinedParts } from '../activities/contract.ts';
 import { carry, restore } from '../recording/carry.ts';
 import { between, partEndedAt } from '../recording/clock.ts';
 import { checkExtension, extendedDeadline } from '../recording/deadline.ts';
 import { type DetailNotes, renderDetails } from '../recording/details.ts';
-import { type EgressReport, type EgressStatus, isTerminal } from '../recording/egress.ts';
+import { type EgressFile, type EgressReport, type EgressStatus, isTerminal } from '../recording/egress.ts';
 import { dueAtMs, openRecording } from '../recording/open.ts';
 import { endPause, pause, presentPause } from '../recording/pauses.ts';
 import { type RecordFacts, recordStateOf } from '../recording/record-state.ts';
@@ -14,7 +14,7 @@ import { isReport, KeptReports, mayGoOn } from '../recording/reports.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import { type EndReason, type EndStage, isEnded, type OpenStage, type WaitingFor } from '../recording/stage.ts';
 import type { AssignedWorker, NeededHand, QueuePlace } from '../recording/start-outcome.ts';
-import { storedFiles, warningsOf } from '../recording/stored.ts';
+import { rebuiltFiles, storedFiles, warningsOf } from '../recording/stored.ts';
 import type { PartView, RecordingView } from '../recording/view.ts';
 import { EventLog } from '../recording/webhooks/event-log.ts';
 import { Attempts } from './attempts.ts';
@@ -106,6 +106,8 @@ export class RecordingState {
   rounds: Record<Exclude<WaitingFor, 'source'>, number> = { capacity: 0, room: 0 };
   /** How the present part is watched, once a worker took it. */
   watch: Watch | undefined;
+  /** Files that are being made again. */
+  rebuilding = 0;
   /** Steps under way that nobody waits for. */
   private background = 0;
   private readonly history: HistoryGuard | undefined;
@@ -350,6 +352,8 @@ export class RecordingState {
     const as = part.end?.status;
     if (as !== 'LOST' && as !== 'HUNG') return;
     if (isTerminal(report.status)) {
+      // What was made again is worth more than a failure that is told late.
+      if (part.files.length > 0 && !hasFile(report)) return;
       this.reports.keep(report);
       if (as === 'LOST' || hasFile(report)) this.writeEnd(part, report);
     } else if (part !== this.part && mayGoOn(report)) this.attempts.addStranger(report.egressId);
@@ -441,6 +445,46 @@ export class RecordingState {
     if (egress.manifestLocation) part.manifestLocation = egress.manifestLocation;
     const warnings = warningsOf(part, egress);
     if (warnings.length > 0) part.warnings = warnings;
+  }
+
+  /** Where segments lie; absent: none are kept. */
+  get keepFolder(): string | undefined {
+    return this.input.request.keep === 'file-only' ? undefined : this.input.keepFolder;
+  }
+
+  /** What its file is made again by. */
+  reportOf(egressId: string): { filename: string; report: string } | undefined {
+    const { files: [file] = [], info: report } = this.reports.of(egressId) ?? {};
+    return file && report !== undefined ? { filename: file.filename, report } : undefined;
+  }
+
+  /** Its worker may have come back with the whole file meanwhile. */
+  rebuilt(part: PartView, { file, report }: { file: EgressFile; report: string }): void {
+    if (part.files.length > 0 || !part.egressId) return;
+    this.reports.amend(part.egressId, report);
+    part.files = rebuiltFiles(file, this.input.request.outputs, this.input.origin);
+    this.recordIsStale ||= this.isListed;
+    this.show();
+  }
+
+  /** Of every part that has a file, in order. */
+  get joinable(): JoinablePart[] {
+    return this.view.parts.flatMap(({ number, egressId = '', startedAtMs, files: [file] }) => {
+      const { report } = this.reportOf(egressId) ?? {};
+      if (!file || startedAtMs === undefined || report === undefined) return [];
+      return [{ number, egressId, path: file.filename, startedAtMs, durationMs: file.durationMs, report }];
+    });
+  }
+
+  /** @param isAlone the files of the parts are removed after the end */
+  joined({ file, seams, reports }: JoinedParts, isAlone: boolean): void {
+    for (const { egressId, report } of reports) this.reports.amend(egressId, report);
+    const [stored] = rebuiltFiles(file, this.input.request.outputs, this.input.origin);
+    const { rebuilt: _, ...known } = stored ?? { ...file, storage: '' };
+    this.view.joined = { ...known, seams };
+    if (isAlone)
+      for (const part of this.view.parts) part.files = part.files.map((file) => ({ ...file, removed: true as const }));
+    this.show();
   }
 
   /** A part that never got an egress is no part. */

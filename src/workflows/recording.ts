@@ -28,6 +28,7 @@ import { Announcer } from './announcer.ts';
 import { awaitSource } from './await-source.ts';
 import { ask } from './calls.ts';
 import { changeStreams } from './change-streams.ts';
+import { putTogether, settleFiles } from './keep-parts.ts';
 import {
   type Admission,
   admittedSignal,
@@ -75,13 +76,13 @@ export async function recording(asked: RecordingInput): Promise<RecordingView> {
     await untilDue(state);
     // LiveKit has the record of what it asked for, and has yet to hear of everything else.
     if (!state.cancelled || state.isListed) keeper.start();
-    const end = await record(state);
+    const end = await putTogether(state, await record(state));
     await stopStrangers(state);
     // What LiveKit or receivers have yet to hear keeps the workflow open.
     const isBehind = !keeper.isUpToDate || input.receivers !== undefined;
     state.finish(end);
     if (isBehind) state.endLasts();
-    await Promise.all([announcer.finish(), keeper.finish()]);
+    await Promise.all([announcer.finish(), keeper.finish(), settleFiles(state)]);
     await condition(() => allHandlersFinished() && state.isQuiet);
     return state.view;
   });

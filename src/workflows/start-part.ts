@@ -73,6 +73,7 @@ async function tryStart(state: RecordingState): Promise<Attempted> {
 /** The answer, or the attempt's own report that it records: who was asked may have died with the answer. */
 async function askedFor(state: RecordingState, admitted: boolean): Promise<StartOutcome> {
   const { fleet, costCores, storages } = state.input;
+  const { keepFolder } = state;
   const egressId = state.attempts.egressId;
   const asked = start
     .dispatch({
@@ -87,6 +88,7 @@ async function askedFor(state: RecordingState, admitted: boolean): Promise<Start
       admitted,
       ...(admitted && state.onto !== undefined ? { onto: state.onto } : {}),
       keepsIdentity: state.attempts.askForName(),
+      ...defined({ keepFolder }),
       ...(state.layout === undefined ? {} : { layout: state.layout }),
     })
     .catch((error: unknown) => interrupted(state.attempts.shown?.egressId ?? egressId, error));

@@ -16,6 +16,7 @@ import { doubtRecheckMs, judgeSighting, type Verdict } from '../recording/loss.t
 import { HANG_LIMIT_MS, judgeStart } from '../recording/no-media.ts';
 import { roomOf } from '../recording/source.ts';
 import { ask, problemOf, stop } from './calls.ts';
+import { keepPart } from './keep-parts.ts';
 import { type End, type GivenUp, type RecordingState, until } from './recording-state.ts';
 import type { Doubt, Stopping, Watch } from './watch.ts';
 
@@ -34,6 +35,7 @@ export async function untilPartEnds(state: RecordingState): Promise<PartResult> 
   const hasEarlierFiles = state.hasFiles;
   const egress = state.ended ?? null;
   state.closePart(egress, supervised.givenUp);
+  keepPart(state);
   const hung = supervised.givenUp?.status === 'HUNG';
   const { request } = state.input;
   const room = supervised.stopping || egress?.roomGone ? 'gone' : await roomAfterwards(state);

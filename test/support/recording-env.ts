@@ -7,7 +7,14 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import proto from '@temporalio/proto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Runtime, Worker } from '@temporalio/worker';
-import type { DeliveryActivities, Hindrance, RecordingActivities } from '../../src/activities/contract.ts';
+import type {
+  DeliveryActivities,
+  FilesActivities,
+  Hindrance,
+  MediaActivities,
+  RecordingActivities,
+} from '../../src/activities/contract.ts';
+import { mediaTaskQueue } from '../../src/common/media-queue.ts';
 import { attemptEgressId } from '../../src/recording/attempt.ts';
 import type { EgressReport, EgressStatus } from '../../src/recording/egress.ts';
 import { type RecordingRequestInput, recordingRequestSchema } from '../../src/recording/request.ts';
@@ -53,7 +60,7 @@ const SETTLE_MS = 5_000;
 
 const TASK_QUEUE = 'recordings';
 
-type Activities = RecordingActivities & DeliveryActivities;
+type Activities = RecordingActivities & DeliveryActivities & FilesActivities & MediaActivities;
 export type Name = keyof Activities;
 type InputOf<N extends Name> = Parameters<Activities[N]>[0];
 type ResultOf<N extends Name> = Awaited<ReturnType<Activities[N]>>;
@@ -120,7 +127,13 @@ export async function createRecordingEnv(options: RecordingEnvOptions) {
     workflowFailureErrorTypes: { '*': ['Error'] },
     ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
   });
-  const done = worker.run();
+  const mediaWorker = await Worker.create({
+    connection: env.nativeConnection,
+    taskQueue: mediaTaskQueue(taskQueue),
+    activities: scriptedActivities(runs),
+    identity: 'reelkit-test-media',
+  });
+  const done = Promise.all([worker.run(), mediaWorker.run()]);
   done.catch(() => undefined);
 
   return {
@@ -133,9 +146,12 @@ export async function createRecordingEnv(options: RecordingEnvOptions) {
         receivers,
         requestedAtMs,
         maxEvents,
+        keepFolder,
         ...request
       }: Partial<RecordingRequestInput> &
-        Partial<Pick<RecordingInput, 'origin' | 'noRoom' | 'receivers' | 'requestedAtMs' | 'maxEvents'>> = {},
+        Partial<
+          Pick<RecordingInput, 'origin' | 'noRoom' | 'receivers' | 'requestedAtMs' | 'maxEvents' | 'keepFolder'>
+        > = {},
       first?: FirstMessages,
     ) {
       const id = `EG_test${String(runs.size + 1).padStart(4, '0')}`;
@@ -155,6 +171,7 @@ export async function createRecordingEnv(options: RecordingEnvOptions) {
         ...(noRoom === undefined ? {} : { noRoom }),
         ...(receivers === undefined ? {} : { receivers }),
         ...(maxEvents === undefined ? {} : { maxEvents }),
+        ...(keepFolder === undefined ? {} : { keepFolder }),
       };
       const start = {
         workflowId: recordingWorkflowId(id),
@@ -182,6 +199,7 @@ export async function createRecordingEnv(options: RecordingEnvOptions) {
     async close() {
       await this.endOpen();
       worker.shutdown();
+      mediaWorker.shutdown();
       await done;
       await env.teardown();
     },
@@ -454,6 +472,17 @@ function scriptedActivities(runs: Map<string, RecordingRun>): Activities {
       });
     }),
     sendEvent: answer('sendEvent', () => ({ kind: 'delivered', status: 200 })),
+    rebuildPart: answer('rebuildPart', (_, { filename, report }) => ({
+      kind: 'rebuilt',
+      file: { filename: `rebuilt ${filename}`, location: `rebuilt ${filename}`, sizeBytes: 500, durationMs: 4_000 },
+      report: `${report} rebuilt`,
+    })),
+    joinParts: answer('joinParts', (_, { parts }) => ({
+      file: { filename: 'joined.mp4', location: 'joined.mp4', sizeBytes: 1_500, durationMs: 9_000 },
+      seams: [{ atMs: 4_000, gapMs: 1_000, overlapMs: 0 }],
+      reports: parts.map(({ egressId, report }) => ({ egressId, report: `${report} joined` })),
+    })),
+    settleFiles: answer('settleFiles', () => undefined),
     findRecording: answer('findRecording', async (run) => ({
       isOpen: (await run.handle.describe()).status.name === 'RUNNING',
     })),

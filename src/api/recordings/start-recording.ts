@@ -4,7 +4,7 @@ import type { Config } from '../../config/schema.ts';
 import type { Storage } from '../../config/storages.ts';
 import { costOf } from '../../fleet/cost.ts';
 import { type ServingFleets, servingFleet } from '../../fleet/serving.ts';
-import { lowerRequest, redactUrl, sourceOf, withoutUrlSecrets } from '../../livekit/request/index.ts';
+import { keepFolderFor, lowerRequest, redactUrl, sourceOf, withoutUrlSecrets } from '../../livekit/request/index.ts';
 import { cutToBytes } from '../../recording/bytes.ts';
 import { withDefaults } from '../../recording/defaults.ts';
 import { formatDuration } from '../../recording/duration.ts';
@@ -67,6 +67,7 @@ export function recordingInput(
   const recordingName = isKeyed ? `${id}-${stampOf(nowMs)}` : id;
   const context = { egressId: id, recordingName, noManifest: isKeyed, roomId: '', atMs: nowMs, settings };
   const { message, storages } = lowerRequest(stored, context);
+  const keepFolder = keepFolderFor(message, storages, settings.storages);
   return {
     id,
     fleet: fleet.name,
@@ -78,6 +79,7 @@ export function recordingInput(
     wire: Buffer.from(message.toBinary()).toString('base64'),
     storages,
     origin: 'api',
+    ...defined({ keepFolder }),
     ...(receivers.length > 0 ? { receivers } : {}),
   };
 }
