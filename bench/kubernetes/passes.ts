@@ -130,6 +130,7 @@ function depsOf(provider: Capacity): FleetDeps {
       workers: async () => new Set((await provider.list()).workers.flatMap(({ topic }) => topic ?? [])),
       egresses: async () => new Set(),
       cordoned: async () => new Set(),
+      drained: async () => new Set(),
       doubts: async () => new Map(),
       cordon: async () => {},
       uncordon: async () => {},

@@ -110,6 +110,8 @@ export interface DispatchInput {
   admitted: boolean;
   /** Topic of the only worker that it may be sent to: others before it wait for more than is free there. */
   onto?: string;
+  /** Topic of a worker that it may not be sent to, because it is taken over from there. */
+  notOn?: string;
   /** Nobody holds the recorder's name in the room any more, so this one takes it: UpdateLayout goes on working. */
   keepsIdentity: boolean;
   /** Instead of the request's: what UpdateLayout has said since. */

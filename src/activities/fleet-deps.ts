@@ -31,7 +31,7 @@ export interface FleetDeps {
   provider: Capacity;
   /** How many workers the fleet may have. */
   size: { minWorkers: number; maxWorkers: number };
-  presence: Pick<Presence, 'workers' | 'egresses' | 'cordon' | 'uncordon' | 'cordoned' | 'doubts'>;
+  presence: Pick<Presence, 'workers' | 'egresses' | 'cordon' | 'uncordon' | 'cordoned' | 'drained' | 'doubts'>;
   /** On its worker, by its worker-side id. Ended or unknown: does nothing. */
   stopEgress(egressId: string): Promise<void>;
   probe: Probe;

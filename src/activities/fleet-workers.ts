@@ -13,7 +13,7 @@ import { cutToBytes } from '../recording/bytes.ts';
 export interface WorkerSources {
   provider: Pick<Capacity, 'list'>;
   probe: Probe;
-  presence: Pick<Presence, 'workers' | 'egresses' | 'cordoned' | 'doubts'>;
+  presence: Pick<Presence, 'workers' | 'egresses' | 'cordoned' | 'drained' | 'doubts'>;
   bootTimeoutMs: number;
   now: () => number;
   /** The workers' Redis did not answer. */
@@ -27,6 +27,7 @@ interface BusSight {
   workers: ReadonlySet<string>;
   egresses: ReadonlySet<string>;
   cordoned: ReadonlySet<string>;
+  drained: ReadonlySet<string>;
   doubts: ReadonlyMap<string, Doubt>;
 }
 
@@ -81,18 +82,23 @@ async function probeWorker(worker: Worker, probe: Probe): Promise<ProbeAnswer> {
 
 async function askBus(presence: WorkerSources['presence'], known: readonly Worker[]): Promise<BusSight> {
   const topics = known.flatMap(({ topic }) => topic ?? []);
-  const [workers, egresses, cordoned, doubts] = await Promise.all([
+  const [workers, egresses, cordoned, drained, doubts] = await Promise.all([
     presence.workers(),
     presence.egresses(),
     presence.cordoned(topics),
+    presence.drained(topics),
     presence.doubts(topics),
   ]);
-  return { workers, egresses, cordoned, doubts };
+  return { workers, egresses, cordoned, drained, doubts };
 }
 
-function onBus({ topic }: Worker, bus: BusSight | undefined): Pick<ObservedWorker, 'topic' | 'present' | 'cordoned'> {
+type BusWord = Pick<ObservedWorker, 'topic' | 'present' | 'cordoned' | 'leaving'>;
+
+function onBus({ topic }: Worker, bus: BusSight | undefined): BusWord {
   if (topic === undefined) return {};
-  return bus ? { topic, present: bus.workers.has(topic), cordoned: bus.cordoned.has(topic) } : { topic };
+  if (!bus) return { topic };
+  const leaving = bus.drained.has(topic) ? { leaving: 'an operator drains it' } : {};
+  return { topic, present: bus.workers.has(topic), cordoned: bus.cordoned.has(topic), ...leaving };
 }
 
 function liveEgresses(workers: readonly ObservedWorker[], onBus: ReadonlySet<string>): ObservedEgress[] {

@@ -9,7 +9,7 @@ import type { Storage } from '../config/storages.ts';
 import { withFile, withoutFiles } from '../livekit/record.ts';
 import { attemptFolder } from '../livekit/request/crash-safe.ts';
 import { decodeStart, reachOf } from '../livekit/request/index.ts';
-import type { Tools } from '../media/ffmpeg.ts';
+import { MediaError, type Tools } from '../media/ffmpeg.ts';
 import { type JoinPart, joinFiles } from '../media/join.ts';
 import { rebuildFile } from '../media/rebuild.ts';
 import type { EgressFile } from '../recording/egress.ts';
@@ -25,65 +25,63 @@ export interface MediaDeps {
 }
 
 const MP4 = 'video/mp4';
+const HEARTBEAT_EVERY_MS = 5_000;
 /** The segments, the file that is made of them, and ffmpeg's second pass over it. */
 const DISK_FACTOR = 3;
 
 export function createMediaActivities({ tools, storages }: MediaDeps): MediaActivities {
   return {
-    async rebuildPart({ attempt, filename, report, ...kept }) {
-      const { reach, store } = await openKept(kept, storages);
-      try {
+    rebuildPart: ({ attempt, filename, report, ...kept }) =>
+      inStore(kept, storages, async (reach, store) => {
         const segments = (await store.list(attemptFolder(kept.keepFolder, attempt))).filter(isSegment);
         if (segments.length === 0) return { kind: 'nothing' };
-        return await inFolder(sum(segments) * DISK_FACTOR, async (folder) => {
+        return inFolder(sum(segments.map(({ sizeBytes }) => sizeBytes)) * DISK_FACTOR, async (folder) => {
           const [raw, out] = [join(folder, 'segments.ts'), join(folder, 'file.mp4')];
-          for (const { path } of segments) {
-            await store.appendTo(raw, path);
-            heartbeat();
-          }
-          const { durationMs } = await rebuildFile(tools, raw, out, {
-            signal: cancellationSignal(),
-            onProgress: () => heartbeat(),
-          });
-          const path = rebuiltName(filename);
-          const sizeBytes = await putWhole(store, path, out);
-          const file = { filename: path, location: locationOf(reach, path), sizeBytes, durationMs };
+          for (const { path } of segments) await store.appendTo(raw, path);
+          const { durationMs } = await rebuildFile(tools, raw, out, { signal: cancellationSignal() });
+          const file = await putWhole(reach, store, { path: rebuiltName(filename), from: out, durationMs });
           return { kind: 'rebuilt', file, report: withFile(report, file) };
         });
-      } finally {
-        store.close();
-      }
-    },
+      }),
 
-    async joinParts({ parts, isAlone, ...kept }) {
-      const { reach, store } = await openKept(kept, storages);
-      try {
+    joinParts: ({ parts, isAlone, ...kept }) =>
+      inStore(kept, storages, async (reach, store) => {
         const sizes = await Promise.all(parts.map(async ({ path }) => (await store.sizeOf(path)) ?? 0));
-        return await inFolder(sizes.reduce((total, size) => total + size, 0) * DISK_FACTOR, async (folder) => {
-          const local: JoinPart[] = [];
-          for (const { number, path, startedAtMs, durationMs } of parts) {
-            const file = join(folder, `part-${number}.mp4`);
-            await store.appendTo(file, path);
-            heartbeat();
-            local.push({ file, startedAtMs, durationMs });
-          }
-          const out = join(folder, 'joined.mp4');
-          const signal = cancellationSignal();
-          const { durationMs, seams } = await joinFiles(tools, local, out, {
-            folder,
-            signal,
-            onProgress: () => heartbeat(),
+        return inFolder(sum(sizes) * DISK_FACTOR, async (folder) => {
+          const local = parts.map(({ number, startedAtMs, durationMs }): JoinPart => {
+            return { file: join(folder, `part-${number}.mp4`), startedAtMs, durationMs };
           });
-          const path = joinedName(parts[0]?.path ?? '');
-          const sizeBytes = await putWhole(store, path, out);
-          const file = { filename: path, location: locationOf(reach, path), sizeBytes, durationMs };
+          for (const [index, { path }] of parts.entries()) await store.appendTo(local[index]?.file ?? '', path);
+          const out = join(folder, 'joined.mp4');
+          const { durationMs, seams } = await joinFiles(tools, local, out, { folder, signal: cancellationSignal() });
+          const file = await putWhole(reach, store, { path: joinedName(parts[0]?.path ?? ''), from: out, durationMs });
           return { file, seams, reports: reportsWith(file, parts, isAlone) };
         });
-      } finally {
-        store.close();
-      }
-    },
+      }),
   };
+}
+
+/**
+ * Heartbeats by a timer: ffmpeg is silent for long while it moves the index of a large file to its front.
+ * @throws ApplicationFailure when another try would find the same
+ */
+async function inStore<T>(
+  kept: KeptFiles,
+  storages: Record<string, Storage>,
+  work: (reach: Reach, store: Store) => Promise<T>,
+): Promise<T> {
+  const { reach, store } = await openKept(kept, storages);
+  const heartbeats = setInterval(heartbeat, HEARTBEAT_EVERY_MS);
+  try {
+    return await work(reach, store);
+  } catch (error) {
+    if (error instanceof MediaError && error.code === 'not_media')
+      throw ApplicationFailure.nonRetryable(error.message, 'NotMedia');
+    throw error;
+  } finally {
+    clearInterval(heartbeats);
+    store.close();
+  }
 }
 
 /** The last one has it. */
@@ -113,17 +111,24 @@ function isSegment({ path, sizeBytes }: StoredObject): boolean {
   return path.endsWith('.ts') && sizeBytes > 0;
 }
 
-function sum(objects: readonly StoredObject[]): number {
-  return objects.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
+function sum(bytes: readonly number[]): number {
+  return bytes.reduce((total, one) => total + one, 0);
+}
+
+interface Made {
+  path: string;
+  /** Of this machine. */
+  from: string;
+  durationMs: number;
 }
 
 /** @throws when the storage does not hold what was put there */
-async function putWhole(store: Store, path: string, file: string): Promise<number> {
-  const { size } = await stat(file);
-  await store.put(path, file, MP4);
+async function putWhole(reach: Reach, store: Store, { path, from, durationMs }: Made): Promise<EgressFile> {
+  const { size: sizeBytes } = await stat(from);
+  await store.put(path, from, MP4);
   const stored = await store.sizeOf(path);
-  if (stored !== size) throw new Error(`${stored ?? 0} of ${size} bytes were stored`);
-  return size;
+  if (stored !== sizeBytes) throw new Error(`${stored ?? 0} of ${sizeBytes} bytes were stored`);
+  return { filename: path, location: locationOf(reach, path), sizeBytes, durationMs };
 }
 
 /** With room for so much. @throws when the disk has less: another process may have more */

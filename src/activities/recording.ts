@@ -202,7 +202,7 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
     if (hindrance) return hindrance;
     const start = await prepare(input, egressId).catch(notSent);
     if ('kind' in start) return start;
-    const passedOver = new Set<string>();
+    const passedOver = new Set<string>(input.notOn === undefined ? [] : [input.notOn]);
     let last: StartOutcome | undefined;
     while (passedOver.size < WORKERS_ASKED && Date.now() < untilMs) {
       const worker = await choice

@@ -14,7 +14,7 @@ import type { StartSettings } from './recordings/start-recording.ts';
 import { mountRoutes, type Route, toApiError } from './route.ts';
 import { allowOrigins, type CodecRouteParts, codecRoutes } from './routes/codec.ts';
 import { docsRoutes } from './routes/docs.ts';
-import { type ForgiveWorker, fleetRoutes, type ReadFleets } from './routes/fleet.ts';
+import { type DrainWorker, type ForgiveWorker, fleetRoutes, type ReadFleets } from './routes/fleet.ts';
 import { recordingEventRoutes } from './routes/recording-events.ts';
 import { recordingRoutes } from './routes/recordings.ts';
 import { type Repair, repairRoutes } from './routes/repair.ts';
@@ -44,6 +44,7 @@ export interface ApiParts extends HttpParts, CodecRouteParts {
   hintOf: HintOf;
   readFleets: ReadFleets;
   forgiveWorker: ForgiveWorker;
+  drainWorker: DrainWorker;
   repair: Repair;
   deliveries: WebhookDeliveries;
 }
@@ -78,7 +79,7 @@ function withRoutes(parts: HttpParts, routes: Route[], uiOrigins: readonly strin
 }
 
 function apiRoutes(parts: ApiParts): Route[] {
-  const { recordings, hintOf, readFleets, forgiveWorker, log } = parts;
+  const { recordings, hintOf, readFleets, forgiveWorker, drainWorker, log } = parts;
   return [
     ...recordingRoutes({
       recordings,
@@ -89,7 +90,7 @@ function apiRoutes(parts: ApiParts): Route[] {
       following: createFollowRecordings(recordings),
       streams: createPlaces(parts.streamsPerCaller),
     }),
-    ...fleetRoutes({ readFleets, forgiveWorker }),
+    ...fleetRoutes({ readFleets, forgiveWorker, drainWorker }),
     ...repairRoutes(parts),
     ...webhookDeliveryRoutes(parts),
     ...webhookRoutes({

@@ -243,6 +243,8 @@ export const fleetView = z
   .meta({ id: 'Fleet' });
 export type FleetView = z.output<typeof fleetView>;
 
+export const drained = z.object({ fleet: z.string(), worker: z.string() }).meta({ id: 'DrainedWorker' });
+
 export const forgiven = z.object({ fleet: z.string(), worker: z.string() }).meta({ id: 'ForgivenWorker' });
 
 export const fleetsView = z

@@ -38,14 +38,24 @@ export async function boots(name: string | undefined, options: FleetOptions): Pr
   stdout.write(describeBoots(fleets));
 }
 
-/** Whichever fleet has it. */
 export async function forgive(worker: string, options: FleetOptions): Promise<void> {
+  const fleet = await tellFleetOf(worker, 'forgive', options);
+  stdout.write(`${worker} of fleet ${fleet} is used again\n`);
+}
+
+export async function drain(worker: string, options: FleetOptions): Promise<void> {
+  const fleet = await tellFleetOf(worker, 'drain', options);
+  stdout.write(`${worker} of fleet ${fleet} is emptied: its recordings go on elsewhere, then it ends\n`);
+}
+
+/** Whichever fleet has it. */
+async function tellFleetOf(worker: string, what: 'forgive' | 'drain', options: FleetOptions): Promise<string> {
   const fleet = (await read(undefined, options)).find(({ workers }) => workers.some(({ id }) => id === worker));
   if (!fleet)
     throw new CliError(`no fleet has a worker "${worker}"`, ['`reelkit fleet` shows the workers of all fleets']);
   const api = await createApiClient(options);
-  await api.post(`/v1/fleets/${encodeURIComponent(fleet.name)}/workers/${encodeURIComponent(worker)}/forgive`);
-  stdout.write(`${worker} of fleet ${fleet.name} is used again\n`);
+  await api.post(`/v1/fleets/${encodeURIComponent(fleet.name)}/workers/${encodeURIComponent(worker)}/${what}`);
+  return fleet.name;
 }
 
 export function describeFleetView(view: FleetView, nowMs: number): string {

@@ -113,6 +113,9 @@ function addFleetCommands(program: Command): void {
   client(fleet.command('forgive <worker>'), 'Use a worker again that was set aside').action(
     async (worker, _, command: Command) => (await import('./fleet.ts')).forgive(worker, command.optsWithGlobals()),
   );
+  client(fleet.command('drain <worker>'), 'Move what a worker records to others, and end it').action(
+    async (worker, _, command: Command) => (await import('./fleet.ts')).drain(worker, command.optsWithGlobals()),
+  );
   client(program.command('repair'), 'Show and end records in LiveKit that say an egress runs although nobody runs it')
     .option('--yes', 'end them without asking')
     .option('--older-than <duration>', 'leave alone what changed since then (2m)')

@@ -42,8 +42,19 @@ export interface OrphanEgress {
   why: string;
 }
 
-/** no_media: its egress lives and does not record. worker_ends: its worker's platform has announced the end. */
-type LookCode = 'no_egress' | 'runs_already' | 'starting_for_long' | 'no_media' | 'off_bus' | 'silent' | 'worker_ends';
+/**
+ * no_media: its egress lives and does not record. worker_ends: its worker's platform has announced the end. worker_leaves: its worker is
+ * to go, when it is idle.
+ */
+type LookCode =
+  | 'no_egress'
+  | 'runs_already'
+  | 'starting_for_long'
+  | 'no_media'
+  | 'off_bus'
+  | 'silent'
+  | 'worker_ends'
+  | 'worker_leaves';
 
 export interface Look {
   recordingId: string;
@@ -57,7 +68,7 @@ export interface Look {
 
 export interface Strays {
   lost: LostEgress[];
-  /** Recordings whose egress is lost and that have not gone on yet, told of it or not: they need a place elsewhere. */
+  /** Recordings whose egress is lost, or whose worker goes, and that have not gone on yet, told of it or not: they need a place elsewhere. */
   displaced: ReadonlySet<string>;
   orphans: OrphanEgress[];
   look: Look[];
@@ -228,20 +239,19 @@ class Search {
     return isOldList(this.observation.listedAtMs, this.observation.nowMs);
   }
 
-  /** Each recording on a worker whose end is announced hears of it, once. */
+  /** Each recording on a worker that goes hears of it, once, and needs a place elsewhere until it has one. */
   private announceEnds(): void {
-    for (const { id, egresses, endsAtMs } of this.observation.workers) {
-      if (endsAtMs === undefined) continue;
-      const at = new Date(endsAtMs).toISOString();
-      for (const { egressId } of egresses) {
+    for (const worker of this.observation.workers) {
+      const end = whyItGoes(worker);
+      if (!end) continue;
+      for (const { egressId } of worker.egresses) {
         const recordingId = parseAttemptEgressId(egressId)?.recordingId;
         if (recordingId === undefined || !this.believes(recordingId, egressId)) continue;
-        const key = `${egressId} until ${at}`;
+        this.displaced.add(recordingId);
+        const key = `${egressId} ${end.key}`;
         if (this.wasTold(key)) this.strays.actedMs[key] = this.memory.actedMs[key] ?? 0;
-        else if (this.mayActAgain(key)) {
-          const why = `${egressId}: the platform of its worker ${id} ends it at ${at}`;
-          this.strays.look.push({ recordingId, code: 'worker_ends', why });
-        }
+        else if (this.mayActAgain(key))
+          this.strays.look.push({ recordingId, code: end.code, why: `${egressId}: ${end.why}` });
       }
     }
   }
@@ -357,6 +367,19 @@ class Search {
     this.strays.actedMs[key] = lastMs;
     return false;
   }
+}
+
+function whyItGoes({ id, owned, endsAtMs, leaving }: ObservedWorker) {
+  if (endsAtMs !== undefined) {
+    const at = new Date(endsAtMs).toISOString();
+    return {
+      code: 'worker_ends',
+      key: `until ${at}`,
+      why: `the platform of its worker ${id} ends it at ${at}`,
+    } as const;
+  }
+  if (!owned || leaving === undefined) return undefined;
+  return { code: 'worker_leaves', key: 'leaves', why: `its worker ${id} goes: ${leaving}` } as const;
 }
 
 /** A recording has the id of its first egress; what is remembered of the two is kept apart. */

@@ -22,6 +22,10 @@ export interface Presence {
   uncordon(topic: string): Promise<void>;
   /** Those of them that are cordoned. */
   cordoned(topics: readonly string[]): Promise<Set<string>>;
+  /** An operator wants it to end: what it records goes on elsewhere. Until it has gone, or for a day. */
+  drain(topic: string): Promise<void>;
+  /** Those of them that are to end so. */
+  drained(topics: readonly string[]): Promise<Set<string>>;
   /** All processes pass it over for a while, and the fleet names it. */
   doubt(topic: string, code: DoubtCode): Promise<void>;
   /** It takes starts and records, or is forgiven. */
@@ -41,6 +45,9 @@ export interface Presence {
 const STARTS = requestChannel({ service: 'EgressInternal', method: 'StartEgress', topic: ANY_TOPIC });
 const STOPS = requestChannel({ service: 'EgressHandler', method: 'StopEgress', topic: ANY_TOPIC });
 const CORDON_KEY = 'reelkit:cordon:';
+const DRAIN_KEY = 'reelkit:drain:';
+/** Longer than any recording. */
+const DRAIN_MS = 86_400_000;
 const DOUBT_KEY = 'reelkit:doubt:';
 const BEGAN_KEY = 'reelkit:began:';
 /** What has lasted for so long says nothing about what its worker does now. */
@@ -73,6 +80,8 @@ export function createPresence(bus: PresenceBus, now: () => number = Date.now): 
     cordon: (topic, ttlMs) => bus.setKey(CORDON_KEY + topic, '1', ttlMs),
     uncordon: (topic) => bus.deleteKey(CORDON_KEY + topic),
     cordoned: async (topics) => new Set((await marksOf(CORDON_KEY, topics)).keys()),
+    drain: (topic) => bus.setKey(DRAIN_KEY + topic, '1', DRAIN_MS),
+    drained: async (topics) => new Set((await marksOf(DRAIN_KEY, topics)).keys()),
     doubt,
     trust,
     began: (egressId, topic) => bus.setKey(BEGAN_KEY + egressId, JSON.stringify([topic, now()]), BEGAN_MS),

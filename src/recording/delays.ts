@@ -71,6 +71,15 @@ export function stopRecheckMs(look: number): number {
 /** Most files are finished by then: the stop is answered with the end, and nobody need look. */
 export const STOP_WAIT_MS = 10_000;
 
+/** A successor that records nothing by then is given up: the part that it was to take over from records on. */
+export const SUCCESSOR_LIMIT_MS = 60_000;
+
+/** Its worker goes, so another one is asked soon, and again. */
+export function handOverRetryMs(round: number): number {
+  return backoffMs(HAND_OVER, round);
+}
+const HAND_OVER = { firstMs: 2_000, maxMs: 30_000 };
+
 /** What is stopped before it records is gone by then: soon enough for LiveKit's caller, who waits 3 s. */
 export const ABORT_LIMIT_MS = 2_000;
 /** An egress that lives on so long after a stop will not end: the longest upload a worker allows is an hour. */

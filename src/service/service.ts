@@ -37,6 +37,7 @@ import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
 import type { TemporalWorker } from '../temporal/worker.ts';
 import { type Buses, connectBuses, lateTransport } from './buses.ts';
 import { type Door, openDoor } from './door.ts';
+import { createDrainWorker } from './drain-worker.ts';
 import { capacityProblems, createFleetSources, type FleetSources } from './fleet-sources.ts';
 import { createForgiveWorker } from './forgive-worker.ts';
 import { drained, listenOn, urlOf } from './http-server.ts';
@@ -248,6 +249,7 @@ function createApiApp(context: Context) {
     uiOrigins: config.encryption.uiOrigins,
     hintOf: createHintOf(config.livekit.apiKey, config.livekit.apiSecret),
     forgiveWorker: createForgiveWorker(context),
+    drainWorker: createDrainWorker(context),
     readFleets: new Map(context.fleets.map((fleet) => [fleet.settings.name, readerOf(fleet)])),
     deliveries: createTemporalDeliveries(client, { fleets: namesOf(config), taskQueue: config.temporal.taskQueue }),
     repair: createRepair({

@@ -3,7 +3,7 @@
 import { sourceRecheckMs } from '../recording/delays.ts';
 import { ask } from './calls.ts';
 import { type End, type RecordingState, until } from './recording-state.ts';
-import { stopStrangers } from './supervise-part.ts';
+import { stopStrangers } from './stops.ts';
 
 /** @param otherwise how the recording ends when it stays away @returns the end; undefined once the source is there, or it is paused */
 export async function awaitSource(state: RecordingState, otherwise: End): Promise<End | undefined> {

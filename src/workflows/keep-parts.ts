@@ -7,11 +7,10 @@ import type { PartView } from '../recording/view.ts';
 import { media, problemOf, settling, settlingLate } from './calls.ts';
 import type { End, RecordingState } from './recording-state.ts';
 
-/** Of the present part, which has just ended. It is not waited for: the next part must begin. */
-export function keepPart(state: RecordingState): void {
-  const { part } = state;
+/** Of a part that has just ended. It is not waited for: the next part must begin. */
+export function keepPart(state: RecordingState, part = state.part): void {
   if (!part || state.keepFolder === undefined || !wantsRebuild(part)) return;
-  state.rebuilding += 1;
+  state.filesUnderWay += 1;
   void state.inBackground([rebuild(state, part)]);
 }
 
@@ -30,15 +29,15 @@ async function rebuild(state: RecordingState, part: PartView): Promise<void> {
     state.noteProblem(`its file could not be made again from its segments, which stay: ${problem}`);
     log.warn('a file could not be made again from its segments', { recordingId: state.view.id, problem });
   } finally {
-    state.rebuilding -= 1;
+    state.filesUnderWay -= 1;
   }
 }
 
 /** Makes one file of all, when no worker is needed any more. @returns the end as it is with the files that were made again */
 export async function putTogether(state: RecordingState, end: End): Promise<End> {
-  if (state.rebuilding > 0) {
+  if (state.filesUnderWay > 0) {
     finishing(state);
-    await condition(() => state.rebuilding === 0);
+    await condition(() => state.filesUnderWay === 0);
   }
   await joinParts(state);
   if (!state.hasFiles) return end;

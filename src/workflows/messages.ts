@@ -73,9 +73,10 @@ export const admittedUpdate = defineUpdate<void, [Admission]>('admitAsleep');
 export const reportSignal = defineSignal<[EgressReport]>('report');
 /**
  * Something may have changed, for example a worker died: the recording looks at LiveKit and the workers before it believes it.
- * `egressId`: what it is about; an attempt that lives while the recording waits has no grant.
+ * `egressId`: what it is about; an attempt that lives while the recording waits has no grant. `code` `worker_ends` or `worker_leaves`: its
+ * worker goes, so the recording moves to another one.
  */
-export const lookSignal = defineSignal<[{ why: string; egressId?: string }]>('look');
+export const lookSignal = defineSignal<[{ why: string; egressId?: string; code?: string }]>('look');
 /** LiveKit's UpdateLayout has told the recorder this: the next part begins with it. */
 export const layoutSignal = defineSignal<[string]>('layout');
 /** Too few people have been in the room since then, unix ms, for as long as `stopWhen` says. */

@@ -2,12 +2,14 @@
 // stopped, cancelled, with its room, at its maximum duration.
 import { sourceRecheckMs } from '../recording/delays.ts';
 import { ask } from './calls.ts';
+import { giveUpSuccessor } from './hand-over.ts';
 import { type End, type RecordingState, until } from './recording-state.ts';
-import { stopStrangers } from './supervise-part.ts';
+import { stopStrangers } from './stops.ts';
 
 /** @returns the end; undefined once it is to go on */
 export async function untilResumed(state: RecordingState): Promise<End | undefined> {
   state.enter('paused');
+  await giveUpSuccessor(state);
   const isOver = () => state.cancelled || !state.isPaused;
   const untilMs = () => state.endDeadlineMs();
   for (let looks = 1; !isOver() && Date.now() < untilMs(); looks += 1) {

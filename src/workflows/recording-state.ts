@@ -10,7 +10,7 @@ import { type EgressFile, type EgressReport, type EgressStatus, isTerminal } fro
 import { dueAtMs, openRecording } from '../recording/open.ts';
 import { endPause, pause, presentPause } from '../recording/pauses.ts';
 import { type RecordFacts, recordStateOf } from '../recording/record-state.ts';
-import { isReport, KeptReports, mayGoOn } from '../recording/reports.ts';
+import { isOlder, isReport, KeptReports, mayGoOn } from '../recording/reports.ts';
 import type { RecordingRequest } from '../recording/request.ts';
 import { type EndReason, type EndStage, isEnded, type OpenStage, type WaitingFor } from '../recording/stage.ts';
 import type { AssignedWorker, NeededHand, QueuePlace } from '../recording/start-outcome.ts';
@@ -106,8 +106,15 @@ export class RecordingState {
   rounds: Record<Exclude<WaitingFor, 'source'>, number> = { capacity: 0, room: 0 };
   /** How the present part is watched, once a worker took it. */
   watch: Watch | undefined;
-  /** Files that are being made again. */
-  rebuilding = 0;
+  /** Why another worker is to go on with it. */
+  handOverWhy: string | undefined;
+  /** That is under way. */
+  handingOver = false;
+  /** The next part, while the present one still records. */
+  successor: PartView | undefined;
+  private successorReport: EgressReport | undefined;
+  /** Files that are being finished, or made again, beside what goes on. */
+  filesUnderWay = 0;
   /** Steps under way that nobody waits for. */
   private background = 0;
   private readonly history: HistoryGuard | undefined;
@@ -192,13 +199,30 @@ export class RecordingState {
   startNextPart(): PartView {
     const part: PartView = { number: (this.part?.number ?? 0) + 1, attempts: 0, files: [] };
     this.view.parts.push(part);
-    this.ended = undefined;
-    this.watch = undefined;
-    this.rounds = { capacity: 0, room: 0 };
+    this.beginPart();
     // It was meant for a place in the queue that we left long ago.
     if (part.number > 1) this.admitted = false;
     if (this.view.stage === 'recording') this.enter('starting');
     return part;
+  }
+
+  private beginPart(): void {
+    this.ended = undefined;
+    this.watch = undefined;
+    this.rounds = { capacity: 0, room: 0 };
+  }
+
+  /** Two workers cannot send one stream, and what is about to end needs no other. */
+  get wantsHandOver(): boolean {
+    const { outputs } = this.input.request;
+    return (
+      this.handOverWhy !== undefined &&
+      !this.handingOver &&
+      !this.cancelled &&
+      !this.isPaused &&
+      this.part?.startedAtMs !== undefined &&
+      !outputs.some(({ type }) => type === 'stream')
+    );
   }
 
   /** What activities ask about the room for. */
@@ -308,10 +332,12 @@ export class RecordingState {
     const { attempts } = this;
     if (attempts.numberOf(report.egressId) === undefined) return;
     if (isTerminal(report.status)) attempts.leftTheRoom(report.egressId);
-    const owner = this.view.parts.find((part) => part.egressId === report.egressId);
+    const owner = [...this.view.parts, this.successor].find((part) => part?.egressId === report.egressId);
     if (!owner && attempts.isStarting) attempts.heardEarly(report);
     else if (!owner) attempts.heardOfUnwanted(report);
     else if (owner.end) this.heardOfClosed(owner, report);
+    else if (owner === this.successor) this.heardOfSuccessor(owner, report);
+    else if (owner !== this.part) this.heardOfLeaving(owner, report);
     else this.heardOfCurrent(owner, report);
   }
 
@@ -330,6 +356,54 @@ export class RecordingState {
     }
   }
 
+  private heardOfSuccessor(successor: PartView, report: EgressReport): void {
+    if (!this.successorReport || !isOlder(report, this.successorReport)) this.successorReport = report;
+    // The present part goes on as if it had never been.
+    if (isTerminal(report.status)) this.dropSuccessor();
+    else if (report.status !== 'STARTING')
+      successor.startedAtMs ??= between(this.askedAtMs, Math.floor(report.startedAtMs ?? Date.now()), Date.now());
+  }
+
+  /** It has handed over, and finishes its file. */
+  private heardOfLeaving(part: PartView, report: EgressReport): void {
+    this.reports.keep(report);
+    if (report.endingAtMs !== undefined) this.noteEnding(part, report, report.endingAtMs);
+    if (isTerminal(report.status)) this.closePart(report, {}, part);
+    else if (report.status === 'ENDING') this.noteEnding(part, report, report.updatedAtMs);
+  }
+
+  acceptedSuccessor({ egressId, acceptedAtMs, worker, roomId, early }: Accepted): PartView | undefined {
+    const { successor } = this;
+    if (!successor) return undefined;
+    successor.egressId = egressId;
+    successor.acceptedAtMs = between(this.askedAtMs, acceptedAtMs, Date.now());
+    if (worker) successor.worker = worker;
+    this.roomId ??= roomId;
+    if (early) this.heard(early);
+    return this.successor;
+  }
+
+  dropSuccessor(): void {
+    this.successor = undefined;
+    this.successorReport = undefined;
+  }
+
+  /** The successor is the present part from here on. */
+  adoptSuccessor(): void {
+    const { successor, successorReport } = this;
+    if (!successor) return;
+    this.dropSuccessor();
+    this.view.parts.push(successor);
+    this.beginPart();
+    if (successor.startedAtMs === undefined) this.enter('starting');
+    else if (this.view.stage !== 'stopping') this.enter('recording');
+    if (successorReport) {
+      this.reports.keep(successorReport);
+      this.recordIsStale ||= this.isNewsToLiveKit(successorReport);
+    }
+    this.show();
+  }
+
   private noteEnding(part: PartView, report: EgressReport, atMs: number | undefined): void {
     part.endingAtMs ??= partEndedAt(part, { ...report, endedAtMs: atMs }, Date.now());
   }
@@ -344,7 +418,8 @@ export class RecordingState {
   /** A worker may have been granted it. */
   made(egressId: string): void {
     this.attempts.made(egressId);
-    if (this.part) this.part.attempts += 1;
+    const part = this.successor ?? this.part;
+    if (part) part.attempts += 1;
   }
 
   /** A part that was given up for lost: its file still counts, but it may not go on beside its successor. */
@@ -359,9 +434,10 @@ export class RecordingState {
     } else if (part !== this.part && mayGoOn(report)) this.attempts.addStranger(report.egressId);
   }
 
-  askedToLook(request: { why?: string; egressId?: string } | null | undefined): void {
-    const { why, egressId } = request ?? {};
+  askedToLook(request: { why?: string; egressId?: string; code?: string } | null | undefined): void {
+    const { why, egressId, code } = request ?? {};
     this.look = why ?? 'somebody asked';
+    if (code === 'worker_ends' || code === 'worker_leaves') this.handOverWhy = this.look;
     const isWaiting = this.part !== undefined && this.part.egressId === undefined && !this.attempts.isStarting;
     if (isWaiting && egressId !== undefined && this.attempts.numberOf(egressId) !== undefined)
       this.attempts.giveUp(egressId);
@@ -421,8 +497,7 @@ export class RecordingState {
   }
 
   /** Writes down how the current part ended. @param egress null when nobody says so */
-  closePart(egress: EgressReport | null, { status, evidence }: Partial<GivenUp> = {}): void {
-    const { part } = this;
+  closePart(egress: EgressReport | null, { status, evidence }: Partial<GivenUp> = {}, part = this.part): void {
     if (!part) return;
     delete part.awaitsMediaSinceMs;
     if (egress && (status !== 'HUNG' || hasFile(egress))) this.writeEnd(part, egress);

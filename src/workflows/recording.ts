@@ -28,6 +28,7 @@ import { Announcer } from './announcer.ts';
 import { awaitSource } from './await-source.ts';
 import { ask } from './calls.ts';
 import { changeStreams } from './change-streams.ts';
+import { giveUpSuccessor } from './hand-over.ts';
 import { putTogether, settleFiles } from './keep-parts.ts';
 import {
   type Admission,
@@ -54,7 +55,8 @@ import { untilResumed } from './paused.ts';
 import { RecordKeeper } from './record-keeper.ts';
 import { type End, RecordingState, until } from './recording-state.ts';
 import { startPart } from './start-part.ts';
-import { stopStrangers, untilPartEnds } from './supervise-part.ts';
+import { stopStrangers } from './stops.ts';
+import { untilPartEnds } from './supervise-part.ts';
 
 export async function recording(asked: RecordingInput): Promise<RecordingView> {
   const keptAtMs = workflowInfo().startTime.getTime();
@@ -76,8 +78,10 @@ export async function recording(asked: RecordingInput): Promise<RecordingView> {
     await untilDue(state);
     // LiveKit has the record of what it asked for, and has yet to hear of everything else.
     if (!state.cancelled || state.isListed) keeper.start();
-    const end = await putTogether(state, await record(state));
+    const ended = await record(state);
+    await giveUpSuccessor(state);
     await stopStrangers(state);
+    const end = await putTogether(state, ended);
     // What LiveKit or receivers have yet to hear keeps the workflow open.
     const isBehind = !keeper.isUpToDate || input.receivers !== undefined;
     state.finish(end);
@@ -124,6 +128,7 @@ async function record(state: RecordingState): Promise<End> {
     if (notStarted) return notStarted;
     if (!state.hasOpenPart) continue;
     const result = await untilPartEnds(state);
+    if (result.handedOver) continue;
     if (result.end) return result.end;
     const { unlessItComes } = result;
     // Whoever reloads a page breaks nothing.

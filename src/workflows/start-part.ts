@@ -10,10 +10,16 @@ import { roomOf } from '../recording/source.ts';
 import type { AssignedWorker, StartOutcome } from '../recording/start-outcome.ts';
 import { ask, finder, problemOf, start } from './calls.ts';
 import { type Accepted, type End, type RecordingState, until } from './recording-state.ts';
-import { stopStrangers } from './supervise-part.ts';
+import { stopStrangers } from './stops.ts';
 
 /** Gets the next part accepted by a worker, unless it is paused before. @returns the end of the recording when that cannot be */
 export async function startPart(state: RecordingState): Promise<End | undefined> {
+  // Another worker may record already, or be asked to.
+  if (state.handingOver) await condition(() => !state.handingOver);
+  if (state.successor && !state.cancelled && !state.isPaused) {
+    state.adoptSuccessor();
+    return undefined;
+  }
   // A run that goes on for another may find one that waits.
   if (!state.hasUnstartedPart) state.startNextPart();
   let hindrance = state.knownHindrance();
@@ -52,15 +58,19 @@ function calledOff(state: RecordingState): End {
 
 type Attempted = ({ kind: 'started' } & Accepted) | Hindrance | Extract<StartOutcome, { kind: 'refused' }>;
 
-/** One attempt. One that is not answered and does not live has no grant any more, is stopped, and the next one has the next id. */
-async function tryStart(state: RecordingState): Promise<Attempted> {
-  const { admitted } = state;
+/**
+ * One attempt. One that is not answered and does not live has no grant any more, is stopped, and the next one has the next id.
+ * @param notOn the worker that it is to be taken over from
+ */
+export async function tryStart(state: RecordingState, notOn?: AssignedWorker): Promise<Attempted> {
+  // What records already stands in no queue.
+  const admitted = state.admitted || notOn !== undefined;
   state.admitted = false;
   // What comes after a change of the streams begins with them.
   while (state.isChangingStreams) await condition(() => !state.isChangingStreams);
   state.askedAtMs = Date.now();
   state.attempts.isStarting = true;
-  const outcome = await askedFor(state, admitted);
+  const outcome = await askedFor(state, admitted, notOn);
   const found = outcome.kind === 'unknown' && !state.attempts.shown ? await find(state, outcome.egressId) : null;
   const egressId = 'egressId' in outcome ? outcome.egressId : state.attempts.egressId;
   const early = state.answered(egressId);
@@ -71,7 +81,7 @@ async function tryStart(state: RecordingState): Promise<Attempted> {
 }
 
 /** The answer, or the attempt's own report that it records: who was asked may have died with the answer. */
-async function askedFor(state: RecordingState, admitted: boolean): Promise<StartOutcome> {
+async function askedFor(state: RecordingState, admitted: boolean, notOn?: AssignedWorker): Promise<StartOutcome> {
   const { fleet, costCores, storages } = state.input;
   const { keepFolder } = state;
   const egressId = state.attempts.egressId;
@@ -86,7 +96,7 @@ async function askedFor(state: RecordingState, admitted: boolean): Promise<Start
       costCores,
       queuedSinceMs: state.dueAtMs,
       admitted,
-      ...(admitted && state.onto !== undefined ? { onto: state.onto } : {}),
+      ...(notOn ? { notOn: notOn.topic } : admitted && state.onto !== undefined ? { onto: state.onto } : {}),
       keepsIdentity: state.attempts.askForName(),
       ...defined({ keepFolder }),
       ...(state.layout === undefined ? {} : { layout: state.layout }),

@@ -1,7 +1,7 @@
 // Watches one part of a recording to its end: by itself, by cancel, by maxDuration, or because its worker died. What an end means
 // is decided in recording/end-outcome.ts, what a look means in recording/loss.ts.
-import { condition, log } from '@temporalio/workflow';
-import type { PartInspection, RoomState, StopInput } from '../activities/contract.ts';
+import { condition } from '@temporalio/workflow';
+import type { PartInspection, RoomState } from '../activities/contract.ts';
 import { defined } from '../common/defined.ts';
 import {
   deadlineSlackMs,
@@ -15,9 +15,11 @@ import { classifyEnd } from '../recording/end-outcome.ts';
 import { doubtRecheckMs, judgeSighting, type Verdict } from '../recording/loss.ts';
 import { HANG_LIMIT_MS, judgeStart } from '../recording/no-media.ts';
 import { roomOf } from '../recording/source.ts';
-import { ask, problemOf, stop } from './calls.ts';
+import { ask } from './calls.ts';
+import { startHandOver } from './hand-over.ts';
 import { keepPart } from './keep-parts.ts';
 import { type End, type GivenUp, type RecordingState, until } from './recording-state.ts';
+import { stopStrangers, tryStop } from './stops.ts';
 import type { Doubt, Stopping, Watch } from './watch.ts';
 
 interface PartResult {
@@ -28,10 +30,13 @@ interface PartResult {
   message: string;
   /** It failed soon after its start. */
   short: boolean;
+  /** Another part is the present one now. */
+  handedOver?: true;
 }
 
 export async function untilPartEnds(state: RecordingState): Promise<PartResult> {
   const supervised = await supervise(state);
+  if (supervised.handedOver) return { message: 'another worker goes on with it', short: false, handedOver: true };
   const hasEarlierFiles = state.hasFiles;
   const egress = state.ended ?? null;
   state.closePart(egress, supervised.givenUp);
@@ -76,6 +81,7 @@ async function roomAfterwards(state: RecordingState): Promise<RoomState | undefi
 interface Supervised {
   stopping?: Stopping;
   givenUp?: GivenUp;
+  handedOver?: true;
 }
 
 /** Waits for the end of the part: by itself, by cancel, by maxDuration, or because it is given up. */
@@ -84,6 +90,8 @@ async function supervise(state: RecordingState): Promise<Supervised> {
   const { watch } = state;
   const { doubt } = watch;
   while (true) {
+    if (state.watch !== watch) return { handedOver: true };
+    if (state.wantsHandOver) startHandOver(state);
     const why = whyStopped(state, watch);
     const stopping = why && { stopping: why };
     if (state.ended) return { ...stopping };
@@ -97,7 +105,8 @@ async function supervise(state: RecordingState): Promise<Supervised> {
     const { stopped, lookAtMs = Infinity } = watch;
     await untilNews(state, lookAtMs, stopped !== undefined);
     await state.handOver();
-    const isOver = () => state.ended !== undefined || (!stopped && stopReason(state) !== undefined);
+    const isOver = () =>
+      state.watch !== watch || state.ended !== undefined || (!stopped && stopReason(state) !== undefined);
     await Promise.race([stopStrangers(state), condition(isOver)]);
     if (isOver() || (state.look === undefined && Date.now() < lookAtMs)) continue;
     const sighting = await lookAtPart(state, watch, {
@@ -135,6 +144,7 @@ async function untilNews(state: RecordingState, lookAtMs: number, stopped: boole
   const deadlineMs = () => state.endDeadlineMs() + slackMs;
   const isSooner = () => deadlineMs() + Math.min(slackMs, BEFORE_ANSWER_MS) < wakeAtMs;
   const wakeAtMs = stopped ? lookAtMs : Math.min(lookAtMs, deadlineMs());
+  const { watch } = state;
   await until(
     state,
     () =>
@@ -142,6 +152,8 @@ async function untilNews(state: RecordingState, lookAtMs: number, stopped: boole
       state.look !== undefined ||
       state.attempts.strangers.size > 0 ||
       state.mayHandOver ||
+      state.watch !== watch ||
+      state.wantsHandOver ||
       (!stopped && (state.cancelled || state.isPaused || isSooner())),
     wakeAtMs,
     stopped ? 'until the egress has ended' : 'until maxDuration',
@@ -279,24 +291,3 @@ const WHERE = {
   dead: 'gone with its worker',
   unknown: 'on a worker that does not answer',
 } as const;
-
-export async function stopStrangers(state: RecordingState): Promise<void> {
-  await state.inBackground(
-    [...state.attempts.strangers].map(async (egressId) => {
-      state.attempts.strangers.delete(egressId);
-      log.warn('another egress runs for the same recording and is stopped', { recordingId: state.view.id, egressId });
-      if (await tryStop(state, { egressId })) state.attempts.stopFailed(egressId);
-    }),
-  );
-}
-
-/** @returns why nobody confirmed it */
-async function tryStop(state: RecordingState, asked: StopInput): Promise<string | undefined> {
-  try {
-    const report = await stop.stopPart(asked);
-    if (report) state.heard(report);
-    return undefined;
-  } catch (error) {
-    return problemOf(error);
-  }
-}

@@ -319,6 +319,8 @@ export class RecordingRun {
   admit = () => this.handle.signal(admittedSignal);
   look = (why = 'a test asks', egressId?: string) =>
     this.handle.signal(lookSignal, { why, ...(egressId === undefined ? {} : { egressId }) });
+  /** The fleet says that its worker goes. */
+  handOver = () => this.handle.signal(lookSignal, { why: 'its worker goes', code: 'worker_leaves' });
   participantsLeft = () => this.handle.signal(participantsLeftSignal, { sinceMs: 0 });
   hearLayout = (layout: unknown) => this.handle.signal(layoutSignal, layout as string);
   cancelBySignal = () => this.handle.signal(cancelSignal, {});
@@ -371,6 +373,10 @@ export class RecordingRun {
       if (Date.now() - startedAt > PATIENCE_MS) throw new Error(`it never happened: ${JSON.stringify(view)}`);
       await pause(20);
     }
+  }
+
+  async untilStopped(attempt: number): Promise<void> {
+    await eventually(`${this.egressId(attempt)} is stopped`, () => this.stopped.includes(this.egressId(attempt)));
   }
 
   async untilCalled(name: Name, times = 1): Promise<void> {

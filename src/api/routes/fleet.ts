@@ -1,9 +1,9 @@
 // /v1/fleets: the workers of each fleet, what is asked of them, and why there are as many as there are. One that was set aside can be
-// forgiven.
+// forgiven, one that is to go drained.
 import type { Caller } from '../auth/auth.ts';
 import { errors } from '../errors.ts';
 import { defineRoute, type Route } from '../route.ts';
-import { type FleetView, fleetParams, fleetsView, fleetView, forgiven, workerParams } from '../schemas.ts';
+import { drained, type FleetView, fleetParams, fleetsView, fleetView, forgiven, workerParams } from '../schemas.ts';
 
 /** By name, as configured. */
 export type ReadFleets = ReadonlyMap<string, () => Promise<FleetView>>;
@@ -11,12 +11,16 @@ export type ReadFleets = ReadonlyMap<string, () => Promise<FleetView>>;
 /** @returns false when the fleet has no such worker, or one that nothing can be sent to */
 export type ForgiveWorker = (fleet: string, worker: string) => Promise<boolean>;
 
+/** @returns false when the fleet has no such worker, or one that it did not launch */
+export type DrainWorker = (fleet: string, worker: string) => Promise<boolean>;
+
 export interface FleetRouteParts {
   readFleets: ReadFleets;
   forgiveWorker: ForgiveWorker;
+  drainWorker: DrainWorker;
 }
 
-export function fleetRoutes({ readFleets, forgiveWorker }: FleetRouteParts): Route[] {
+export function fleetRoutes({ readFleets, forgiveWorker, drainWorker }: FleetRouteParts): Route[] {
   const list = defineRoute({
     method: 'get',
     path: '/v1/fleets',
@@ -65,7 +69,25 @@ export function fleetRoutes({ readFleets, forgiveWorker }: FleetRouteParts): Rou
       return { status: 200, body: { fleet: name, worker } };
     },
   });
-  return [list, show, forgive];
+  const drain = defineRoute({
+    method: 'post',
+    path: '/v1/fleets/:name/workers/:worker/drain',
+    tag: 'fleet',
+    summary: 'Empty a worker and end it',
+    description:
+      'Nothing new is sent to it. What it records goes on with another worker, which is seen to record before this one is stopped; where there is none yet this one records on, and a worker is launched. Idle, it is ended. Only for workers that the fleet launched.',
+    auth: 'token',
+    operatorsOnly: true,
+    params: workerParams,
+    responses: { 200: { description: 'It is emptied', schema: drained } },
+    problems: ['forbidden', 'fleet_not_found', 'worker_not_found'],
+    async handler({ params: { name, worker } }) {
+      if (!readFleets.has(name)) throw errors.fleetNotFound(name, [...readFleets.keys()]);
+      if (!(await drainWorker(name, worker))) throw errors.workerNotFound(name, worker);
+      return { status: 200, body: { fleet: name, worker } };
+    },
+  });
+  return [list, show, forgive, drain];
 }
 
 function requireAllRooms({ onlyRoom }: Caller): void {

@@ -40,6 +40,7 @@ function createBed() {
       workers: nobody,
       egresses: nobody,
       cordoned: nobody,
+      drained: nobody,
       doubts: async () => new Map(),
       cordon: async () => {},
       uncordon: async () => {},

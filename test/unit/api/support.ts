@@ -184,6 +184,7 @@ export async function startTestApi(change: Partial<ApiParts> = {}): Promise<Test
     readFleets: new Map(),
     deliveries: { show: async () => [], replay: async () => [], failed: async () => [] },
     forgiveWorker: async () => false,
+    drainWorker: async () => false,
     repair: { look: async () => [], end: async () => ({ ended: [], left: [], absent: [] }) },
     readReadiness: async () => ({ status: 'not_ready', checks: { livekit: { ok: false, detail: 'does not answer' } } }),
     readMetrics: async () => ({ text: 'reelkit_test 1\n', contentType: 'text/plain; version=0.0.4' }),

@@ -84,6 +84,7 @@ function createWorld(world: World = {}) {
         return new Set(world.egresses);
       }),
       cordoned: vi.fn(async () => new Set(world.cordoned)),
+      drained: vi.fn(async () => new Set<string>()),
       doubts: vi.fn(async () => new Map(Object.entries(world.doubts ?? {}))),
       cordon: vi.fn(async () => {}),
       uncordon: vi.fn(async () => {}),
