@@ -14,6 +14,8 @@ const VIDEO_CLOCK = 90_000;
 const CLOCK = ['-video_track_timescale', `${VIDEO_CLOCK}`];
 /** Holes in the sound from this length on are filled with silence when it is encoded anew, and times are kept. Seconds. */
 const FILLED_FROM = 0.01;
+/** Sound of one form until it is encoded, once for all parts; ffmpeg 5 calls it an experiment in an MP4. */
+const LOSSLESS = ['-c:a', 'flac', '-strict', 'experimental'];
 const FILL = `async=1:min_hard_comp=${FILLED_FROM}`;
 
 export async function cutParts(work: JoinWork, parts: readonly ReadPart[], takes: Takes, forms: Forms): Promise<void> {
@@ -64,7 +66,7 @@ function sound({ scratch }: JoinWork, take: Take, { startUs, audio }: PacketsOfF
   const layout = form.channels === 1 ? 'mono' : 'stereo';
   const format = `aresample=${form.sampleRate}:${FILL},aformat=sample_fmts=s16:channel_layouts=${layout}`;
   const filter = `atrim=start=${seconds(fromUs)}:end=${seconds(toUs)},${format}`;
-  return [...stream, '-af', filter, '-c:a', 'flac', ...bare(scratch, 'audio', take)];
+  return [...stream, '-af', filter, ...LOSSLESS, ...bare(scratch, 'audio', take)];
 }
 
 /** A file of one stream whose clock begins at 0, whatever the part's was. */

@@ -12,7 +12,7 @@ export const FPS = 30;
 export const EVENT_MS = Date.parse('2026-11-20T10:00:00.000Z');
 const HZ_FIRST = 400;
 const HZ_STEP = 100;
-const TONES = 16;
+const TONES = 32;
 const RATE = 48_000;
 
 export interface Footage {
