@@ -163,3 +163,21 @@ export function numbers(fromSeconds: number, toSeconds: number): number[] {
   const first = Math.round(fromSeconds * FPS);
   return Array.from({ length: Math.round(toSeconds * FPS) - first }, (_, index) => first + index);
 }
+
+/** A JPEG of several pictures: its size, and the numbers of those that are so large, row by row. */
+export async function sheet(file: string) {
+  const entries = ['-show_entries', 'stream=width,height', '-of', 'csv=p=0'];
+  const [width = 0, height = 0] = (await execa('ffprobe', ['-v', 'error', ...entries, file])).stdout
+    .split(',')
+    .map(Number);
+  const numbersOf = async (w: number, h: number) => {
+    const untiled = [
+      '-vf',
+      `scale=${(width / w) * 64}:${(height / h) * 48}:flags=area,untile=${width / w}x${height / h}`,
+    ];
+    const gray = ['-fps_mode', 'passthrough', '-pix_fmt', 'gray', '-f', 'rawvideo', '-'];
+    const { stdout } = await execa('ffmpeg', ['-v', 'error', '-i', file, ...untiled, ...gray], { encoding: 'buffer' });
+    return Array.from({ length: stdout.length / (64 * 48) }, (_, frame) => numberOf(stdout, frame));
+  };
+  return { width, height, numbers: numbersOf };
+}

@@ -48,15 +48,14 @@ describe.skipIf(!bed.tools)(`segments of a dead worker${bed.whySkipped}`, () => 
   );
 
   it('torn in the middle of a picture end before it', async () => {
-    const noise = ['-f', 'lavfi', '-i', 'testsrc2=s=320x240:r=30:d=3,noise=alls=40:allf=t', '-f', 'mpegts'];
+    const noise = ['-f', 'lavfi', '-i', 'testsrc2=s=160x120:r=30:d=1,noise=alls=40:allf=t', '-f', 'mpegts'];
     const { stdout } = await execa('ffmpeg', ['-v', 'error', ...noise, '-bf', '0', '-c:v', 'libx264', '-'], {
       encoding: 'buffer',
     });
     const counts: number[] = [];
-    for (const torn of [0, 1_500, 3_000, 5_000])
+    for (const torn of [0, 1_500])
       counts.push((await rebuildOf(stdout.subarray(0, stdout.length - torn), false)).frames);
-    expect(counts[0]).toBe(90);
-    expect(counts[1]).toBe(89);
+    expect(counts).toEqual([30, 29]);
   });
 
   it('with a hole in the time keep it: the sound after it is with its picture', async () => {
