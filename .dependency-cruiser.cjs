@@ -38,7 +38,8 @@ module.exports = {
     },
     {
       name: 'media-knows-files-only',
-      comment: 'media/ runs ffmpeg on local files: Node built-ins and common/, nothing else of the house and no package',
+      comment:
+        'media/ runs ffmpeg on local files: Node built-ins and common/, nothing else of the house and no package',
       severity: 'error',
       from: { path: '^src/media/' },
       to: { pathNot: '^src/(media|common)/', dependencyTypesNot: nodeBuiltIns },
