@@ -37,6 +37,14 @@ module.exports = {
       to: { path: ['^src/(api|workflows|activities|dev|cli)/', 'node_modules/@temporalio/'] },
     },
     {
+      name: 'media-knows-files-only',
+      comment:
+        'media/ runs ffmpeg on local files: Node built-ins and common/, nothing else of the house and no package',
+      severity: 'error',
+      from: { path: '^src/media/' },
+      to: { pathNot: '^src/(media|common)/', dependencyTypesNot: nodeBuiltIns },
+    },
+    {
       name: 'activities-know-no-api',
       severity: 'error',
       from: { path: '^src/activities/' },

@@ -21,13 +21,23 @@ export async function rebuildFile(
 ): Promise<Probed> {
   await probe(tools, segmentsFile, run.signal);
   try {
-    await remux(tools, segmentsFile, out, [], run);
+    await remuxReadable(tools, segmentsFile, out, run);
     const torn = await tornStreams(tools, out, run);
     if (torn.length > 0) await remux(tools, segmentsFile, out, await allButLast(tools, out, torn, run), run);
     return await probe(tools, out, run.signal);
   } catch (error) {
     await rm(out, { force: true });
     throw error;
+  }
+}
+
+async function remuxReadable(tools: Tools, segmentsFile: string, out: string, run: RunOptions): Promise<void> {
+  try {
+    await remux(tools, segmentsFile, out, [], run);
+  } catch (error) {
+    if (!(error instanceof MediaError) || error.code !== 'failed') throw error;
+    // ffmpeg gives up on sound of which not even the header (seven bytes) is whole.
+    await remux(tools, segmentsFile, out, await allButLast(tools, segmentsFile, ['audio'], run), run);
   }
 }
 
@@ -56,7 +66,11 @@ async function isTorn(tools: Tools, file: string, stream: 'v' | 'a', run: RunOpt
   }
 }
 
+/** All packets that the file has, but the last one of torn streams. */
 async function allButLast(tools: Tools, file: string, torn: readonly Kind[], run: RunOptions): Promise<string[]> {
   const packets = await readPackets(tools, file, run);
-  return torn.flatMap((kind) => [`-frames:${kind[0]}`, `${(packets[kind]?.timesUs.length ?? 1) - 1}`]);
+  return (['video', 'audio'] as const).flatMap((kind) => {
+    const count = packets[kind]?.timesUs.length ?? 0;
+    return count > 0 ? [`-frames:${kind[0]}`, `${torn.includes(kind) ? count - 1 : count}`] : [];
+  });
 }

@@ -12,7 +12,7 @@ export const FPS = 30;
 export const EVENT_MS = Date.parse('2026-11-20T10:00:00.000Z');
 const HZ_FIRST = 400;
 const HZ_STEP = 100;
-const TONES = 16;
+const TONES = 32;
 const RATE = 48_000;
 
 export interface Footage {
@@ -162,4 +162,22 @@ export function soundLatenessMs(seen: readonly Seen[], heard: readonly Heard[]):
 export function numbers(fromSeconds: number, toSeconds: number): number[] {
   const first = Math.round(fromSeconds * FPS);
   return Array.from({ length: Math.round(toSeconds * FPS) - first }, (_, index) => first + index);
+}
+
+/** A JPEG of several pictures: its size, and the numbers of those that are so large, row by row. */
+export async function sheet(file: string) {
+  const entries = ['-show_entries', 'stream=width,height', '-of', 'csv=p=0'];
+  const [width = 0, height = 0] = (await execa('ffprobe', ['-v', 'error', ...entries, file])).stdout
+    .split(',')
+    .map(Number);
+  const numbersOf = async (w: number, h: number) => {
+    const untiled = [
+      '-vf',
+      `scale=${(width / w) * 64}:${(height / h) * 48}:flags=area,untile=${width / w}x${height / h}`,
+    ];
+    const gray = ['-fps_mode', 'passthrough', '-pix_fmt', 'gray', '-f', 'rawvideo', '-'];
+    const { stdout } = await execa('ffmpeg', ['-v', 'error', '-i', file, ...untiled, ...gray], { encoding: 'buffer' });
+    return Array.from({ length: stdout.length / (64 * 48) }, (_, frame) => numberOf(stdout, frame));
+  };
+  return { width, height, numbers: numbersOf };
 }
