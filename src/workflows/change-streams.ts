@@ -5,14 +5,48 @@ import { asStopping, type RecordFacts } from '../recording/record-state.ts';
 import type { StreamChange } from '../recording/streams.ts';
 import { problemOf, streams } from './calls.ts';
 import type { RecordKeeper } from './record-keeper.ts';
-import type { RecordingState } from './recording-state.ts';
+import type { AskedChange, RecordingState } from './recording-state.ts';
 
-/** @throws ApplicationFailure of type `Refused`, with psrpc's code as its detail */
+/** LiveKit asks again for what was not answered in 3 s, up to three times, as a request of its own (psrpc's defaults there). */
+const GIVES_UP_MS = 2_500;
+const ASKS_AGAIN_MS = 15_000;
+
+/**
+ * What LiveKit asks again is done once, and has the same answer.
+ * @throws ApplicationFailure of type `Refused`, with psrpc's code as its detail
+ */
 export async function changeStreams(
   state: RecordingState,
   keeper: RecordKeeper,
   change: StreamChange,
 ): Promise<RecordFacts> {
+  const what = JSON.stringify(change) ?? '';
+  const known = state.streamsChange;
+  if (known?.what === what && isAskedAgain(known)) {
+    await condition(() => known.answeredAtMs !== undefined);
+    if (known.refusal) throw refused(known.refusal.code, known.refusal.message);
+    return state.cancelled ? asStopping(state.record()) : state.record();
+  }
+  const mine: AskedChange = { what, askedAtMs: Date.now() };
+  state.streamsChange = mine;
+  try {
+    return await changeOnce(state, keeper, change);
+  } catch (error) {
+    const [code] = error instanceof ApplicationFailure ? (error.details ?? []) : [];
+    if (typeof code === 'string' && error instanceof ApplicationFailure)
+      mine.refusal = { code, message: error.message };
+    throw error;
+  } finally {
+    mine.answeredAtMs = Date.now();
+  }
+}
+
+function isAskedAgain({ askedAtMs, answeredAtMs }: AskedChange): boolean {
+  if (answeredAtMs === undefined) return true;
+  return answeredAtMs - askedAtMs >= GIVES_UP_MS && Date.now() - answeredAtMs < ASKS_AGAIN_MS;
+}
+
+async function changeOnce(state: RecordingState, keeper: RecordKeeper, change: StreamChange): Promise<RecordFacts> {
   // A start under way takes the URLs it left with: its answer tells whether to ask the worker or the request. One change after the other.
   const isBusy = () => (state.attempts.isStarting || state.isChangingStreams) && !state.isEnded;
   while (isBusy()) await condition(() => !isBusy());

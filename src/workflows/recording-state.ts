@@ -56,6 +56,14 @@ export interface Accepted {
   early?: EgressReport | undefined;
 }
 
+/** `what`: JSON of what is to be added and removed. */
+export interface AskedChange {
+  what: string;
+  askedAtMs: number;
+  answeredAtMs?: number;
+  refusal?: { code: string; message: string };
+}
+
 /** How a recording ends. */
 export type End = { stage: EndStage; reason: EndReason; message: string; errorCode?: number };
 
@@ -86,6 +94,8 @@ export class RecordingState {
   askedAtMs = 0;
   /** Admissions in a row that found no worker after all. */
   turnsMissed = 0;
+  /** The last change of its stream URLs that was asked for. */
+  streamsChange: AskedChange | undefined;
   /** A change of its stream URLs is under way. */
   isChangingStreams = false;
   /** LiveKit's record is not what it should be. */

@@ -285,6 +285,25 @@ describe('StopEgress', () => {
 describe('UpdateStream', () => {
   const change = (...add: string[]) => ({ add, remove: [] });
 
+  it('is done once when LiveKit asks again for what took too long, and has the same answer', async () => {
+    const run = await recordings.start({
+      changeRunningStreams: async () => ({ kind: 'changed', report: run.snapshot('ACTIVE', { info: 'changed' }) }),
+    });
+    await run.becomesActive();
+    run.hold('changeRunningStreams');
+    const change = { add: ['rtmp://one'], remove: [] };
+    const asked = [run.changeStreams(change), run.changeStreams(change)];
+    await run.untilCalled('changeRunningStreams');
+    run.release('changeRunningStreams');
+    const [first, again] = await Promise.all(asked);
+    expect(first?.reports).toEqual(['changed']);
+    expect(again?.reports).toEqual(['changed']);
+    expect(run.count('changeRunningStreams')).toBe(1);
+    // What was answered in time is another change when it is asked for again.
+    await run.changeStreams(change);
+    expect(run.count('changeRunningStreams')).toBe(2);
+  });
+
   it('while it waits in the queue changes what the first attempt asks, and what the record shows', async () => {
     const run = await recordings.start({ dispatch: once(() => NO_CAPACITY) });
     await run.until(({ stage }) => stage === 'waiting');

@@ -41,6 +41,7 @@ describe('the OpenAPI document', () => {
         '/readyz',
         '/v1/fleets',
         '/v1/fleets/{name}',
+        '/v1/fleets/{name}/workers/{worker}/drain',
         '/v1/fleets/{name}/workers/{worker}/forgive',
         '/v1/recordings',
         '/v1/recordings/{id}',
