@@ -58,7 +58,7 @@ describe('recordings on Fargate', () => {
     await complete(rooms, ids);
   });
 
-  test('a Spot notice is told to the recording on the task at once, and it goes on elsewhere when the task has ended', async () => {
+  test('a Spot notice moves the recording to another task before its own has ended', async () => {
     const { account, api } = e2e;
     const { rooms, ids } = await record(1, 'spot');
     await untilRecording(ids);
@@ -72,10 +72,16 @@ describe('recordings on Fargate', () => {
       (view) => view.parts[0]?.workerEndsAtMs !== undefined,
     );
     expect(told.stage).toBe('recording');
+    const moved = await waitFor(
+      'it to be handed over',
+      () => api.show(id),
+      (view) => view.parts.length === 2 && view.parts[0]?.end !== undefined,
+    );
+    expect(moved.parts[1]?.worker?.id).not.toBe(task);
+    expect(moved.parts[1]?.startedAtMs).toBeLessThan(moved.parts[0]?.endedAtMs ?? 0);
     await account.ecs.crash(task);
-    await untilNextPart(id);
     const [ended] = await complete(rooms, ids);
-    expect(ended?.parts[1]?.worker?.id).not.toBe(task);
+    expect(ended?.parts.map(({ end }) => end?.status)).toEqual(['COMPLETE', 'COMPLETE']);
   });
 
   test('a machine that dies without a word costs a part, not the recording', async () => {

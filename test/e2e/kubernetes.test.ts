@@ -24,9 +24,9 @@ const START_MS = 90_000;
 const { record, untilRecording, close, ...rooms } = recordedRooms(e2e);
 
 /** In one part each. */
-async function expectCompleted(ids: string[]): Promise<RecordingView[]> {
+async function expectCompleted(ids: string[], parts = ids.map(() => 1)): Promise<RecordingView[]> {
   const ended = await rooms.expectCompleted(ids);
-  expect(ended.map((view) => view.parts.length)).toEqual(ids.map(() => 1));
+  expect(ended.map((view) => view.parts.length)).toEqual(parts);
   return ended;
 }
 
@@ -145,7 +145,7 @@ test('draining a node in the middle of recordings takes the idle workers and wai
   expect(killed()).toEqual([]);
 });
 
-test('workers on a cordoned node take nothing new where nodes are watched, and finish what they record', async () => {
+test('workers on a cordoned node take nothing new where nodes are watched, and hand over what they record', async () => {
   const { cluster, api } = e2e;
   await cluster.fleet.allowNodes();
   await e2e.restartService({ fleet: { maxWorkers: 12 }, watchNodes: true });
@@ -154,12 +154,16 @@ test('workers on a cordoned node take nothing new where nodes are watched, and f
   const pod = await podOf(before.ids[0] ?? '');
   const node = nodeOf(pod);
   await cluster.controlPlane.kubectl(['cordon', node]);
-  await api.untilFleet(
-    'its worker to be sent nothing more while it records',
-    ({ workers, decisions }) =>
-      workers.some(({ id, busy }) => id === pod && busy) &&
-      decisions.some(({ line }) => line.includes(pod) && line.includes('(cordoned): sending it nothing more')),
+  await api.untilFleet('its worker to be sent nothing more', ({ decisions }) =>
+    decisions.some(({ line }) => line.includes(pod) && line.includes('(cordoned): sending it nothing more')),
   );
+  const { parts } = await waitFor(
+    'its recording to be handed over',
+    () => api.show(before.ids[0] ?? ''),
+    (view) => view.parts.length === 2 && view.parts[0]?.end !== undefined,
+    START_MS,
+  );
+  expect(parts[1]?.startedAtMs).toBeLessThan(parts[0]?.endedAtMs ?? 0);
   const after = await record(1, 'cordon');
   await untilRecording(after.ids);
   const other = await podOf(after.ids[0] ?? '');
@@ -168,7 +172,7 @@ test('workers on a cordoned node take nothing new where nodes are watched, and f
   await e2e.livekit.untilStatus(before.ids[0] ?? '', ACTIVE);
 
   await close([...before.rooms, ...after.rooms]);
-  await expectCompleted([...before.ids, ...after.ids]);
+  await expectCompleted([...before.ids, ...after.ids], [2, 1]);
   await e2e.restartService({ fleet: { maxWorkers: 12 } });
   await untilNothingIsLeft();
   await cluster.controlPlane.kubectl(['uncordon', node]);

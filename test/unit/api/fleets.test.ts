@@ -56,6 +56,23 @@ describe('a worker that was set aside', () => {
   });
 });
 
+describe('a worker that is to go', () => {
+  it('is drained when an operator says so, and only one that the fleet launched', async () => {
+    const asked: string[] = [];
+    const drainWorker = async (fleet: string, worker: string) => {
+      asked.push(`${fleet}/${worker}`);
+      return worker === 'w1';
+    };
+    const api = await startTestApi({ readFleets, drainWorker });
+    const drain = (path: string) => api.post(`/v1/fleets/${path}/drain`, {});
+    expect(await (await drain('small/workers/w1')).json()).toEqual({ fleet: 'small', worker: 'w1' });
+    const missing = await drain('small/workers/w2');
+    expect([missing.status, (await problemOf(missing)).code]).toEqual([404, 'worker_not_found']);
+    expect((await problemOf(await drain('gpu/workers/w1'))).code).toBe('fleet_not_found');
+    expect(asked).toEqual(['small/w1', 'small/w2']);
+  });
+});
+
 describe('a recording', () => {
   const settings = {
     ...SETTINGS,

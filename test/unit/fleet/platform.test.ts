@@ -71,6 +71,42 @@ describe('a worker whose end is announced', () => {
   });
 });
 
+describe('a worker that is to go', () => {
+  const seen = (more: object = {}) => ({
+    workers: [worker('a', { leaving: 'its node is drained', egresses: [egress(R)], ...more })],
+    activeEgresses: [live(R)],
+    running: [{ id: R, stage: 'recording' as const, costCores: 2 }],
+  });
+
+  it('is not ended while it records; its recordings are told once, and another is launched for them', () => {
+    const first = plan(seen());
+    expect(first.look).toEqual([
+      { recordingId: R, code: 'worker_leaves', why: `${R}: its worker a goes: its node is drained` },
+    ]);
+    expect([first.retire, first.launch]).toEqual([[], 1]);
+    const second = plan({ ...seen(), nowMs: NOW + MINUTE }, first.memory);
+    expect(second.look).toEqual([]);
+  });
+
+  it('needs no other for a recording that has another already', () => {
+    const successor = `${R}_1`;
+    const both = {
+      workers: [...seen().workers, worker('b', { egresses: [egress(successor)] })],
+      activeEgresses: [live(R), live(successor)],
+      running: running(R),
+    };
+    const decided = plan(both);
+    expect([decided.launch, decided.look]).toEqual([0, []]);
+    // Neither of the two is called unwanted, however long both record.
+    const later = plan({ ...both, nowMs: NOW + MINUTE }, decided.memory);
+    expect([decided.orphans, later.orphans]).toEqual([[], []]);
+  });
+
+  it('that the fleet did not launch is left alone', () => {
+    expect(plan(seen({ owned: false })).look).toEqual([]);
+  });
+});
+
 describe('a list that is old', () => {
   const believed = memory({ workers: { a: { wasReady: true } }, egresses: { [R]: 'a' } });
   const seen = { activeEgresses: [], running: running(R) };
