@@ -15,6 +15,8 @@ RUN npm ci --omit=dev && npm cache clean --force
 
 FROM node:22.21.1-bookworm-slim
 ENV NODE_ENV=production NODE_OPTIONS=--enable-source-maps REELKIT_HOST=0.0.0.0 REELKIT_PORT=8080 STATE_DIRECTORY=/var/lib/reelkit
+# Files of workers that died are made again with it, and parts joined.
+RUN apt-get update && apt-get install --yes --no-install-recommends ffmpeg && rm -rf /var/lib/apt/lists/*
 # The slim image has no certificates; Temporal Cloud and S3 need them.
 COPY --from=dependencies /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 WORKDIR /app

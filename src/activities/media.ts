@@ -1,6 +1,6 @@
 // What needs ffmpeg: a file made again from the segments of a worker that died, and one file of several parts. On a task queue of its own, so that it runs where
 // there is ffmpeg, a few at a time. A try that is cut off is made again from the beginning, and writes the same file.
-import { mkdtemp, rm, stat, statfs } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
@@ -26,6 +26,9 @@ export interface MediaDeps {
 
 const MP4 = 'video/mp4';
 const HEARTBEAT_EVERY_MS = 5_000;
+const FOLDER = 'reelkit-media-';
+/** Longer than any work on files may take. */
+const OLD_MS = 86_400_000;
 /** The segments, the file that is made of them, and ffmpeg's second pass over it. */
 const DISK_FACTOR = 3;
 
@@ -136,10 +139,19 @@ async function inFolder<T>(bytes: number, work: (folder: string) => Promise<T>):
   const { bavail, bsize } = await statfs(tmpdir());
   if (bavail * bsize < bytes)
     throw new Error(`needs ${bytes} bytes in ${tmpdir()}, ${bavail * bsize} are free; set TMPDIR to a larger disk`);
-  const folder = await mkdtemp(join(tmpdir(), 'reelkit-media-'));
+  const folder = await mkdtemp(join(tmpdir(), FOLDER));
   try {
     return await work(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A process that was killed leaves its folder; whoever starts later takes it away. */
+export async function removeOldFolders(): Promise<void> {
+  const names = (await readdir(tmpdir())).filter((name) => name.startsWith(FOLDER));
+  for (const name of names) {
+    const folder = join(tmpdir(), name);
+    if (Date.now() - (await stat(folder)).mtimeMs > OLD_MS) await rm(folder, { recursive: true, force: true });
   }
 }

@@ -15,6 +15,8 @@ export const storageName = z.string().regex(NAME, {
 const keys = z.string().default('');
 const prefix = z.string().default('');
 const workerIdentity = z.boolean().default(false);
+/** Beside workerIdentity: Reelkit's own processes have a role that lists, reads, writes and deletes there, too. */
+const ownIdentity = z.boolean().optional();
 
 export const storage = z.discriminatedUnion('type', [
   z.strictObject({
@@ -40,6 +42,7 @@ export const storage = z.discriminatedUnion('type', [
       sessionToken: keys,
       /** No keys: the identity that the worker's platform gives it, such as an IAM role. */
       workerIdentity,
+      ownIdentity,
       forcePathStyle: z.boolean().default(false),
       prefix,
     })
@@ -66,6 +69,7 @@ export const storage = z.discriminatedUnion('type', [
         })
         .default(''),
       workerIdentity,
+      ownIdentity,
       prefix,
     })
     .superRefine(({ credentials, workerIdentity: isWorkers }, context) => {

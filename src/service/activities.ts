@@ -5,7 +5,7 @@ import { createDeliveryActivities } from '../activities/delivery.ts';
 import { createFilesActivities } from '../activities/files.ts';
 import { createFleetActivities } from '../activities/fleet.ts';
 import type { FleetKicker } from '../activities/kick.ts';
-import { createMediaActivities } from '../activities/media.ts';
+import { createMediaActivities, removeOldFolders } from '../activities/media.ts';
 import { createProtectBusy } from '../activities/protect-busy.ts';
 import { createRecordingActivities, type FleetDoor } from '../activities/recording.ts';
 import type { Recordings } from '../api/recordings/recordings.ts';
@@ -128,6 +128,7 @@ export function createServiceActivities(parts: ActivityParts): object {
 /** Undefined where there is no ffmpeg: another process does that work. */
 export async function createServiceMediaActivities({ storages }: Config, log: Log): Promise<object | undefined> {
   const tools = await findTools();
+  if (tools) await removeOldFolders().catch(() => undefined);
   if (tools) return createMediaActivities({ tools, storages });
   log.info({}, 'no ffmpeg and ffprobe on PATH: files are put together by other processes, or not at all');
   return undefined;

@@ -9,7 +9,10 @@ const REMOVED_AT_ONCE = 16;
 
 /** @param apiEndpoint Google's own by default */
 export function gcsStore({ bucket: name, credentials }: GcsReach, apiEndpoint?: string): Store {
-  const storage = new Storage({ credentials: JSON.parse(credentials) as object, ...(apiEndpoint && { apiEndpoint }) });
+  const storage = new Storage({
+    ...(credentials && { credentials: JSON.parse(credentials) as object }),
+    ...(apiEndpoint && { apiEndpoint }),
+  });
   const bucket = storage.bucket(name);
 
   return {

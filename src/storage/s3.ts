@@ -31,7 +31,7 @@ export function s3Store(reach: S3Reach): Store {
     followRegionRedirects: endpoint === '',
     ...(endpoint && { endpoint }),
     forcePathStyle: reach.forcePathStyle,
-    credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) },
+    ...(accessKeyId && { credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) } }),
     maxAttempts: TRIES,
     // Servers other than Amazon's may not know newer checksums.
     requestChecksumCalculation: 'WHEN_REQUIRED',

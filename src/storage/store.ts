@@ -11,6 +11,7 @@ export interface S3Reach {
   region: string;
   /** Empty: Amazon's. */
   endpoint: string;
+  /** Empty, with the secret: the identity that the platform gives this process. */
   accessKey: string;
   secret: string;
   sessionToken: string;
@@ -20,7 +21,7 @@ export interface S3Reach {
 export interface GcsReach {
   type: 'gcs';
   bucket: string;
-  /** Service account JSON. */
+  /** Service account JSON; empty: the identity that the platform gives this process. */
   credentials: string;
 }
 

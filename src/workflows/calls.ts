@@ -80,7 +80,7 @@ export const lookup = proxyActivities<Pick<DeliveryActivities, 'findRecording'>>
 export function media(): MediaActivities {
   return proxyActivities<MediaActivities>({
     taskQueue: mediaTaskQueue(workflowInfo().taskQueue),
-    scheduleToStartTimeout: '2m',
+    scheduleToStartTimeout: '30s',
     startToCloseTimeout: '2h',
     heartbeatTimeout: '60s',
     retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '1m', maximumAttempts: 5 },

@@ -14,11 +14,19 @@ export function reachOf(message: StartMessage, names: readonly (string | null)[]
   const named = name == null ? undefined : storages[name];
   // The first name is that of the first file.
   if (named?.type === 'local') return named.shared ? { type: 'folder' } : undefined;
+  if (named && 'ownIdentity' in named && named.ownIdentity) return reachOfOwn(named);
   const { request } = withStorages(message, names, storages);
   const [file] = effectiveOutputs(request).files;
   const upload = file && uploadOf(file, request);
   if (!upload || file.filepath.startsWith('/')) return undefined;
   return reachOfUpload(upload);
+}
+
+/** By the identity that Reelkit's own platform gives it. */
+function reachOfOwn(named: Extract<Storage, { ownIdentity?: boolean | undefined }>): Reach {
+  if (named.type === 'gcs') return { type: 'gcs', bucket: named.bucket, credentials: named.credentials };
+  const { bucket, region, endpoint, accessKey, secret, sessionToken, forcePathStyle } = named;
+  return { type: 's3', bucket, region, endpoint, accessKey, secret, sessionToken, forcePathStyle };
 }
 
 /** That of the output before that of the request. */

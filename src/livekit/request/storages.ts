@@ -35,7 +35,7 @@ function uploadTo(storage: Storage): SegmentedFileOutput['output'] {
     case 'worker':
       return { case: undefined };
     case 's3': {
-      const { type: _, prefix: __, workerIdentity: ___, ...upload } = storage;
+      const { type: _, prefix: __, workerIdentity: ___, ownIdentity: ____, ...upload } = storage;
       return { case: 's3', value: new S3Upload(upload) };
     }
     case 'gcs':
