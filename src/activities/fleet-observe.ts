@@ -152,14 +152,14 @@ async function addBelievedEgress(deps: FleetDeps, open: OpenRecording[], egressI
     timesSeen.set(recordingId, (timesSeen.get(recordingId) ?? 0) + 1);
   }
   const running: Observation['running'] = [];
-  for (const { id, stage, costCores, tenant, endsByMs } of open) {
+  for (const { id, stage, costCores, tenant, endsByMs, stays } of open) {
     if (stage !== 'recording' && stage !== 'stopping') continue;
     const egressId = (timesSeen.get(id) ?? 0) > 1 ? await believedEgress(deps, id) : undefined;
     running.push({
       id,
       stage,
       costCores,
-      ...defined({ egressId, tenant, endsByMs }),
+      ...defined({ egressId, tenant, endsByMs, stays }),
     });
   }
   return running;

@@ -33,6 +33,8 @@ export interface OpenRecording {
   /** Had it begun when it was asked for, it would stop then. */
   endsByMs?: number;
   startAtMs?: number;
+  /** No other worker can take it over: two cannot send one stream. */
+  stays?: true;
   /** Its room and when to stop there, if it says so. */
   attended?: { room: string; stopWhen: StopWhen };
   /** It may have had no workflow task before this. */
@@ -161,6 +163,7 @@ export function toOpenRecording(
     ...defined({ tenant }),
     endsByMs: sinceMs + maxDuration,
     ...(memo.startAtMs === undefined ? {} : { startAtMs: memo.startAtMs }),
+    ...staysOf(memo.request),
     ...attendedOf(memo.request),
     ...(memo.noRoom === undefined ? {} : { asleepUntilMs: info.startTime.getTime() + ASLEEP_MS + CLOCKS_MS }),
   };
@@ -175,6 +178,10 @@ function attendedOf(request: RecordingRequest | undefined): Pick<OpenRecording, 
   const { source, stopWhen } = request ?? {};
   const room = source && roomOf(source);
   return room === undefined || stopWhen === undefined ? {} : { attended: { room, stopWhen } };
+}
+
+function staysOf({ outputs = [] }: Partial<RecordingRequest> = {}): Pick<OpenRecording, 'stays'> {
+  return outputs.some(({ type }) => type === 'stream') ? { stays: true } : {};
 }
 
 function isWaitingFor(what: string | undefined): what is WaitingFor {

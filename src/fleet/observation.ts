@@ -103,6 +103,8 @@ interface RunningRecording {
   tenant?: string;
   /** It has ended by then, if it began when it was asked for and nobody extended it. Unix ms. */
   endsByMs?: number;
+  /** It stays with its worker to the end. */
+  stays?: true;
   /** The oldest egress it believes in; asked for only when there may be more than one. */
   egressId?: string;
 }

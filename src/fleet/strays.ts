@@ -112,6 +112,7 @@ class Search {
   private readonly latest = new Map<string, number>();
   /** Recording -> the egress it believes in, where that was asked for; of those that say that one records, or that start. */
   private readonly believed: Map<string, string | undefined>;
+  private readonly stays: ReadonlySet<string>;
   private readonly workers: Map<string, ObservedWorker>;
   /** Where each egress is, or was when it was last shown. */
   private readonly homes: Map<string, string>;
@@ -143,6 +144,7 @@ class Search {
       ...starting.map(({ id }) => [id, undefined] as const),
       ...running.map(({ id, egressId }) => [id, egressId] as const),
     ]);
+    this.stays = new Set(running.filter(({ stays }) => stays).map(({ id }) => id));
     this.workers = new Map(observation.workers.map((worker) => [worker.id, worker]));
     this.homes = homesOf(observation, memory);
     const draining = observation.workers.filter(({ state }) => state === 'draining');
@@ -247,7 +249,7 @@ class Search {
       for (const { egressId } of worker.egresses) {
         const recordingId = parseAttemptEgressId(egressId)?.recordingId;
         if (recordingId === undefined || !this.believes(recordingId, egressId)) continue;
-        this.displaced.add(recordingId);
+        if (!this.stays.has(recordingId)) this.displaced.add(recordingId);
         const key = `${egressId} ${end.key}`;
         if (this.wasTold(key)) this.strays.actedMs[key] = this.memory.actedMs[key] ?? 0;
         else if (this.mayActAgain(key))

@@ -102,6 +102,11 @@ describe('a worker that is to go', () => {
     expect([decided.orphans, later.orphans]).toEqual([[], []]);
   });
 
+  it('needs no other for a recording that cannot move', () => {
+    const streaming = [{ id: R, stage: 'recording' as const, costCores: 2, stays: true as const }];
+    expect(plan({ ...seen(), running: streaming }).launch).toBe(0);
+  });
+
   it('that the fleet did not launch is left alone', () => {
     expect(plan(seen({ owned: false })).look).toEqual([]);
   });
