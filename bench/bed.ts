@@ -26,6 +26,8 @@ export interface BedOptions {
   fleet: ServiceConfig['fleet'];
   /** Also told of LiveKit's webhooks. */
   webhookUrls?: string[];
+  /** Workers record for real, onto a disk that Reelkit sees. */
+  media?: boolean;
   /** What the workers are. */
   capacity: { coresPerWorker: number; bootDelay?: string } | { cluster: ClusterOptions } | { account: AccountOptions };
 }
@@ -49,7 +51,7 @@ export async function startBed(options: BedOptions) {
   }
 }
 
-async function layOut({ fleet, capacity, webhookUrls = [] }: BedOptions, { atEnd, stop }: Endings) {
+async function layOut({ fleet, capacity, media = false, webhookUrls = [] }: BedOptions, { atEnd, stop }: Endings) {
   const stateDir = await mkdtemp(join(tmpdir(), 'reelkit-bench-'));
   atEnd(() => rm(stateDir, { recursive: true, force: true }));
   const egress = await ensureStandIn(() => {});
@@ -71,7 +73,8 @@ async function layOut({ fleet, capacity, webhookUrls = [] }: BedOptions, { atEnd
       logLevel: 'warn',
       api: { requestsPerMinute: 1_000_000 },
       fleet: { busyInterval: '500ms', watchInterval: '30s', ...fleet },
-      capacity: cluster?.capacity ?? account?.capacity ?? { ...capacity, env: WITHOUT_MEDIA },
+      capacity: cluster?.capacity ?? account?.capacity ?? { ...capacity, ...(media ? {} : { env: WITHOUT_MEDIA }) },
+      ...(media ? { storages: { disk: { type: 'local', path: join(stateDir, 'kept'), shared: true } } } : {}),
     },
     env: account ? NOBODY : {},
     readyTimeoutMs: 180_000,
@@ -107,6 +110,7 @@ async function layOut({ fleet, capacity, webhookUrls = [] }: BedOptions, { atEnd
     }),
     record: (request: RecordingRequestInput) => call<RecordingView>('POST', '/v1/recordings', request),
     show: (id: string) => call<RecordingView>('GET', `/v1/recordings/${id}`),
+    drain: (worker: string) => call<object>('POST', `/v1/fleets/default/workers/${worker}/drain`),
     cancel: (id: string) => call<RecordingView>('POST', `/v1/recordings/${id}/cancel`),
     list: (query: string) => call<{ recordings: unknown[]; nextPageToken?: string }>('GET', `/v1/recordings?${query}`),
     residentBytes: async () => {

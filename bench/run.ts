@@ -10,6 +10,7 @@ import { createBench } from './context.ts';
 import { benchDeaths } from './deaths.ts';
 import { stopAll } from './endings.ts';
 import { benchKubernetes } from './kubernetes.ts';
+import { benchParts } from './parts.ts';
 import { benchRest } from './rest.ts';
 import { benchRooms } from './rooms.ts';
 import { type Row, renderTable } from './rows.ts';
@@ -24,6 +25,7 @@ const PARTS = {
   rooms: benchRooms,
   takeover: benchTakeover,
   deaths: benchDeaths,
+  parts: benchParts,
   kubernetes: benchKubernetes,
   ecs: benchEcs,
   asg: benchAsg,
