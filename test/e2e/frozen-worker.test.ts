@@ -155,6 +155,13 @@ test.each<[string, boolean]>([
   expect(living.now()).toContain(second);
   expect(await e2e.api.show(id)).toMatchObject({ stage: 'recording', parts: [{}, { egressId: second }] });
 
+  // Redis may not show it again before it has heard that it is to stop.
+  await waitFor(
+    'its file to count',
+    () => e2e.api.show(id),
+    (view) => view.parts[0]?.files.length === 1,
+    SECONDS_MS,
+  );
   await e2e.livekit.egresses.stopEgress(id);
   const ended = await e2e.api.untilEnded(id);
   expect(ended.parts).toMatchObject([{ files: [{}] }, { files: [{}] }]);
