@@ -16,6 +16,9 @@ import type { RecordingState } from './recording-state.ts';
 import { tryStart } from './start-part.ts';
 import { stopStrangers, tryStop } from './stops.ts';
 
+/** A worker repeats its last report for up to 90 s; the third look is after 105 s. */
+const SURE_LOOKS = 3;
+
 /** Goes on by itself, until another worker has taken over or there is nothing to take over any more. */
 export function startHandOver(state: RecordingState): void {
   state.handingOver = true;
@@ -107,7 +110,7 @@ async function untilFinished(state: RecordingState, part: PartView): Promise<voi
     if (hasEnded()) break;
     const onWorker = 'answer' in said ? said.answer.onWorker : 'unknown';
     gone = onWorker === 'no' || onWorker === 'dead' ? gone + 1 : 0;
-    if (onWorker === 'dead' || gone > 1 || Date.now() >= byMs) {
+    if (onWorker === 'dead' || gone >= SURE_LOOKS || Date.now() >= byMs) {
       state.closePart(null, { status: 'LOST', evidence: 'its worker went before it had finished the file' }, part);
       break;
     }

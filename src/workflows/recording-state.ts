@@ -217,6 +217,8 @@ export class RecordingState {
   }
 
   private beginPart(): void {
+    // That was said of the worker before.
+    this.handOverWhy = undefined;
     this.ended = undefined;
     this.watch = undefined;
     this.rounds = { capacity: 0, room: 0 };
