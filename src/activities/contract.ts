@@ -25,15 +25,7 @@ export interface RecordingActivities {
   findAttempt(input: { egressId: string; fleet: string }): Promise<{ worker?: AssignedWorker } | null>;
 
   /** The truth about a running part: the bus, the workers' ports and the room. */
-  inspectPart(input: {
-    egressId: string;
-    /** Its recorder's name in the room. */
-    identity: string;
-    fleet: string;
-    worker?: AssignedWorker;
-    request: RecordingRequest;
-    roomId?: string;
-  }): Promise<PartInspection>;
+  inspectPart(input: InspectInput): Promise<PartInspection>;
 
   /**
    * Asks an attempt to finish its file, wherever it runs. Ended or on no worker: nothing, and null. `waitMs`: the answer may wait so long
@@ -82,6 +74,16 @@ export interface DeliveryActivities {
 
 export interface Announcement extends Pick<DeliveryInput, 'recordingId' | 'fleet' | 'receivers'> {
   events: readonly WebhookEvent[];
+}
+
+export interface InspectInput {
+  egressId: string;
+  /** Its recorder's name in the room. */
+  identity: string;
+  fleet: string;
+  worker?: AssignedWorker;
+  request: RecordingRequest;
+  roomId?: string;
 }
 
 export interface StopInput {

@@ -4,26 +4,20 @@ import { attemptFolder } from '../livekit/request/crash-safe.ts';
 import { closedPlaylist } from '../media/playlist.ts';
 import type { Store } from '../storage/store.ts';
 import type { FilesActivities } from './contract.ts';
-import { openKept } from './media.ts';
+import { inKeptStore } from './kept-store.ts';
 
 export function createFilesActivities({ storages }: { storages: Record<string, Storage> }): FilesActivities {
   return {
-    async settleFiles({ manifest, unmade, removed, ...kept }) {
-      const { store } = await openKept(kept, storages);
-      try {
+    settleFiles: ({ manifest, unmade, removed, ...kept }) =>
+      inKeptStore(kept, storages, async (store) => {
         if (manifest) await store.writeText(manifest.path, manifest.text, 'application/json');
         await store.remove(removed);
         const spared = unmade.map((attempt) => attemptFolder(kept.keepFolder, attempt));
-        const found = await store.list(kept.keepFolder);
-        await store.remove(
-          found.flatMap(({ path }) => (spared.some((folder) => path.startsWith(folder)) ? [] : [path])),
-        );
-        for (const { path } of found)
-          if (path.endsWith('.m3u8') && spared.some((folder) => path.startsWith(folder))) await close(store, path);
-      } finally {
-        store.close();
-      }
-    },
+        const isSpared = (path: string) => spared.some((folder) => path.startsWith(folder));
+        const paths = (await store.list(kept.keepFolder)).map(({ path }) => path);
+        await store.remove(paths.filter((path) => !isSpared(path)));
+        for (const path of paths) if (path.endsWith('.m3u8') && isSpared(path)) await close(store, path);
+      }),
   };
 }
 

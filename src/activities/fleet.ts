@@ -1,5 +1,5 @@
 // The fleet's one activity: observe, plan, apply. The plan is pure; what surrounds it may be repeated at any point.
-import { activityInfo, heartbeat } from '@temporalio/activity';
+import { activityInfo } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import type { FleetConfig } from '../config/fleet.ts';
 import { describeFleet } from '../fleet/explain.ts';
@@ -12,6 +12,7 @@ import type { FleetActivities, PassReport } from './contract.ts';
 import { apply } from './fleet-apply.ts';
 import type { DonePass, FleetDeps } from './fleet-deps.ts';
 import { observe } from './fleet-observe.ts';
+import { withHeartbeats } from './heartbeats.ts';
 import { createOpenRecordings } from './open-recordings.ts';
 
 const HEARTBEAT_EVERY_MS = 1_500;
@@ -36,15 +37,11 @@ export function createFleetActivities({ client, fleets, onPass, ...rest }: Fleet
     async runFleetPass({ fleet, pass, memory, kicked }) {
       const deps = depsOf.get(fleet);
       if (!deps) return notConfigured(fleet, names, memory);
-      const heartbeats = setInterval(heartbeat, HEARTBEAT_EVERY_MS);
       // The run id keeps tokens apart when the workflow is started anew and counts its passes from one again, and between fleets. Its
       // end, because it may begin with the time.
       const run = activityInfo().workflowExecution?.runId.slice(-8) ?? 'local';
-      try {
-        return await runPass(deps, { fleet, pass, memory, kicked, token: `${run}-${pass}` });
-      } finally {
-        clearInterval(heartbeats);
-      }
+      const token = `${run}-${pass}`;
+      return withHeartbeats(HEARTBEAT_EVERY_MS, () => runPass(deps, { fleet, pass, memory, kicked, token }));
     },
   };
 }

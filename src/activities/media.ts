@@ -1,23 +1,24 @@
-// What needs ffmpeg: a file made again from the segments of a worker that died, and one file of several parts. On a task queue of its own, so that it runs where
-// there is ffmpeg, a few at a time. A try that is cut off is made again from the beginning, and writes the same file.
+// What needs ffmpeg: a file made again from the segments of a worker that died, and one file of several parts. On a task queue of its
+// own, so that it runs where there is ffmpeg, a few at a time. A try that is cut off is made again from the beginning, and writes the
+// same file.
 import { mkdtemp, readdir, rm, stat, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ApplicationFailure, cancellationSignal, heartbeat } from '@temporalio/activity';
+import { ApplicationFailure, cancellationSignal } from '@temporalio/activity';
 import { defined } from '../common/defined.ts';
 import type { Storage } from '../config/storages.ts';
 import { withFile, withoutFiles } from '../livekit/record.ts';
 import { attemptFolder } from '../livekit/request/crash-safe.ts';
-import { decodeStart, reachOf } from '../livekit/request/index.ts';
 import { MediaError, type Tools } from '../media/ffmpeg.ts';
 import { type JoinPart, joinFiles } from '../media/join.ts';
 import { rebuildFile } from '../media/rebuild.ts';
 import type { EgressFile } from '../recording/egress.ts';
 import { joinedName, rebuiltName } from '../recording/kept.ts';
 import { locationOf } from '../storage/location.ts';
-import { openStore } from '../storage/open.ts';
 import type { Reach, Store, StoredObject } from '../storage/store.ts';
 import type { JoinablePart, JoinedParts, KeptFiles, MediaActivities } from './contract.ts';
+import { withHeartbeats } from './heartbeats.ts';
+import { inKeptStore } from './kept-store.ts';
 
 export interface MediaDeps {
   tools: Tools;
@@ -35,7 +36,7 @@ const DISK_FACTOR = 3;
 export function createMediaActivities({ tools, storages }: MediaDeps): MediaActivities {
   return {
     rebuildPart: ({ attempt, filename, report, ...kept }) =>
-      inStore(kept, storages, async (reach, store) => {
+      inStore(kept, storages, async (store, reach) => {
         const segments = (await store.list(attemptFolder(kept.keepFolder, attempt))).filter(isSegment);
         if (segments.length === 0) return { kind: 'nothing' };
         return inFolder(sum(segments.map(({ sizeBytes }) => sizeBytes)) * DISK_FACTOR, async (folder) => {
@@ -48,7 +49,7 @@ export function createMediaActivities({ tools, storages }: MediaDeps): MediaActi
       }),
 
     joinParts: ({ parts, isAlone, ...kept }) =>
-      inStore(kept, storages, async (reach, store) => {
+      inStore(kept, storages, async (store, reach) => {
         const sizes = await Promise.all(parts.map(async ({ path }) => (await store.sizeOf(path)) ?? 0));
         return inFolder(sum(sizes) * DISK_FACTOR, async (folder) => {
           const local = parts.map(({ number, startedAtMs, durationMs }): JoinPart => {
@@ -64,27 +65,20 @@ export function createMediaActivities({ tools, storages }: MediaDeps): MediaActi
   };
 }
 
-/**
- * Heartbeats by a timer: ffmpeg is silent for long while it moves the index of a large file to its front.
- * @throws ApplicationFailure when another try would find the same
- */
-async function inStore<T>(
+/** @throws ApplicationFailure when another try would find the same */
+function inStore<T>(
   kept: KeptFiles,
   storages: Record<string, Storage>,
-  work: (reach: Reach, store: Store) => Promise<T>,
+  work: (store: Store, reach: Reach) => Promise<T>,
 ): Promise<T> {
-  const { reach, store } = await openKept(kept, storages);
-  const heartbeats = setInterval(heartbeat, HEARTBEAT_EVERY_MS);
-  try {
-    return await work(reach, store);
-  } catch (error) {
-    if (error instanceof MediaError && error.code === 'not_media')
-      throw ApplicationFailure.nonRetryable(error.message, 'NotMedia');
-    throw error;
-  } finally {
-    clearInterval(heartbeats);
-    store.close();
-  }
+  // ffmpeg is silent for long while it moves the index of a large file to its front.
+  return withHeartbeats(HEARTBEAT_EVERY_MS, () =>
+    inKeptStore(kept, storages, work).catch((error: unknown) => {
+      if (error instanceof MediaError && error.code === 'not_media')
+        throw ApplicationFailure.nonRetryable(error.message, 'NotMedia');
+      throw error;
+    }),
+  );
 }
 
 /** The last one has it. */
@@ -98,16 +92,6 @@ function reportsWith(file: EgressFile, parts: readonly JoinablePart[], alone: bo
       report: isLast ? withFile(others, file, { beside: true, ...defined({ startedAtMs }) }) : others,
     };
   });
-}
-
-/** @throws ApplicationFailure when nobody can get there any more: its storage was taken out of the configuration */
-export async function openKept(
-  { wire, storages: names }: KeptFiles,
-  storages: Record<string, Storage>,
-): Promise<{ reach: Reach; store: Store }> {
-  const reach = reachOf(decodeStart(new Uint8Array(Buffer.from(wire, 'base64'))), names, storages);
-  if (!reach) throw ApplicationFailure.nonRetryable('its storage is not configured any more', 'StorageUnknown');
-  return { reach, store: await openStore(reach) };
 }
 
 function isSegment({ path, sizeBytes }: StoredObject): boolean {

@@ -8,6 +8,7 @@ import { ASLEEP_MS } from '../recording/delays.ts';
 import { DEFAULTS, type RecordingRequest, type StopWhen } from '../recording/request.ts';
 import { roomOf } from '../recording/source.ts';
 import { isEnded, STAGES, type Stage, WAITING_FOR, type WaitingFor } from '../recording/stage.ts';
+import { isStreamed } from '../recording/streams.ts';
 import { openIn, queueOf } from '../temporal/recording-index.ts';
 import { first } from '../temporal/visibility-calls.ts';
 import {
@@ -181,7 +182,7 @@ function attendedOf(request: RecordingRequest | undefined): Pick<OpenRecording, 
 }
 
 function staysOf({ outputs = [] }: Partial<RecordingRequest> = {}): Pick<OpenRecording, 'stays'> {
-  return outputs.some(({ type }) => type === 'stream') ? { stays: true } : {};
+  return isStreamed(outputs) ? { stays: true } : {};
 }
 
 function isWaitingFor(what: string | undefined): what is WaitingFor {

@@ -1,6 +1,6 @@
 // The recording's activities: thin calls to the workers' bus, LiveKit and Temporal. No decision is made here.
 
-import { heartbeat, log } from '@temporalio/activity';
+import { log } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { defined } from '../common/defined.ts';
 import { messageOf } from '../common/error-message.ts';
@@ -35,6 +35,7 @@ import { lookSignal, recordingWorkflowId } from '../workflows/messages.ts';
 import { createAhead } from './ahead.ts';
 import type { WorkerChoice } from './choose-worker.ts';
 import type { DispatchInput, Hindrance, RecordingActivities, StreamsChanged } from './contract.ts';
+import { withHeartbeats } from './heartbeats.ts';
 import type { FleetKicker } from './kick.ts';
 import { createLookForSource } from './look-for-source.ts';
 import type { ProtectBusy } from './protect-busy.ts';
@@ -87,16 +88,13 @@ export function createRecordingActivities(deps: RecordingDeps): RecordingActivit
       // by a fleet that is awake.
       const looksSoon = !input.admitted && fleets.get(input.fleet)?.looksSoon() === true;
       const awake = input.admitted || looksSoon ? undefined : wake(input.fleet, 'a recording starts');
-      const heartbeats = setInterval(heartbeat, HEARTBEAT_EVERY_MS);
-      try {
+      return withHeartbeats(HEARTBEAT_EVERY_MS, async () => {
         const outcome = await withPlace(input, await dispatch(input));
         deps.metrics.startOutcome(input.fleet, outcome.kind);
         await awake;
         if (looksSoon && outcome.kind !== 'started') await wake(input.fleet, 'a recording waits');
         return outcome;
-      } finally {
-        clearInterval(heartbeats);
-      }
+      });
     },
 
     async findAttempt({ egressId, fleet }) {

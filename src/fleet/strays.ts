@@ -5,6 +5,7 @@ import { attemptEgressId, parseAttemptEgressId } from '../recording/attempt.ts';
 import { formatDuration } from '../recording/duration.ts';
 import { START_LIMIT_MS } from '../recording/no-media.ts';
 import { openIds } from './demand.ts';
+import { departureOf } from './departure.ts';
 import { evidenceOf, fateOf, type Verdict, type WorkerWord, wordOf } from './egress-fate.ts';
 import {
   type FleetMemory,
@@ -371,17 +372,13 @@ class Search {
   }
 }
 
-function whyItGoes({ id, owned, endsAtMs, leaving }: ObservedWorker) {
-  if (endsAtMs !== undefined) {
-    const at = new Date(endsAtMs).toISOString();
-    return {
-      code: 'worker_ends',
-      key: `until ${at}`,
-      why: `the platform of its worker ${id} ends it at ${at}`,
-    } as const;
-  }
-  if (!owned || leaving === undefined) return undefined;
-  return { code: 'worker_leaves', key: 'leaves', why: `its worker ${id} goes: ${leaving}` } as const;
+/** @returns `key`: told anew when it changes */
+function whyItGoes(worker: ObservedWorker) {
+  const departure = departureOf(worker);
+  if (departure?.code !== 'worker_ends')
+    return departure && { ...departure, key: 'leaves', why: `its worker ${worker.id} goes: ${departure.why}` };
+  const { code, at } = departure;
+  return { code, key: `until ${at}`, why: `the platform of its worker ${worker.id} ends it at ${at}` };
 }
 
 /** A recording has the id of its first egress; what is remembered of the two is kept apart. */

@@ -4,6 +4,7 @@
 import { defined } from '../common/defined.ts';
 import { formatDuration } from '../recording/duration.ts';
 import type { Bin } from './admission.ts';
+import { departureOf } from './departure.ts';
 import { isSetAside, whySetAside } from './doubt.ts';
 import { headroomAsks, withAsks } from './headroom.ts';
 import { type FleetMemory, isOldList, type Observation, type ObservedWorker, type WorkerNotes } from './observation.ts';
@@ -85,12 +86,12 @@ export function overdueBoots(
 
 /** Its machine goes, or its end is announced: it gets nothing new from now on, and what it records it finishes if it can. */
 export function leavingWorkers({ workers }: Observation, memory: FleetMemory): WorkerFact[] {
-  return workers.flatMap(({ id, owned, state, leaving, endsAtMs }): WorkerFact[] => {
+  return workers.flatMap((worker): WorkerFact[] => {
+    const { id, state } = worker;
     const asked = memory.workers[id]?.drainAskedMs !== undefined;
-    if (asked || state === 'gone' || state === 'draining') return [];
-    // Nobody else's worker is asked to go, but nothing lasts on it either.
-    if (endsAtMs !== undefined) return [{ id, why: `its platform ends it at ${new Date(endsAtMs).toISOString()}` }];
-    return owned && leaving !== undefined ? [{ id, why: leaving }] : [];
+    const departure = departureOf(worker);
+    if (asked || state === 'gone' || state === 'draining' || !departure) return [];
+    return [{ id, why: departure.code === 'worker_ends' ? `its platform ends it at ${departure.at}` : departure.why }];
   });
 }
 

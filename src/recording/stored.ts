@@ -31,12 +31,13 @@ export function storedFiles(
   return files.filter(({ sizeBytes }) => sizeBytes > 0).map((file) => ({ ...file, storage }));
 }
 
-export function rebuiltFiles(
+/** One that no worker wrote. */
+export function storedFile(
   file: EgressFile,
   asked: readonly RecordingOutput[],
   origin: 'api' | 'livekit',
-): RecordedFile[] {
-  return [{ ...file, storage: storageOf(undefined, asked, origin), rebuilt: true }];
+): RecordedFile {
+  return { ...file, storage: storageOf(undefined, asked, origin) };
 }
 
 function storageOf(

@@ -128,10 +128,13 @@ export function createServiceActivities(parts: ActivityParts): object {
 /** Undefined where there is no ffmpeg: another process does that work. */
 export async function createServiceMediaActivities({ storages }: Config, log: Log): Promise<object | undefined> {
   const tools = await findTools();
-  if (tools) await removeOldFolders().catch(() => undefined);
-  if (tools) return createMediaActivities({ tools, storages });
-  log.info({}, 'no ffmpeg and ffprobe on PATH: files are put together by other processes, or not at all');
-  return undefined;
+  if (!tools) {
+    log.info({}, 'no ffmpeg and ffprobe on PATH: files are put together by other processes, or not at all');
+    return undefined;
+  }
+  // Nobody waits for it.
+  removeOldFolders().catch(() => undefined);
+  return createMediaActivities({ tools, storages });
 }
 
 /** Ended, or on no worker: there is nothing to stop. */

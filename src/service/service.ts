@@ -37,12 +37,11 @@ import { ensureSearchAttributes } from '../temporal/search-attributes.ts';
 import type { TemporalWorker } from '../temporal/worker.ts';
 import { type Buses, connectBuses, lateTransport } from './buses.ts';
 import { type Door, openDoor } from './door.ts';
-import { createDrainWorker } from './drain-worker.ts';
 import { capacityProblems, createFleetSources, type FleetSources } from './fleet-sources.ts';
-import { createForgiveWorker } from './forgive-worker.ts';
 import { drained, listenOn, urlOf } from './http-server.ts';
 import { type FleetKeeper, keepFleets } from './keep-fleets.ts';
 import { type Neighbours, watchNeighbours } from './neighbours.ts';
+import { createDrainWorker, createForgiveWorker } from './operate-worker.ts';
 import { createPlaceRecording } from './place-recording.ts';
 import { createRepair } from './repair.ts';
 import { runPhases } from './shutdown.ts';
@@ -270,7 +269,7 @@ async function prepare(context: Context): Promise<void> {
   const { config, keyring, log, metrics, settings, stopping, temporal } = context;
   const sinceMs = performance.now();
   // Loading the SDK's native core takes as long as connecting: both at once.
-  const loading = context.parts.worker ? loadWorkerCode() : undefined;
+  const loading = context.parts.worker ? loadWorkerCode(config, log) : undefined;
   loading?.catch(() => undefined);
   await untilTemporalAnswers(temporal.client, settings, log, stopping.signal);
   const insist = (call: () => Promise<unknown>) => patiently(call, log, stopping.signal);
@@ -280,9 +279,7 @@ async function prepare(context: Context): Promise<void> {
   context.buses = buses;
   const grants = createGrants();
   if (loading) {
-    const { startTemporalWorker, createServiceActivities, createServiceMediaActivities, createServiceSinks } =
-      await loading;
-    const mediaActivities = await createServiceMediaActivities(config, log);
+    const { startTemporalWorker, createServiceActivities, createServiceSinks, mediaActivities } = await loading;
     const { arrivals, departures, fleets, kickFleet } = context;
     const activities = createServiceActivities({
       arrivals,
@@ -372,10 +369,11 @@ async function reportCapacityProblems(
     log.error({ fleet: settings.name, provider: provider.kind, problem }, 'no worker can be launched like this');
 }
 
-async function loadWorkerCode() {
+async function loadWorkerCode(config: Config, log: Log) {
   const [{ startTemporalWorker }, { createServiceActivities, createServiceMediaActivities, createServiceSinks }] =
     await Promise.all([import('../temporal/worker.ts'), import('./activities.ts')]);
-  return { startTemporalWorker, createServiceActivities, createServiceMediaActivities, createServiceSinks };
+  const mediaActivities = await createServiceMediaActivities(config, log);
+  return { startTemporalWorker, createServiceActivities, createServiceSinks, mediaActivities };
 }
 
 /** The shares add up to the whole limit; most of it belongs to activities that are under way. */

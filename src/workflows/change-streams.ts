@@ -25,16 +25,17 @@ export async function changeStreams(
   if (known?.what === what && isAskedAgain(known)) {
     await condition(() => known.answeredAtMs !== undefined);
     if (known.refusal) throw refused(known.refusal.code, known.refusal.message);
-    return state.cancelled ? asStopping(state.record()) : state.record();
+    return answerOf(state);
   }
   const mine: AskedChange = { what, askedAtMs: Date.now() };
   state.streamsChange = mine;
   try {
     return await changeOnce(state, keeper, change);
   } catch (error) {
-    const [code] = error instanceof ApplicationFailure ? (error.details ?? []) : [];
-    if (typeof code === 'string' && error instanceof ApplicationFailure)
-      mine.refusal = { code, message: error.message };
+    if (error instanceof ApplicationFailure) {
+      const [code] = error.details ?? [];
+      if (typeof code === 'string') mine.refusal = { code, message: error.message };
+    }
     throw error;
   } finally {
     mine.answeredAtMs = Date.now();
@@ -44,6 +45,10 @@ export async function changeStreams(
 function isAskedAgain({ askedAtMs, answeredAtMs }: AskedChange): boolean {
   if (answeredAtMs === undefined) return true;
   return answeredAtMs - askedAtMs >= GIVES_UP_MS && Date.now() - answeredAtMs < ASKS_AGAIN_MS;
+}
+
+function answerOf(state: RecordingState): RecordFacts {
+  return state.cancelled ? asStopping(state.record()) : state.record();
 }
 
 async function changeOnce(state: RecordingState, keeper: RecordKeeper, change: StreamChange): Promise<RecordFacts> {
@@ -60,7 +65,7 @@ async function changeOnce(state: RecordingState, keeper: RecordKeeper, change: S
   }
   // What is answered is what LiveKit's list says from now on.
   await condition(() => keeper.isUpToDate && (!isStopped || state.isEnded));
-  return state.cancelled ? asStopping(state.record()) : state.record();
+  return answerOf(state);
 }
 
 /** @returns whether nothing is left to be made, and no worker is there to end it */

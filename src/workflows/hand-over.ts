@@ -1,7 +1,6 @@
 // Make before break: the worker of a part is about to go, so the next part starts on another one, is seen to record, and only then the
 // present part is stopped. Until then the present one records on, and everything that may happen to it happens as always.
 import { condition, log } from '@temporalio/workflow';
-import { defined } from '../common/defined.ts';
 import {
   handOverRetryMs,
   STOP_LIMIT_MS,
@@ -97,16 +96,14 @@ async function finishPart(state: RecordingState, part: PartView): Promise<void> 
 }
 
 async function untilFinished(state: RecordingState, part: PartView): Promise<void> {
-  const { egressId = '', worker } = part;
-  const startedMs = Date.now();
+  const { egressId = '' } = part;
+  const byMs = Date.now() + STOP_LIMIT_MS;
   const hasEnded = () => part.end !== undefined;
   await tryStop(state, { egressId, waitMs: STOP_WAIT_MS });
   for (let look = 1, gone = 0; !hasEnded(); look += 1) {
     await condition(hasEnded, stopRecheckMs(look));
     if (hasEnded()) break;
-    const asked = { egressId, identity: state.attempts.identityOf(egressId), fleet: state.input.fleet, ...state.place };
-    const byMs = startedMs + STOP_LIMIT_MS;
-    const said = await ask(state, 'inspectPart', { ...asked, ...defined({ worker }) }, { isOver: hasEnded, byMs });
+    const said = await ask(state, 'inspectPart', state.inspectionOf(part), { isOver: hasEnded, byMs });
     if (hasEnded()) break;
     const onWorker = 'answer' in said ? said.answer.onWorker : 'unknown';
     gone = onWorker === 'no' || onWorker === 'dead' ? gone + 1 : 0;

@@ -1,7 +1,8 @@
 // The state of one recording workflow and the only functions that change it: stage, parts, deadline, what was asked for.
 // Deterministic: time comes from the workflow's own clock.
 import { condition, log, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
-import type { Hindrance, JoinablePart, JoinedParts } from '../activities/contract.ts';
+import type { Hindrance, InspectInput, JoinablePart, JoinedParts } from '../activities/contract.ts';
+import { defined } from '../common/defined.ts';
 import { carry, restore } from '../recording/carry.ts';
 import { between, partEndedAt } from '../recording/clock.ts';
 import { checkExtension, extendedDeadline } from '../recording/deadline.ts';
@@ -14,8 +15,9 @@ import { isOlder, isReport, KeptReports, mayGoOn } from '../recording/reports.ts
 import type { RecordingRequest } from '../recording/request.ts';
 import { type EndReason, type EndStage, isEnded, type OpenStage, type WaitingFor } from '../recording/stage.ts';
 import type { AssignedWorker, NeededHand, QueuePlace } from '../recording/start-outcome.ts';
-import { rebuiltFiles, storedFiles, warningsOf } from '../recording/stored.ts';
-import type { PartView, RecordingView } from '../recording/view.ts';
+import { storedFile, storedFiles, warningsOf } from '../recording/stored.ts';
+import { isStreamed } from '../recording/streams.ts';
+import type { PartView, RecordedFile, RecordingView } from '../recording/view.ts';
 import { EventLog } from '../recording/webhooks/event-log.ts';
 import { Attempts } from './attempts.ts';
 import { measures } from './measures.ts';
@@ -224,7 +226,7 @@ export class RecordingState {
     this.rounds = { capacity: 0, room: 0 };
   }
 
-  /** Two workers cannot send one stream, and what is about to end needs no other. */
+  /** What is about to end needs no other worker. */
   get wantsHandOver(): boolean {
     const { outputs } = this.input.request;
     return (
@@ -233,8 +235,14 @@ export class RecordingState {
       !this.cancelled &&
       !this.isPaused &&
       this.part?.startedAtMs !== undefined &&
-      !outputs.some(({ type }) => type === 'stream')
+      !isStreamed(outputs)
     );
+  }
+
+  /** What a look at a part is asked for. */
+  inspectionOf({ egressId = '', worker }: Pick<PartView, 'egressId' | 'worker'>): InspectInput {
+    const identity = this.attempts.identityOf(egressId);
+    return { egressId, identity, fleet: this.input.fleet, ...this.place, ...defined({ worker }) };
   }
 
   /** What activities ask about the room for. */
@@ -508,7 +516,7 @@ export class RecordingState {
     this.moveDeadline();
   }
 
-  /** Writes down how the current part ended. @param egress null when nobody says so */
+  /** Writes down how a part ended. @param egress null when nobody says so @param part the current one by default */
   closePart(egress: EgressReport | null, { status, evidence }: Partial<GivenUp> = {}, part = this.part): void {
     if (!part) return;
     delete part.awaitsMediaSinceMs;
@@ -549,7 +557,7 @@ export class RecordingState {
   rebuilt(part: PartView, { file, report }: { file: EgressFile; report: string }): void {
     if (part.files.length > 0 || !part.egressId) return;
     this.reports.amend(part.egressId, report);
-    part.files = rebuiltFiles(file, this.input.request.outputs, this.input.origin);
+    part.files = [{ ...this.stored(file), rebuilt: true }];
     this.recordIsStale ||= this.isListed;
     this.show();
   }
@@ -563,12 +571,15 @@ export class RecordingState {
     });
   }
 
+  /** Put there by Reelkit. */
+  private stored(file: EgressFile): RecordedFile {
+    return storedFile(file, this.input.request.outputs, this.input.origin);
+  }
+
   /** @param isAlone the files of the parts are removed after the end */
   joined({ file, seams, reports }: JoinedParts, isAlone: boolean): void {
     for (const { egressId, report } of reports) this.reports.amend(egressId, report);
-    const [stored] = rebuiltFiles(file, this.input.request.outputs, this.input.origin);
-    const { rebuilt: _, ...known } = stored ?? { ...file, storage: '' };
-    this.view.joined = { ...known, seams };
+    this.view.joined = { ...this.stored(file), seams };
     if (isAlone)
       for (const part of this.view.parts) part.files = part.files.map((file) => ({ ...file, removed: true as const }));
     this.show();

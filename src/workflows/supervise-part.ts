@@ -220,17 +220,7 @@ async function lookAtPart(
   until: { isOver: () => boolean; byMs: number },
 ): Promise<Sighted> {
   state.look = undefined;
-  const { part } = state;
-  const { fleet } = state.input;
-  const egressId = part?.egressId ?? '';
-  const asked = {
-    egressId,
-    identity: state.attempts.identityOf(egressId),
-    fleet,
-    ...state.place,
-    ...(part?.worker ? { worker: part.worker } : {}),
-  };
-  const said = await ask(state, 'inspectPart', asked, until);
+  const said = await ask(state, 'inspectPart', state.inspectionOf(state.part ?? {}), until);
   if ('answer' in said) return judgePart(state, watch, said.answer);
   if (!until.isOver()) state.noteProblem(`nobody could look at the egress: ${said.problem}`);
   watch.doubt.unanswered += 1;

@@ -1,44 +1,19 @@
 // A worker that is killed takes no more with it than its open segment: the file of its part is made again from what it had stored.
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { probeMedia, toneFrequency } from '../../src/dev/media.ts';
-import { type Speaker, startSpeaker } from '../../src/dev/speakers.ts';
-import { useStack } from '../support/stack.ts';
 import { COMPLETE } from '../support/stack-livekit.ts';
 import { waitFor } from '../support/stack-wait.ts';
+import { ENCODING, SOURCE, TONE_HZ, useStudio } from '../support/studio.ts';
 
-const folder = await mkdtemp(join(tmpdir(), 'reelkit-crash-safe-'));
-const costs = { participant: 1 };
-const e2e = useStack({
-  media: true,
-  fleet: { maxWorkers: 2, costs },
-  capacity: { coresPerWorker: 4 },
-  config: { storages: { disk: { type: 'local', path: folder, shared: true } } },
-});
-const ROOM = 'studio';
-const TONE_HZ = 440;
+const { e2e, folder } = await useStudio(4);
 const SEGMENT_SECONDS = 4;
-const source = { type: 'participant', room: ROOM, identity: 'ada' } as const;
-const encoding = { width: 320, height: 180, framerate: 15 };
-let ada: Speaker;
-
-beforeAll(async () => {
-  await mkdir(e2e.stack.logDir, { recursive: true });
-  const logFile = `${e2e.stack.logDir}/speakers.log`;
-  ada = await startSpeaker({ livekit: e2e.stack.livekit, room: ROOM, identity: 'ada', toneHz: TONE_HZ, logFile });
-});
-
-afterAll(async () => {
-  await ada?.stop();
-  await rm(folder, { recursive: true, force: true });
-});
 
 test('what a killed worker had recorded becomes a file, and the recording goes on', async () => {
   const { api, livekit, binaries } = e2e;
-  const { id } = await api.record({ source, encoding });
+  const { id } = await api.record({ source: SOURCE, encoding: ENCODING });
   const { startedAtMs = 0 } = await api.untilStage(id, 'recording');
   await sleep(13_000);
   const killedAtMs = Date.now();
@@ -89,7 +64,7 @@ test('what a killed worker had recorded becomes a file, and the recording goes o
 });
 
 test('a part that ends well keeps its file, and its segments go', async () => {
-  const { id } = await e2e.api.record({ source, encoding, maxDuration: '8s' });
+  const { id } = await e2e.api.record({ source: SOURCE, encoding: ENCODING, maxDuration: '8s' });
   await e2e.api.untilStage(id, 'recording');
   await waitFor(
     'a segment lies beside the file',
@@ -103,7 +78,7 @@ test('a part that ends well keeps its file, and its segments go', async () => {
 });
 
 test('nobody who asks for the file only has segments', async () => {
-  const { id } = await e2e.api.record({ source, encoding, keep: 'file-only' });
+  const { id } = await e2e.api.record({ source: SOURCE, encoding: ENCODING, keep: 'file-only' });
   await e2e.api.untilStage(id, 'recording');
   await sleep(7_000);
   expect((await filesIn(folder)).filter((path) => path.includes('.reelkit'))).toEqual([]);

@@ -1,44 +1,17 @@
 // A worker that is drained hands its recording over: the next one records before it is stopped, and nothing is missing in between.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { probeMedia, toneFrequency } from '../../src/dev/media.ts';
-import { type Speaker, startSpeaker } from '../../src/dev/speakers.ts';
-import { useStack } from '../support/stack.ts';
 import { ACTIVE, COMPLETE } from '../support/stack-livekit.ts';
 import { waitFor } from '../support/stack-wait.ts';
+import { ENCODING, SOURCE, TONE_HZ, useStudio } from '../support/studio.ts';
 
-const folder = await mkdtemp(join(tmpdir(), 'reelkit-hand-over-'));
-const e2e = useStack({
-  media: true,
-  fleet: { maxWorkers: 2, costs: { participant: 1 } },
-  capacity: { coresPerWorker: 2 },
-  config: { storages: { disk: { type: 'local', path: folder, shared: true } } },
-});
-const ROOM = 'studio';
-const TONE_HZ = 440;
-let ada: Speaker;
-
-beforeAll(async () => {
-  await mkdir(e2e.stack.logDir, { recursive: true });
-  const logFile = `${e2e.stack.logDir}/speakers.log`;
-  ada = await startSpeaker({ livekit: e2e.stack.livekit, room: ROOM, identity: 'ada', toneHz: TONE_HZ, logFile });
-});
-
-afterAll(async () => {
-  await ada?.stop();
-  await rm(folder, { recursive: true, force: true });
-});
+const { e2e } = await useStudio(2);
 
 test('a drained worker hands over without a gap, and ends', async () => {
   const { api, livekit, binaries } = e2e;
-  const { id } = await api.record({
-    source: { type: 'participant', room: ROOM, identity: 'ada' },
-    encoding: { width: 320, height: 180, framerate: 15 },
-  });
+  const { id } = await api.record({ source: SOURCE, encoding: ENCODING });
   const { parts: [first] = [], startedAtMs = 0 } = await api.untilStage(id, 'recording');
   const worker = first?.worker?.id ?? '';
   await sleep(4_000);
@@ -83,7 +56,7 @@ test('a drained worker hands over without a gap, and ends', async () => {
   const heard = await toneFrequency(binaries.ffmpeg, location, { fromSeconds: at - 1, seconds: 2 });
   expect(Math.abs((heard ?? 0) - TONE_HZ)).toBeLessThanOrEqual(5);
   // No step between two pictures is longer than one, the seam's included.
-  expect(await longestStep(binaries.ffprobe, location)).toBeLessThan(1.5 / 15);
+  expect(await longestStep(binaries.ffprobe, location)).toBeLessThan(1.5 / ENCODING.framerate);
 });
 
 test('only a worker that the fleet launched can be drained', async () => {

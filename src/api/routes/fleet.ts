@@ -51,41 +51,41 @@ export function fleetRoutes({ readFleets, forgiveWorker, drainWorker }: FleetRou
       return { status: 200, body: await read() };
     },
   });
-  const forgive = defineRoute({
-    method: 'post',
-    path: '/v1/fleets/:name/workers/:worker/forgive',
-    tag: 'fleet',
+  /** Asks something of one worker. @param act false: no such worker */
+  const onWorker = (
+    verb: string,
+    act: (fleet: string, worker: string) => Promise<boolean>,
+    { schema, done, ...words }: { summary: string; description: string; done: string; schema: typeof forgiven },
+  ) =>
+    defineRoute({
+      method: 'post',
+      path: `/v1/fleets/:name/workers/:worker/${verb}`,
+      tag: 'fleet',
+      ...words,
+      auth: 'token',
+      operatorsOnly: true,
+      params: workerParams,
+      responses: { 200: { description: done, schema } },
+      problems: ['forbidden', 'fleet_not_found', 'worker_not_found'],
+      async handler({ params: { name, worker } }) {
+        if (!readFleets.has(name)) throw errors.fleetNotFound(name, [...readFleets.keys()]);
+        if (!(await act(name, worker))) throw errors.workerNotFound(name, worker);
+        return { status: 200, body: { fleet: name, worker } };
+      },
+    });
+  const forgive = onWorker('forgive', forgiveWorker, {
     summary: 'Use a worker again',
     description:
       'A worker that does not take what it is sent, or whose recordings fail within seconds, is set aside for ten minutes. This ends that at once.',
-    auth: 'token',
-    operatorsOnly: true,
-    params: workerParams,
-    responses: { 200: { description: 'It is used again', schema: forgiven } },
-    problems: ['forbidden', 'fleet_not_found', 'worker_not_found'],
-    async handler({ params: { name, worker } }) {
-      if (!readFleets.has(name)) throw errors.fleetNotFound(name, [...readFleets.keys()]);
-      if (!(await forgiveWorker(name, worker))) throw errors.workerNotFound(name, worker);
-      return { status: 200, body: { fleet: name, worker } };
-    },
+    done: 'It is used again',
+    schema: forgiven,
   });
-  const drain = defineRoute({
-    method: 'post',
-    path: '/v1/fleets/:name/workers/:worker/drain',
-    tag: 'fleet',
+  const drain = onWorker('drain', drainWorker, {
     summary: 'Empty a worker and end it',
     description:
       'Nothing new is sent to it. What it records goes on with another worker, which is seen to record before this one is stopped; where there is none yet this one records on, and a worker is launched. Idle, it is ended. Only for workers that the fleet launched.',
-    auth: 'token',
-    operatorsOnly: true,
-    params: workerParams,
-    responses: { 200: { description: 'It is emptied', schema: drained } },
-    problems: ['forbidden', 'fleet_not_found', 'worker_not_found'],
-    async handler({ params: { name, worker } }) {
-      if (!readFleets.has(name)) throw errors.fleetNotFound(name, [...readFleets.keys()]);
-      if (!(await drainWorker(name, worker))) throw errors.workerNotFound(name, worker);
-      return { status: 200, body: { fleet: name, worker } };
-    },
+    done: 'It is emptied',
+    schema: drained,
   });
   return [list, show, forgive, drain];
 }

@@ -1,7 +1,7 @@
 // Where the file of a request goes, as far as Reelkit itself can get there: with the keys that the request carries, or those of a
 // configured storage. Pure.
 import type { Storage } from '../../config/storages.ts';
-import type { Reach } from '../../storage/store.ts';
+import type { Reach, S3Reach } from '../../storage/store.ts';
 import { effectiveOutputs, type FileOutput, type Upload } from './outputs.ts';
 import type { StartMessage, StartRequestOneof } from './rpc.ts';
 import { withStorages } from './storages.ts';
@@ -25,7 +25,12 @@ export function reachOf(message: StartMessage, names: readonly (string | null)[]
 /** By the identity that Reelkit's own platform gives it. */
 function reachOfOwn(named: Extract<Storage, { ownIdentity?: boolean | undefined }>): Reach {
   if (named.type === 'gcs') return { type: 'gcs', bucket: named.bucket, credentials: named.credentials };
-  const { bucket, region, endpoint, accessKey, secret, sessionToken, forcePathStyle } = named;
+  return s3Of(named);
+}
+
+/** Neither what is a worker's own business nor the message around it. */
+function s3Of(keys: Omit<S3Reach, 'type'>): S3Reach {
+  const { bucket, region, endpoint, accessKey, secret, sessionToken, forcePathStyle } = keys;
   return { type: 's3', bucket, region, endpoint, accessKey, secret, sessionToken, forcePathStyle };
 }
 
@@ -41,10 +46,8 @@ function uploadOf(file: FileOutput, request: StartRequestOneof): Upload | undefi
 function reachOfUpload(upload: Upload): Reach | undefined {
   switch (upload.getType().typeName) {
     case 'livekit.S3Upload': {
-      const { bucket, region, endpoint, accessKey, secret, sessionToken, forcePathStyle, assumeRoleArn, proxy } =
-        upload as Extract<Upload, { assumeRoleArn: string }>;
-      if (!accessKey || assumeRoleArn || proxy) return undefined;
-      return { type: 's3', bucket, region, endpoint, accessKey, secret, sessionToken, forcePathStyle };
+      const s3 = upload as Extract<Upload, { assumeRoleArn: string }>;
+      return s3.accessKey && !s3.assumeRoleArn && !s3.proxy ? s3Of(s3) : undefined;
     }
     case 'livekit.GCPUpload': {
       const { bucket, credentials, proxy } = upload as Extract<Upload, { credentials: string }>;
